@@ -1,0 +1,54 @@
+# Every target sets up what it needs: on a fresh machine one command is enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+UV := $(shell command -v uv 2>/dev/null)
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_ENABLE_ONEDNN_OPTS ?= 1
+
+.PHONY: help setup test test-all lint format bench lock clean
+
+help:  ## Show this list.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## Build .venv from requirements.lock (uv if it is there, else pip).
+
+$(STAMP): requirements.lock pyproject.toml
+ifneq ($(UV),)
+	uv venv --quiet --allow-existing --python '>=3.11' $(VENV)
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+else
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+endif
+	touch $@
+
+test: $(STAMP)  ## Run the fast tests.
+	$(BIN)/pytest
+
+test-all: $(STAMP)  ## Run every test, the slow ones too.
+	$(BIN)/pytest -m ""
+
+lint: $(STAMP)  ## Check format, style, types and the direction of imports.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## Put the code into ruff's format.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)  ## Measure speed as ratios, print the tables, write out/bench/*.json.
+	$(BIN)/python -m tests.benchmarks.run
+
+lock:  ## Resolve requirements.lock anew (needs uv).
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --upgrade --quiet -o requirements.lock
+
+clean:  ## Remove what the targets made.
+	rm -rf $(VENV) out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

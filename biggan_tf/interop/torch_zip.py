@@ -1,0 +1,163 @@
+"""The zip form of PyTorch's files, which `torch.save` writes since torch 1.6.
+
+NAME/data.pkl describes the tensors, NAME/data/KEY holds the bytes of a storage, NAME/byteorder says
+which end comes first. The entries are stored as they are, never compressed.
+"""
+
+import io
+import pickle
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import BinaryIO
+
+import numpy as np
+
+from biggan_tf.interop.tensor_pickle import TensorPickle, load_tensor_pickle
+from biggan_tf.interop.tensor_refs import STORAGE_DTYPES, StorageRef
+from biggan_tf.interop.weights_file_error import WeightsFileError
+
+_STORAGE_NAMES = {dtype: name for name, dtype in STORAGE_DTYPES.items()}
+# zipfile's own errors, zlib's for damaged data, and what it says of encrypted entries, of exotic
+# ones and of places outside the file.
+_ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
+    *(NotImplementedError, RuntimeError, ValueError, OSError),
+)
+
+
+class TorchZip:
+    """An open checkpoint of the zip form.
+
+    Args:
+        file: the open file; must stay open while storages are read.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        try:
+            self._archive = zipfile.ZipFile(file)
+        except _ZIP_ERRORS as error:
+            raise WeightsFileError(f"its zip directory is damaged or cut off ({error})") from error
+        # No honest file holds more than itself: overlapping or compressed entries can claim to.
+        self._bytes_left = file.seek(0, io.SEEK_END)
+        self._prefix = self._find_prefix()
+        self.pickle: TensorPickle = load_tensor_pickle(io.BytesIO(self._read("data.pkl").tobytes()))
+        names = self._archive.namelist()
+        order = "little"
+        if f"{self._prefix}byteorder" in names:
+            order = self._read("byteorder").tobytes().decode("ascii", "replace").strip()
+        if order not in ("little", "big"):
+            raise WeightsFileError(
+                f"its byteorder must be 'little' or 'big'. Received: {order!r:.50}"
+            )
+        self._big_endian = order == "big"
+
+    def read_storage(self, storage: StorageRef) -> np.ndarray:
+        """The bytes of a storage, little-endian, uint8 `[bytes]`."""
+        data = self._read(f"data/{storage.key}")
+        if self._big_endian:
+            component = storage.dtype.itemsize // (2 if storage.dtype.kind == "c" else 1)
+            whole = len(data) // component * component
+            data = data[:whole].reshape(-1, component)[:, ::-1].reshape(-1)
+        return data
+
+    def _find_prefix(self) -> str:
+        roots = [name for name in self._archive.namelist() if name.split("/")[1:] == ["data.pkl"]]
+        if len(roots) != 1:
+            raise WeightsFileError(
+                "it is a zip archive without the entry NAME/data.pkl that torch.save writes"
+            )
+        prefix = roots[0].removesuffix("data.pkl")
+        if f"{prefix}constants.pkl" in self._archive.namelist():
+            raise WeightsFileError(
+                "it is a TorchScript program; save its state_dict() by torch.save"
+            )
+        return prefix
+
+    def _read(self, name: str) -> np.ndarray:
+        try:
+            entry = self._archive.getinfo(self._prefix + name)
+        except KeyError:
+            raise WeightsFileError(f"its entry {self._prefix + name!r} is missing") from None
+        if entry.compress_type != zipfile.ZIP_STORED:
+            raise WeightsFileError(
+                f"its entry {entry.filename!r} is compressed, which torch.save never does; "
+                "load and save it again with torch"
+            )
+        self._bytes_left -= entry.file_size
+        if self._bytes_left < 0:
+            raise WeightsFileError(
+                f"its entries claim more bytes than the file has (at {entry.filename!r}: "
+                f"{entry.file_size} bytes)"
+            )
+        try:
+            with self._archive.open(entry) as stream:
+                data = np.frombuffer(bytearray(stream.read()), np.uint8)
+        except _ZIP_ERRORS as error:
+            raise WeightsFileError(f"its entry {entry.filename!r} is damaged ({error})") from error
+        if len(data) != entry.file_size:
+            raise WeightsFileError(f"its entry {entry.filename!r} is cut off")
+        return data
+
+
+def write_torch_zip(file: BinaryIO, tensors: Mapping[str, np.ndarray]) -> None:
+    """Writes a state dict that `torch.load(file, weights_only=True)` reads."""
+    arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        _write_entry(archive, "data.pkl", b"".join(_pickle_parts(arrays)))
+        _write_entry(archive, "byteorder", b"little")
+        for key, array in enumerate(arrays.values()):
+            little = (
+                array
+                if array.dtype.byteorder != ">"
+                else array.astype(array.dtype.newbyteorder("<"))
+            )
+            _write_entry(archive, f"data/{key}", little.tobytes())
+        _write_entry(archive, "version", b"3\n")
+
+
+def _write_entry(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    # A fixed date (zip's first) makes the same tensors the same file.
+    archive.writestr(zipfile.ZipInfo(f"archive/{name}", (1980, 1, 1, 0, 0, 0)), data)
+
+
+def _pickle_parts(arrays: Mapping[str, np.ndarray]) -> Iterator[bytes]:
+    """The instructions of an `OrderedDict` of tensors, pickle protocol 2.
+
+    Python's pickler writes a name only after it has imported it, and torch is not here.
+    """
+    ordered_dict = _name("collections", "OrderedDict") + b")R"
+    yield b"\x80\x02" + ordered_dict + b"("
+    for key, (name, array) in enumerate(arrays.items()):
+        storage = _STORAGE_NAMES.get(array.dtype.newbyteorder("<"))
+        if storage is None:
+            raise ValueError(
+                f"{name!r} must have a dtype that torch stores. Received: {array.dtype}"
+            )
+        strides = [stride // array.itemsize for stride in array.strides]
+        yield _text(name) + _name("torch._utils", "_rebuild_tensor_v2") + b"(("
+        yield _text("storage") + _name("torch", storage) + _text(str(key)) + _text("cpu")
+        yield _integer(array.size) + b"tQ" + _integer(0)
+        yield _integers(array.shape) + _integers(strides) + b"\x89" + ordered_dict + b"tR"
+    yield b"u."
+
+
+def _name(module: str, attribute: str) -> bytes:
+    return f"c{module}\n{attribute}\n".encode()
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    return b"X" + struct.pack("<I", len(data)) + data
+
+
+def _integer(value: int) -> bytes:
+    if value < 2**31:
+        return b"J" + struct.pack("<i", value)
+    data = pickle.encode_long(value)
+    return b"\x8a" + bytes([len(data)]) + data
+
+
+def _integers(values: tuple[int, ...] | list[int]) -> bytes:
+    return b"(" + b"".join(_integer(value) for value in values) + b"t"

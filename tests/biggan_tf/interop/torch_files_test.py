@@ -237,7 +237,7 @@ def test_any_other_global_is_refused_by_name_and_nothing_runs(tmp_path, form, pr
         (tensor(storage("0", "NoStorage"), (4,), (1,)), "torch.NoStorage"),
         (storage("0") + b"0" + integer(1), "no tensors"),
         (integer(1) + integer(1) + b"R", "which is not a function"),
-        (text("a") + b"Q", "unknown persistent id"),
+        (text("a") + b"Q", "unknown storage id"),
         (b"h\x07", "damaged"),
         (b"t", "damaged"),
         (b"j\xff\xff\xff\xff", "damaged"),

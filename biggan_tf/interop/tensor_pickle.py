@@ -172,9 +172,7 @@ class _Machine:
         storage = storage_of(self.pop())
         known = self.storages.setdefault(storage.key, storage)
         if known.dtype != storage.dtype:
-            raise WeightsFileError(
-                f"its storage {storage.key!r} is {known.dtype} and {storage.dtype}"
-            )
+            raise WeightsFileError(f"its storage {storage.key!r} is {known.dtype} and {storage.dtype}")
         self._stack.append(storage)
 
     def _extend(self, values: list[Any]) -> None:
@@ -189,9 +187,7 @@ class _Machine:
         for key, value in zip(values[::2], values[1::2], strict=True):
             # Nested tuples can take exponential time to hash; no state dict has one as its key.
             if not isinstance(key, str | int):
-                raise WeightsFileError(
-                    f"its pickle has a dict key of type {type(key).__name__}; must be str or int"
-                )
+                raise WeightsFileError(f"its pickle has a dict key of type {type(key).__name__}; must be str or int")
             target[key] = value
 
 

@@ -31,10 +31,7 @@ STORAGE_DTYPES: dict[str, np.dtype] = {
 }
 # What `torch.float32` and the like mean where a file names a dtype by itself.
 TORCH_DTYPES: dict[str, np.dtype] = {
-    **{
-        name: np.dtype(name)
-        for name in ("float16", "float32", "float64", "complex64", "complex128")
-    },
+    **{name: np.dtype(name) for name in ("float16", "float32", "float64", "complex64", "complex128")},
     **{name: np.dtype(name) for name in ("int8", "int16", "int32", "int64", "bool")},
     **{name: np.dtype(name) for name in ("uint8", "uint16", "uint32", "uint64")},
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
@@ -75,9 +72,7 @@ class Global:
 def call(function: Any, arguments: Any) -> Any:
     """Does what REDUCE asks for, if it is one of `CALLABLES`."""
     if not isinstance(function, Global) or function.name not in CALLABLES:
-        raise WeightsFileError(
-            f"its pickle calls {reprlib.repr(function)}, which is not a function of tensors"
-        )
+        raise WeightsFileError(f"its pickle calls {reprlib.repr(function)}, which is not a function of tensors")
     if not isinstance(arguments, tuple):
         raise WeightsFileError(f"its pickle calls {function.name} without a tuple of arguments")
     return CALLABLES[function.name](*arguments)
@@ -97,9 +92,7 @@ def storage_of(identity: Any) -> StorageRef:
             return StorageRef(key, dtype, count)
         case [(_, int() as start, int() as length)] if 0 <= start <= start + length <= count:
             return StorageRef(key, dtype, length, start)
-    raise WeightsFileError(
-        f"its pickle has a storage view {reprlib.repr(views)} outside its {count} elements"
-    )
+    raise WeightsFileError(f"its pickle has a storage view {reprlib.repr(views)} outside its {count} elements")
 
 
 def named_dtype(name: str) -> np.dtype | None:
@@ -123,9 +116,7 @@ def _tensor(
 ) -> TensorRef:
     """`_rebuild_tensor` and `_rebuild_tensor_v2`."""
     if metadata and any(metadata.values()):
-        raise WeightsFileError(
-            f"it holds a tensor with the lazy mark {reprlib.repr(metadata)}; resolve it"
-        )
+        raise WeightsFileError(f"it holds a tensor with the lazy mark {reprlib.repr(metadata)}; resolve it")
     return _checked(storage, getattr(storage, "dtype", None), offset, shape, strides)
 
 
@@ -141,9 +132,7 @@ def _tensor_v3(
 ) -> TensorRef:
     """`_rebuild_tensor_v3`: an untyped storage and a dtype, for what has no storage class."""
     if metadata:
-        raise WeightsFileError(
-            f"it holds a tensor with the lazy mark {reprlib.repr(metadata)}; resolve it"
-        )
+        raise WeightsFileError(f"it holds a tensor with the lazy mark {reprlib.repr(metadata)}; resolve it")
     return _checked(storage, named_dtype(dtype.name), offset, shape, strides)
 
 
@@ -154,11 +143,7 @@ def _checked(
     shape: Any,
     strides: Any,
 ) -> TensorRef:
-    integers = (
-        [offset, *shape, *strides]
-        if isinstance(shape, tuple) and isinstance(strides, tuple)
-        else []
-    )
+    integers = [offset, *shape, *strides] if isinstance(shape, tuple) and isinstance(strides, tuple) else []
     if (
         not isinstance(storage, StorageRef)
         or dtype is None

@@ -44,9 +44,7 @@ def read_state_dict(path: str | os.PathLike, key: str | None = None) -> dict[str
     try:
         return _read(Path(path), key)
     except WeightsFileError as error:
-        raise WeightsFileError(
-            f"cannot read weights from {os.fspath(path)}: {error}"
-        ) from error.__cause__
+        raise WeightsFileError(f"cannot read weights from {os.fspath(path)}: {error}") from error.__cause__
 
 
 def write_state_dict(path: str | os.PathLike, tensors: Mapping[str, np.ndarray]) -> None:
@@ -94,9 +92,7 @@ def _flatten(root: Any) -> Iterator[tuple[str, TensorRef]]:
             yield name, value
         elif isinstance(value, dict | list | tuple):
             items = value.items() if isinstance(value, dict) else enumerate(value)
-            inner = [
-                (f"{name}.{key}" if depth else str(key), item, depth + 1) for key, item in items
-            ]
+            inner = [(f"{name}.{key}" if depth else str(key), item, depth + 1) for key, item in items]
             pending.extend(reversed(inner))
 
 
@@ -137,9 +133,7 @@ def _strided(name: str, reference: TensorRef, data: np.ndarray) -> np.ndarray:
     start = storage.start * storage.dtype.itemsize
     claimed = storage.count * storage.dtype.itemsize
     if start + claimed > len(data):
-        raise WeightsFileError(
-            f"its storage {storage.key!r} claims {start + claimed} bytes, the file has {len(data)}"
-        )
+        raise WeightsFileError(f"its storage {storage.key!r} claims {start + claimed} bytes, the file has {len(data)}")
     count = claimed // dtype.itemsize
     elements = math.prod(reference.shape)
     last = reference.offset + sum(

@@ -36,9 +36,7 @@ class TorchLegacy:
             )
         version = load_tensor_pickle(stream).root
         if version != _PROTOCOL_VERSION:
-            raise WeightsFileError(
-                f"its protocol must be {_PROTOCOL_VERSION}. Received: {version!r:.50}"
-            )
+            raise WeightsFileError(f"its protocol must be {_PROTOCOL_VERSION}. Received: {version!r:.50}")
         load_tensor_pickle(stream)  # How wide the writer's C types were, and which end came first.
         self.pickle: TensorPickle = load_tensor_pickle(stream)
         self._places = self._find_storages(load_tensor_pickle(stream).root)
@@ -48,19 +46,13 @@ class TorchLegacy:
         if storage.key not in self._places:
             raise WeightsFileError(f"its storage {storage.key!r} is missing")
         start, size = self._places[storage.key]
-        return (
-            np.frombuffer(self._map, np.uint8, size, start).copy()
-            if size
-            else np.empty(0, np.uint8)
-        )
+        return np.frombuffer(self._map, np.uint8, size, start).copy() if size else np.empty(0, np.uint8)
 
     def _find_storages(self, keys: object) -> dict[str, tuple[int, int]]:
         """Where each storage's bytes start, and how many there are."""
         storages = self.pickle.storages
         if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
-            raise WeightsFileError(
-                "its list of storages does not match the storages of its tensors"
-            )
+            raise WeightsFileError("its list of storages does not match the storages of its tensors")
         places = {}
         position, end = self._map.tell(), len(self._map)
         for key in keys:

@@ -48,9 +48,7 @@ class TorchZip:
         if f"{self._prefix}byteorder" in names:
             order = self._read("byteorder").tobytes().decode("ascii", "replace").strip()
         if order not in ("little", "big"):
-            raise WeightsFileError(
-                f"its byteorder must be 'little' or 'big'. Received: {order!r:.50}"
-            )
+            raise WeightsFileError(f"its byteorder must be 'little' or 'big'. Received: {order!r:.50}")
         self._big_endian = order == "big"
 
     def read_storage(self, storage: StorageRef) -> np.ndarray:
@@ -65,14 +63,10 @@ class TorchZip:
     def _find_prefix(self) -> str:
         roots = [name for name in self._archive.namelist() if name.split("/")[1:] == ["data.pkl"]]
         if len(roots) != 1:
-            raise WeightsFileError(
-                "it is a zip archive without the entry NAME/data.pkl that torch.save writes"
-            )
+            raise WeightsFileError("it is a zip archive without the entry NAME/data.pkl that torch.save writes")
         prefix = roots[0].removesuffix("data.pkl")
         if f"{prefix}constants.pkl" in self._archive.namelist():
-            raise WeightsFileError(
-                "it is a TorchScript program; save its state_dict() by torch.save"
-            )
+            raise WeightsFileError("it is a TorchScript program; save its state_dict() by torch.save")
         return prefix
 
     def _read(self, name: str) -> np.ndarray:
@@ -88,8 +82,7 @@ class TorchZip:
         self._bytes_left -= entry.file_size
         if self._bytes_left < 0:
             raise WeightsFileError(
-                f"its entries claim more bytes than the file has (at {entry.filename!r}: "
-                f"{entry.file_size} bytes)"
+                f"its entries claim more bytes than the file has (at {entry.filename!r}: {entry.file_size} bytes)"
             )
         try:
             with self._archive.open(entry) as stream:
@@ -108,11 +101,7 @@ def write_torch_zip(file: BinaryIO, tensors: Mapping[str, np.ndarray]) -> None:
         _write_entry(archive, "data.pkl", b"".join(_pickle_parts(arrays)))
         _write_entry(archive, "byteorder", b"little")
         for key, array in enumerate(arrays.values()):
-            little = (
-                array
-                if array.dtype.byteorder != ">"
-                else array.astype(array.dtype.newbyteorder("<"))
-            )
+            little = array if array.dtype.byteorder != ">" else array.astype(array.dtype.newbyteorder("<"))
             _write_entry(archive, f"data/{key}", little.tobytes())
         _write_entry(archive, "version", b"3\n")
 
@@ -132,9 +121,7 @@ def _pickle_parts(arrays: Mapping[str, np.ndarray]) -> Iterator[bytes]:
     for key, (name, array) in enumerate(arrays.items()):
         storage = _STORAGE_NAMES.get(array.dtype.newbyteorder("<"))
         if storage is None:
-            raise ValueError(
-                f"{name!r} must have a dtype that torch stores. Received: {array.dtype}"
-            )
+            raise ValueError(f"{name!r} must have a dtype that torch stores. Received: {array.dtype}")
         strides = [stride // array.itemsize for stride in array.strides]
         yield _text(name) + _name("torch._utils", "_rebuild_tensor_v2") + b"(("
         yield _text("storage") + _name("torch", storage) + _text(str(key)) + _text("cpu")

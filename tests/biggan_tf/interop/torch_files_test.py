@@ -115,9 +115,7 @@ def test_views_with_offset_and_strides_show_the_right_numbers(tmp_path):
 
 
 def test_shared_storages_stay_shared_and_writable(tmp_path):
-    code = state_dict(
-        a=tensor(storage("0"), (4,), (1,)), b=tensor(storage("0"), (2,), (1,), offset=2)
-    )
+    code = state_dict(a=tensor(storage("0"), (4,), (1,)), b=tensor(storage("0"), (2,), (1,), offset=2))
     read = read_state_dict(zip_file(tmp_path / "w.pth", code, s0=FOUR.tobytes()))
     read["a"][3] = 7
     assert read["b"][1] == 7
@@ -142,9 +140,7 @@ def test_parameters_and_attributes_are_unwrapped(tmp_path):
 
 def test_untyped_storages_take_the_dtype_that_the_tensor_names(tmp_path):
     source = storage("0", count=4).replace(b"torch\nFloatStorage", b"torch.storage\nUntypedStorage")
-    rebuild = (
-        b"ctorch._utils\n_rebuild_tensor_v3\n(" + source + integer(0) + tuple_of(2) + tuple_of(1)
-    )
+    rebuild = b"ctorch._utils\n_rebuild_tensor_v3\n(" + source + integer(0) + tuple_of(2) + tuple_of(1)
     code = state_dict(w=rebuild + b"\x89" + ORDERED_DICT + b"ctorch\nuint16\ntR")
     read = read_state_dict(zip_file(tmp_path / "w.pth", code, s0=b"\x01\x00\x02\x00"))
     assert read["w"].dtype == np.uint16
@@ -152,9 +148,7 @@ def test_untyped_storages_take_the_dtype_that_the_tensor_names(tmp_path):
 
 
 def test_big_endian_files_are_turned_round(tmp_path):
-    path = zip_file(
-        tmp_path / "w.pth", ONE_TENSOR, byteorder=b"big", s0=FOUR.astype(">f4").tobytes()
-    )
+    path = zip_file(tmp_path / "w.pth", ONE_TENSOR, byteorder=b"big", s0=FOUR.astype(">f4").tobytes())
     np.testing.assert_array_equal(read_state_dict(path)["w"], FOUR.reshape(2, 2))
 
 
@@ -340,8 +334,6 @@ def test_a_pickle_that_holds_itself_ends(tmp_path):
     endless = b"\x80\x02}q\x00" + text("a") + b"h\x00s."
     with pytest.raises(WeightsFileError, match="without an end"):
         read_state_dict(zip_file(tmp_path / "w.pth", endless))
-    doubled = b"}" + b"".join(
-        b"q\x01}" + text("a") + b"h\x01s" + text("b") + b"h\x01s" for _ in range(40)
-    )
+    doubled = b"}" + b"".join(b"q\x01}" + text("a") + b"h\x01s" + text("b") + b"h\x01s" for _ in range(40))
     with pytest.raises(WeightsFileError, match="without an end"):
         read_state_dict(zip_file(tmp_path / "w.pth", b"\x80\x02" + doubled + b"."))

@@ -1,0 +1,1 @@
+"""BigGAN and BigGAN-deep in TensorFlow and Keras 3."""

@@ -26,10 +26,12 @@ class ModelConfig:
     embedding_dim: int = 128  # the shared class embedding
     generator_channels: int = 96  # ch, the unit of the channel table
     discriminator_channels: int = 96
-    # Own tables, in units of ch: (width at 4x4, then each block's output), (each block's output; deep: stem first).
+    # Own tables, in units of ch: (width at 4x4, then each stage's output), (each stage's output; deep: stem first),
+    # and which stages double or halve the image; None: G's all, D's all but the last (deep: all).
     generator_table: tuple[int, ...] | None = None
     discriminator_table: tuple[int, ...] | None = None
-    discriminator_downsamples: int | None = None  # own table: how many blocks halve the image
+    generator_upsampling: tuple[bool, ...] | None = None
+    discriminator_downsampling: tuple[bool, ...] | None = None
     generator_attention: tuple[int, ...] = (64,)  # after the block that puts out this resolution
     discriminator_attention: tuple[int, ...] = (64,)
     initializer: str = "orthogonal"  # orthogonal | normal (0.02, for small images)

@@ -129,11 +129,27 @@ def _ranges(config: Config) -> Iterator[str]:
             yield f"{path} must be at least {low:g} and less than {high:g}. Received: {value}; choose a value inside."
 
 
+def _num_stages(table: tuple[int, ...] | None, default: int) -> int:
+    return default if table is None else max(len(table) - 1, 0)
+
+
+def _table(
+    network: str, table: tuple[int, ...] | None, resampling: tuple[bool, ...] | None, num_stages: int
+) -> Iterator[str]:
+    if table is not None and (len(table) < 2 or min(table) < 1):
+        yield f"model.{network}_table must hold 2 numbers or more, each at least 1. Received: {table}."
+    flags = f"model.{network}_{'upsampling' if network == 'generator' else 'downsampling'}"
+    if resampling is not None and table is None:
+        yield f"{flags} needs model.{network}_table beside it. Received: {resampling} alone; give both or neither."
+    elif resampling is not None and len(resampling) != num_stages:
+        yield f"{flags} must hold a flag for each of {num_stages} stages. Received: {resampling}; add or drop flags."
+
+
 def _is_power_of_two(number: int) -> bool:
     return number > 0 and number & (number - 1) == 0
 
 
-def num_generator_blocks(resolution: int) -> int:
+def num_doublings(resolution: int) -> int:
     """Doublings from 4x4 to the image."""
     return resolution.bit_length() - 3
 
@@ -148,34 +164,27 @@ def _architecture(config: Config) -> Iterator[str]:
             f"try {near} or {2 * near} and prepare the data at that size."
         )
         return
-    blocks = num_generator_blocks(resolution)
+    doublings = num_doublings(resolution)
     own = model.generator_table is not None and model.discriminator_table is not None
     if resolution not in TABLE_RESOLUTIONS and not own:
         yield (
             f"model.resolution without own tables must be one of {', '.join(map(str, TABLE_RESOLUTIONS))}. Received: "
-            f"{resolution}; give model.generator_table ({blocks + 1} numbers) and model.discriminator_table."
+            f"{resolution}; give model.generator_table ({doublings + 1} numbers) and model.discriminator_table."
         )
-    table = model.generator_table
-    if table is not None and (len(table) != blocks + 1 or min(table, default=0) < 1):
+    stages = _num_stages(model.generator_table, doublings)
+    yield from _table("generator", model.generator_table, model.generator_upsampling, stages)
+    up = (True,) * stages if model.generator_upsampling is None else model.generator_upsampling
+    if sum(up) != doublings:
         yield (
-            f"model.generator_table must hold {blocks + 1} numbers of at least 1 for {resolution} pixels: the width at "
-            f"4x4, then the output of each of {blocks} blocks. Received: {table}; add or drop numbers."
+            f"model.generator_table must double 4x4 exactly {doublings} times for {resolution} pixels. Received: "
+            f"{sum(up)} doublings in {stages} stages; change the table or model.generator_upsampling."
         )
-    table = model.discriminator_table
-    if table is not None and (len(table) < 2 or min(table) < 1):
-        yield f"model.discriminator_table must hold 2 numbers or more, each at least 1. Received: {table}."
-    downsamples = model.discriminator_downsamples
-    limit = len(table) - 1 if table is not None else 0
-    if downsamples is not None and table is None:
+    stages = _num_stages(model.discriminator_table, doublings) + (not model.is_deep)
+    yield from _table("discriminator", model.discriminator_table, model.discriminator_downsampling, stages)
+    if model.discriminator_table is not None and sum(model.discriminator_downsampling or ()) > doublings + 2:
         yield (
-            "model.discriminator_downsamples needs model.discriminator_table beside it. "
-            f"Received: {downsamples} without a table; give both or neither."
-        )
-    halvings = limit if downsamples is None else downsamples
-    if table is not None and not 0 <= halvings <= min(limit, blocks + 1):
-        yield (
-            f"model.discriminator_table must not halve {resolution} pixels more than {blocks + 1} times, nor more "
-            f"often than blocks may ({limit}). Received: {halvings} halvings; set model.discriminator_downsamples."
+            f"model.discriminator_downsampling must not halve {resolution} pixels more than {doublings + 2} times. "
+            f"Received: {model.discriminator_downsampling}; set some to False."
         )
     if model.num_classes > 0 and model.embedding_dim < 1:
         yield f"model.embedding_dim must be at least 1 with classes. Received: {model.embedding_dim}; try 128."
@@ -193,8 +202,8 @@ def _attention(config: Config) -> Iterator[str]:
     if not _is_power_of_two(model.resolution) or model.resolution < 8:
         return
     outputs = {
-        "generator_attention": [8 << i for i in range(num_generator_blocks(model.resolution))],
-        "discriminator_attention": [4 << i for i in range(num_generator_blocks(model.resolution))],
+        "generator_attention": [8 << i for i in range(num_doublings(model.resolution))],
+        "discriminator_attention": [4 << i for i in range(num_doublings(model.resolution))],
     }
     for name, resolutions in outputs.items():
         wanted = getattr(model, name)
@@ -215,7 +224,7 @@ def _latent(config: Config) -> Iterator[str]:
     model = config.model
     if not (model.hierarchical and not model.is_deep and _is_power_of_two(model.resolution)):
         return
-    chunks = len(model.generator_table) if model.generator_table else num_generator_blocks(model.resolution) + 1
+    chunks = len(model.generator_table) if model.generator_table else num_doublings(model.resolution) + 1
     if chunks > 0 and model.z_dim % chunks:
         near = max(chunks, round(model.z_dim / chunks) * chunks)
         yield (

@@ -1,0 +1,110 @@
+"""Batch normalisation whose gain and offset come from outside; its statistics are taken over all replicas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from biggan_tf.ops.operation_counter import record
+from biggan_tf.ops.replicas import mean_over_replicas, num_replicas
+
+
+@keras.saving.register_keras_serializable("biggan_tf")
+class BatchNorm(keras.layers.Layer):
+    """Normalises NHWC activations to mean 0, deviation 1, then applies a gain and an offset per channel and row.
+
+    The moments are computed in float32, the variance biased and about the mean. With `num_statistics` > 1 the layer
+    holds standing statistics for a grid of truncations 0 ... 1 (the Hub's modules: 51) and interpolates.
+
+    Args:
+        epsilon: Added to the variance.
+        momentum: Share of the running moments that a training call keeps.
+        group_size: Replicas that share moments; 0: all of them.
+        num_statistics: Sets of moments.
+
+    Example:
+        >>> BatchNorm()(x, gain, offset, training=True)  # x [N, H, W, C]; gain, offset [N or 1, C]
+    """
+
+    def __init__(
+        self,
+        epsilon: float = 1e-5,
+        momentum: float = 0.9,
+        group_size: int = 0,
+        num_statistics: int = 1,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+        self.momentum = momentum
+        self.group_size = group_size
+        self.num_statistics = num_statistics
+
+    def build(self, x_shape: tuple[Any, ...], *unused_shapes: Any) -> None:
+        rows = () if self.num_statistics == 1 else (self.num_statistics,)
+        state: dict[str, Any] = {"trainable": False, "dtype": "float32", "autocast": False, "aggregation": "mean"}
+        shape = (*rows, x_shape[-1])
+        self.moving_mean = self.add_weight(name="moving_mean", shape=shape, initializer="zeros", **state)
+        self.moving_variance = self.add_weight(name="moving_variance", shape=shape, initializer="ones", **state)
+
+    def call(self, x: Any, gain: Any = None, offset: Any = None, training: bool = False, truncation: Any = None) -> Any:
+        if training:
+            mean, variance = self._batch_moments(x)
+        else:
+            mean, variance = self._stored_moments(truncation)
+        scale = ops.rsqrt(variance + self.epsilon)  # [N or 1, C]
+        if gain is not None:
+            scale = scale * ops.cast(gain, "float32")
+        shift = -mean * scale
+        if offset is not None:
+            shift = shift + ops.cast(offset, "float32")
+        record("batch_norm", x.shape)
+        return x * ops.cast(scale, x.dtype)[:, None, None] + ops.cast(shift, x.dtype)[:, None, None]
+
+    def _batch_moments(self, x: Any) -> tuple[Any, Any]:
+        if self.num_statistics > 1:
+            raise ValueError(
+                "A batch norm with standing statistics for several truncations must not be trained. "
+                f"Received: training=True with num_statistics={self.num_statistics}"
+            )
+        mean, variance = ops.moments(ops.cast(x, "float32"), axes=[0, 1, 2])
+        if num_replicas() > 1 and self.group_size != 1:
+            # Combined about the running mean, which all replicas share: E[x^2] - E[x]^2 would cancel.
+            centre = ops.convert_to_tensor(self.moving_mean)
+            shift = mean - centre
+            moments = ops.stack([shift, variance + ops.square(shift)])
+            shift, second = ops.unstack(mean_over_replicas(moments, self.group_size), 2)
+            mean, variance = centre + shift, second - ops.square(shift)
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            value = ops.stop_gradient(value)
+            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+        return mean[None], variance[None]
+
+    def _stored_moments(self, truncation: Any) -> tuple[Any, Any]:
+        mean, variance = ops.convert_to_tensor(self.moving_mean), ops.convert_to_tensor(self.moving_variance)
+        if self.num_statistics == 1:
+            return mean[None], variance[None]
+        position = ops.reshape(ops.cast(1.0 if truncation is None else truncation, "float32"), (-1,))
+        position = ops.clip(position, 0.0, 1.0) * (self.num_statistics - 1)
+        lower = ops.floor(position)
+        share = (position - lower)[:, None]  # of the upper neighbour
+        lower = ops.cast(lower, "int32")
+        upper = ops.minimum(lower + 1, self.num_statistics - 1)
+        return tuple(
+            (1.0 - share) * ops.take(rows, lower, axis=0) + share * ops.take(rows, upper, axis=0)
+            for rows in (mean, variance)
+        )
+
+    def compute_output_shape(self, x_shape: tuple[Any, ...], *unused_shapes: Any) -> tuple[Any, ...]:
+        return tuple(x_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "epsilon": self.epsilon,
+            "momentum": self.momentum,
+            "group_size": self.group_size,
+            "num_statistics": self.num_statistics,
+        }

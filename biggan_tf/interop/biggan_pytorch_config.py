@@ -28,12 +28,13 @@ def generator_fields(tensors: Tensors, source: str) -> dict[str, Any]:
     """
     read = _Reader(tensors, source, "a generator")
     deep = "blocks.0.0.conv3.weight" in tensors
-    num_stages = read.num_stages()
+    blocks_per_stage = 2 if deep else 1
+    num_stages = read.num_stages() // blocks_per_stage
     num_classes, embedding_dim = read.shape("shared.weight", 2)
     inputs = read.shape("linear.weight", 2)[1]
     condition = read.shape("blocks.0.0.bn1.gain.weight", 2)[1]
-    last_conv = "1.conv4" if deep else "0.conv2"
-    outputs = [read.shape(f"blocks.{i}.{last_conv}.weight", 4)[0] for i in range(num_stages)]
+    last_blocks = range(blocks_per_stage - 1, num_stages * blocks_per_stage, blocks_per_stage)
+    outputs = [read.shape(f"blocks.{i}.0.{'conv4' if deep else 'conv2'}.weight", 4)[0] for i in last_blocks]
     stem = read.shape("blocks.0.0.conv1.weight", 4)[1]
     resolution = BOTTOM_SIZE * 2**num_stages
     channels, table = _match([stem, *outputs], GENERATOR_CHANNELS.get(resolution))
@@ -52,7 +53,7 @@ def generator_fields(tensors: Tensors, source: str) -> dict[str, Any]:
         "hierarchical": hierarchical,
         "generator_channels": channels,
         "generator_table": table,
-        "generator_attention": tuple(BOTTOM_SIZE * 2 ** (i + 1) for i in read.attention_stages()),
+        "generator_attention": tuple(BOTTOM_SIZE * 2 ** (i // blocks_per_stage + 1) for i in read.attention_stages()),
     }
 
 

@@ -37,7 +37,9 @@ def generator_entries(generator: Generator) -> list[Entry]:
     entries += [outputs_channels_last(entry, channels) for entry in _normalised("linear", generator.linear)]
     for i, layers in enumerate(generator.blocks):
         for j, layer in enumerate(layers):
-            entries += _generator_layer(f"blocks.{i}.{j}", layer)
+            # The deep generator numbers blocks, not stages, and attention goes with the second block.
+            name = f"blocks.{2 * i + min(j, 1)}.{j // 2}" if generator.model_config.is_deep else f"blocks.{i}.{j}"
+            entries += _generator_layer(name, layer)
     entries += _batch_norm("output_layer.0", generator.final_norm)
     entries += _normalised("output_layer.2", generator.to_rgb)
     return entries
@@ -73,12 +75,8 @@ def _generator_layer(name: str, layer: Any) -> list[Entry]:
             entries += _batch_norm(f"{name}.bn{k}", norm) + _normalised(f"{name}.conv{k}", conv)
         return entries
     entries = _normalised(f"{name}.conv1", layer.conv_1) + _normalised(f"{name}.conv2", layer.conv_2)
-    return (
-        entries
-        + _shortcut(name, layer)
-        + _batch_norm(f"{name}.bn1", layer.norm_1)
-        + _batch_norm(f"{name}.bn2", layer.norm_2)
-    )
+    entries += _shortcut(name, layer)
+    return entries + _batch_norm(f"{name}.bn1", layer.norm_1) + _batch_norm(f"{name}.bn2", layer.norm_2)
 
 
 def _discriminator_layer(name: str, layer: Any) -> list[Entry]:

@@ -21,6 +21,7 @@ class BatchNorm(keras.layers.Layer):
     Args:
         epsilon: Added to the variance.
         momentum: Share of the running moments that a training call keeps.
+        unbiased: Let the running variance estimate the population's (n / (n - 1)); the batch's own is biased always.
         group_size: Replicas that share moments; 0: all of them.
         num_statistics: Sets of moments.
 
@@ -32,6 +33,7 @@ class BatchNorm(keras.layers.Layer):
         self,
         epsilon: float = 1e-5,
         momentum: float = 0.9,
+        unbiased: bool = True,
         group_size: int = 0,
         num_statistics: int = 1,
         **kwargs: Any,
@@ -39,6 +41,7 @@ class BatchNorm(keras.layers.Layer):
         super().__init__(**kwargs)
         self.epsilon = epsilon
         self.momentum = momentum
+        self.unbiased = unbiased
         self.group_size = group_size
         self.num_statistics = num_statistics
 
@@ -77,10 +80,18 @@ class BatchNorm(keras.layers.Layer):
             moments = ops.stack([shift, variance + ops.square(shift)])
             shift, second = ops.unstack(mean_over_replicas(moments, self.group_size), 2)
             mean, variance = centre + shift, second - ops.square(shift)
-        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+        running = variance * self._population_factor(x) if self.unbiased else variance
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, running)):
             value = ops.stop_gradient(value)
             moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
         return mean[None], variance[None]
+
+    def _population_factor(self, x: Any) -> Any:
+        """The factor n / (n - 1) for the n values that a channel's moments span over all replicas that share them."""
+        batch, height, width, _ = ops.shape(x)
+        replicas = self.group_size or num_replicas()
+        values = ops.cast(batch * height * width * replicas, "float32")
+        return values / ops.maximum(values - 1.0, 1.0)
 
     def _stored_moments(self, truncation: Any) -> tuple[Any, Any]:
         mean, variance = ops.convert_to_tensor(self.moving_mean), ops.convert_to_tensor(self.moving_variance)
@@ -105,6 +116,7 @@ class BatchNorm(keras.layers.Layer):
             **super().get_config(),
             "epsilon": self.epsilon,
             "momentum": self.momentum,
+            "unbiased": self.unbiased,
             "group_size": self.group_size,
             "num_statistics": self.num_statistics,
         }

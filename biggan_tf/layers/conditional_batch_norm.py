@@ -44,7 +44,7 @@ class ConditionalBatchNorm(keras.layers.Layer):
         channels = x_shape[-1]
         self.norm.build(x_shape)
         self.is_conditional = condition_shape is not None
-        if self.is_conditional:
+        if condition_shape is not None:
             options: dict[str, Any] = {"use_bias": False, "dtype": self.dtype_policy, **self.dense}
             self.gain = SNDense(channels, name="gain", **options)
             self.offset = SNDense(channels, name="offset", **options)

@@ -25,7 +25,7 @@ class SpectralNormLayer(keras.layers.Layer):
     Args:
         kernel_initializer: "orthogonal" or "normal".
         epsilon: For the power iteration's normalisations.
-        additive_epsilon: Divide by |x| + epsilon (the Hub's modules), not by max(|x|, epsilon).
+        additive_epsilon: In training divide by |x| + epsilon (the Hub's modules), not by max(|x|, epsilon).
         spectral_norm: Set to False for the raw kernel.
     """
 
@@ -79,7 +79,8 @@ class SpectralNormLayer(keras.layers.Layer):
             matrix = ops.transpose(ops.reshape(kernel, (kernel.shape[0], math.prod(kernel.shape[1:]))))
         else:
             matrix = ops.reshape(kernel, (math.prod(kernel.shape[:-1]), kernel.shape[-1]))
-        sigma, u = spectral.singular_value(matrix, ops.convert_to_tensor(self.u), self.epsilon, self.additive_epsilon)
+        additive = self.additive_epsilon and training
+        sigma, u = spectral.singular_value(matrix, ops.convert_to_tensor(self.u), self.epsilon, additive)
         if training:
             self.u.assign(u)
         return sigma

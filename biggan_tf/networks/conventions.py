@@ -7,6 +7,7 @@
 | condition of a block | embedding, z | embedding, z | z, embedding | z, embedding |
 | D's shortcut where in == out | identity, 1x1 | identity, 1x1 | none | identity, 1x1 |
 | batch norm's epsilon | 1e-5 | 1e-5 | 1e-5 | 1e-4 |
+| running variance | unbiased | unbiased | biased | unbiased |
 | spectral norm's epsilon | 1e-6 | 1e-6 | 1e-12 | 1e-4 |
 | normalisation in it | x / max(norm, eps) | x / max(norm, eps) | x / max(norm, eps) | x / (norm + eps) |
 | RGB convolution of deep | 3 outputs | 3 outputs | (no deep) | ch outputs, 3 kept |
@@ -31,6 +32,7 @@ class Conventions:
     latent_first: bool = False
     equal_channels_shortcut: str = "identity"
     batch_norm_epsilon: float = 1e-5
+    unbiased_running_variance: bool = True
     spectral_norm_epsilon: float = 1e-6
     additive_epsilon: bool = False
     full_rgb_kernel: bool = False
@@ -44,6 +46,7 @@ REFERENCES = {
         gain_base=0.0,
         latent_first=True,
         equal_channels_shortcut="none",
+        unbiased_running_variance=False,
         spectral_norm_epsilon=1e-12,
     ),
     "tfhub": Conventions(

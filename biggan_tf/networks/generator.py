@@ -53,6 +53,7 @@ class Generator(keras.Model):
             "gain_base": self.conventions.gain_base,
             "batch_norm": {
                 "epsilon": self.conventions.batch_norm_epsilon,
+                "unbiased": self.conventions.unbiased_running_variance,
                 "momentum": model.batch_norm_momentum,
                 "group_size": model.batch_norm_group_size,
                 "num_statistics": num_statistics,

@@ -1,0 +1,195 @@
+"""TFRecords to batches, with a position that a checkpoint holds.
+
+    dataset = input_pipeline.make_dataset(config)
+    batches = batch_iterator.BatchIterator(dataset, config)
+    checkpoint = tf.train.Checkpoint(..., batches=batches)
+    images, labels = next(batches)          # float32 [B, H, W, 3] in [-1, 1], int32 [B]
+
+After `checkpoint.restore(...)` the next batch is the one that would have come next. Order and flips depend on the
+shards, `training.seed` and the number of workers, never on timing. The checkpoint is symbolic: it says where to read
+on, and holds no images.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from biggan_tf import config as config_lib
+from biggan_tf.data import compatibility, records, verification
+from biggan_tf.data import manifest as manifest_lib
+
+_LOGGER = logging.getLogger(__name__)
+_OPEN_SHARDS = 16  # read in turn; more mixes better and makes checkpoints of the position larger
+_READ_BUFFER_BYTES = 1 << 20
+_EPOCHS = 1 << 40  # more than anyone trains; unlike repeat(), tells each epoch its number
+
+
+def make_dataset(
+    config: config_lib.Config, *, num_workers: int = 1, worker_index: int = 0, split: str | None = None
+) -> tf.data.Dataset:
+    """The endless training batches of one worker.
+
+    Args:
+        config: Of the run; reads `data`, `model.resolution`, `model.num_classes`, `training.batch_size` (global) and
+            `training.seed`.
+        num_workers: Processes that read; each gets an equal share of the shards and of every batch.
+        worker_index: Which of them this is.
+        split: Overrides `data.split`.
+
+    Returns:
+        A dataset of `(images, labels)`: float32 `[batch_size / num_workers, H, W, 3]` in [-1, 1] and int32.
+
+    Raises:
+        DataError: If the data does not fit the configuration, or a shard is missing or damaged.
+    """
+    split = split or config.data.split
+    manifest = manifest_lib.load(config.data.path)
+    compatibility.check(manifest, config, split)
+    if not manifest.blessed:
+        _LOGGER.warning("Validation found anomalies in %s: %s", config.data.path, "; ".join(manifest.anomalies))
+    shards = usable_shards(config.data.path, manifest, split, config.data.skip_damaged_shards)
+    batch_size = _share_of_batch(config.training.batch_size, num_workers)
+    dataset = _shuffled_records(shards, config, num_workers, worker_index)
+
+    dataset = dataset.map(
+        lambda serialized: records.parse(serialized, manifest.image_format, manifest.resolution),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    ).batch(batch_size, drop_remainder=True)
+
+    # Whole batches: flipping and scaling image by image costs several times as much.
+    def augment(number: Any, batch: tuple[Any, Any]) -> tuple[Any, Any]:
+        images, labels = batch
+        if config.data.flip:
+            images = _flip(images, number, config.training.seed)
+        return _scale(images, labels)
+
+    dataset = dataset.enumerate().map(augment, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return dataset.prefetch(2).with_options(_options())
+
+
+def one_pass(path: str, batch_size: int, *, split: str = "train", skip_damaged_shards: bool = False) -> tf.data.Dataset:
+    """Every image of a split once, in stored order, without flips; the last batch may be smaller.
+
+    Args:
+        path: Folder of one resolution.
+        batch_size: Images in a batch.
+        split: Which split.
+        skip_damaged_shards: As `data.skip_damaged_shards`.
+
+    Returns:
+        A dataset of `(images, labels)` as `make_dataset` yields them.
+    """
+    manifest = manifest_lib.load(path)
+    if split not in manifest.splits:
+        raise manifest_lib.DataError(f"The split must be one of {sorted(manifest.splits)}. Received: {split!r}.")
+    shards = usable_shards(path, manifest, split, skip_damaged_shards)
+    dataset = tf.data.TFRecordDataset(shards, buffer_size=_READ_BUFFER_BYTES).map(
+        lambda serialized: records.parse(serialized, manifest.image_format, manifest.resolution),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
+    return dataset.batch(batch_size).map(_scale).prefetch(2).with_options(_options())
+
+
+def usable_shards(folder: str, manifest: manifest_lib.Manifest, split: str, skip_damaged: bool) -> list[str]:
+    """Paths of the shards to read, in order.
+
+    Args:
+        folder: Where they lie.
+        manifest: What the folder must hold.
+        split: Which split.
+        skip_damaged: Read every shard once first and leave out those that are damaged, with a warning that counts them.
+
+    Raises:
+        DataError: If a shard is missing or has another size, and damage is not to be skipped; or if none is left.
+    """
+    content = manifest.splits[split]
+    if not skip_damaged:
+        damages = verification.missing_or_resized(folder, content)
+        if damages:
+            raise manifest_lib.DataError(damage_message(damages, len(content.shards)))
+        return [os.path.join(folder, shard.name) for shard in content.shards]
+    damages = verification.find_damage(folder, content)
+    damaged = {damage.path for damage in damages}
+    paths = [os.path.join(folder, shard.name) for shard in content.shards]
+    usable = [path for path in paths if path not in damaged]
+    if damages:
+        lost = sum(damage.num_records for damage in damages)
+        _LOGGER.warning(
+            "Skipping %d of %d shards, %d of %d images: %s",
+            len(damages), len(paths), lost, content.num_records, "; ".join(map(str, damages)),
+        )  # fmt: skip
+    if not usable:
+        raise manifest_lib.DataError(damage_message(damages, len(paths)))
+    return usable
+
+
+def damage_message(damages: list[verification.Damage], num_shards: int) -> str:
+    """The error text for damaged shards."""
+    listed = "\n  - ".join(str(damage) for damage in damages[:20])
+    more = "" if len(damages) <= 20 else f"\n  - and {len(damages) - 20} more"
+    return (
+        f"{len(damages)} of {num_shards} shards are damaged:\n  - {listed}{more}\n"
+        "Copy them again or run pipeline.preprocess again with the same flags; it makes the same shards. "
+        "To train without them on purpose: --config.data.skip_damaged_shards=True."
+    )
+
+
+def _shuffled_records(
+    shards: list[str], config: config_lib.Config, num_workers: int, worker_index: int
+) -> tf.data.Dataset:
+    """Serialized records without end: shards permuted anew for each epoch, read in turn, then a shuffle buffer."""
+    seed = config.training.seed
+    by_file = len(shards) % num_workers == 0
+    paths = tf.constant(shards[worker_index::num_workers] if by_file else shards)
+
+    def epoch(number: Any) -> tf.data.Dataset:
+        key = tf.stack([tf.cast(number % (1 << 31), tf.int32), seed, 0])
+        order = tf.data.Dataset.range(len(paths)).map(
+            lambda index: tf.random_index_shuffle(index, key, max_index=tf.cast(len(paths) - 1, tf.int64))
+        )
+        # Reading in parallel here would lose the position: TensorFlow 2.21's parallel interleave does not come back
+        # from a symbolic checkpoint. The reading is a small part of the work; the decoding after it is parallel.
+        return order.interleave(
+            lambda index: tf.data.TFRecordDataset(paths[index], buffer_size=_READ_BUFFER_BYTES),
+            cycle_length=_OPEN_SHARDS,
+        )
+
+    dataset = tf.data.Dataset.range(_EPOCHS).flat_map(epoch)
+    if not by_file:
+        # Unequal numbers of files would let some workers see their images more often than others see theirs.
+        dataset = dataset.shard(num_workers, worker_index)
+    if config.data.shuffle_buffer > 1:
+        dataset = dataset.shuffle(config.data.shuffle_buffer, seed=seed + worker_index)
+    return dataset
+
+
+def _flip(images: Any, number: Any, seed: int) -> Any:
+    """Mirrors half of the images; which ones depends on the batch's number in the stream alone."""
+    draws = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], tf.stack([number, tf.cast(seed, tf.int64)]))
+    return tf.where(draws < 0.5, tf.reverse(images, [2]), images)
+
+
+def _scale(images: Any, labels: Any) -> tuple[Any, Any]:
+    return tf.cast(images, tf.float32) / 127.5 - 1.0, labels
+
+
+def _share_of_batch(batch_size: int, num_workers: int) -> int:
+    if batch_size % num_workers:
+        raise manifest_lib.DataError(
+            f"training.batch_size must be a multiple of the number of workers. Received: {batch_size}, {num_workers}."
+        )
+    return batch_size // num_workers
+
+
+def _options() -> tf.data.Options:
+    options = tf.data.Options()
+    options.deterministic = True
+    options.experimental_symbolic_checkpoint = True
+    # Sharding is done here, by file; left on, tf.distribute would do it once more.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return options

@@ -1,0 +1,150 @@
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from biggan_tf import config as config_lib
+from biggan_tf.data import batch_iterator, input_pipeline, manifest
+from tests.data import made_data
+
+
+def make_config(path, **data):
+    config = config_lib.Config()
+    config.model.resolution = 8
+    config.model.num_classes = 3
+    config.training.batch_size = 8
+    config.data = config_lib.DataConfig(path=str(path), **{"shuffle_buffer": 10, **data})
+    return config
+
+
+def indices(images):
+    """The index that `made_data.image_of` hid in the second channel."""
+    return np.rint((images[:, 0, 0, 1].numpy() + 1) * 127.5).astype(int)
+
+
+@pytest.mark.parametrize("image_format", ["png", "raw"])
+def test_batches_hold_the_stored_pixels_scaled_to_plus_minus_one(tmp_path, image_format):
+    made_data.write(tmp_path, image_format=image_format)
+    images, labels = next(iter(input_pipeline.make_dataset(make_config(tmp_path, flip=False))))
+    assert images.shape == (8, 8, 8, 3)
+    assert images.dtype == tf.float32
+    assert labels.dtype == tf.int32
+    for image, label, index in zip(images.numpy(), labels.numpy(), indices(images), strict=True):
+        np.testing.assert_allclose(image, made_data.image_of(label, index) / 127.5 - 1, atol=1e-6)
+
+
+def test_one_epoch_shows_every_image_once_and_the_next_in_another_order(tmp_path):
+    made_data.write(tmp_path)
+    batches = iter(input_pipeline.make_dataset(make_config(tmp_path, shuffle_buffer=1)))
+    epochs = [np.concatenate([indices(next(batches)[0]) for _ in range(6)]) for _ in range(2)]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(48))
+    assert list(epochs[0]) != list(epochs[1])
+
+
+def test_flip_mirrors_about_half_and_is_the_same_in_a_second_run(tmp_path):
+    made_data.write(tmp_path)
+    runs = []
+    for _ in range(2):
+        batches = iter(input_pipeline.make_dataset(make_config(tmp_path)))
+        runs.append(np.concatenate([next(batches)[0][:, 0, 0, 2].numpy() for _ in range(12)]))
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert 0.3 < (runs[0] < 0).mean() < 0.7
+
+
+@pytest.mark.parametrize("num_shards", [4, 3])
+def test_two_workers_share_an_epoch_without_overlap(tmp_path, num_shards):
+    made_data.write(tmp_path, num_shards=num_shards, per_shard=48 // num_shards)
+    config = make_config(tmp_path, shuffle_buffer=1)
+    seen = []
+    for worker in range(2):
+        batches = iter(input_pipeline.make_dataset(config, num_workers=2, worker_index=worker))
+        images = [next(batches)[0] for _ in range(6)]
+        assert all(len(batch) == 4 for batch in images)
+        seen.append(np.concatenate([indices(batch) for batch in images]))
+    assert sorted(np.concatenate(seen)) == list(range(48))
+
+
+@pytest.mark.parametrize("buffer", [1, 20])
+def test_restored_position_continues_with_the_very_next_batch(tmp_path, buffer):
+    made_data.write(tmp_path / "data", num_shards=6)
+    config = make_config(tmp_path / "data", shuffle_buffer=buffer)
+    batches = batch_iterator.BatchIterator(input_pipeline.make_dataset(config), config)
+    for _ in range(13):
+        next(batches)
+    saved = tf.train.Checkpoint(batches=batches).save(str(tmp_path / "checkpoint"))
+    expected = [next(batches) for _ in range(12)]
+    resumed = batch_iterator.BatchIterator(input_pipeline.make_dataset(config), config)
+    tf.train.Checkpoint(batches=resumed).restore(saved).assert_consumed()
+    for images, labels in expected:
+        resumed_images, resumed_labels = next(resumed)
+        np.testing.assert_array_equal(resumed_images, images)
+        np.testing.assert_array_equal(resumed_labels, labels)
+
+
+def test_saved_position_holds_no_images(tmp_path):
+    made_data.write(tmp_path / "data", resolution=64, image_format="raw")
+    config = make_config(tmp_path / "data", shuffle_buffer=30)
+    config.model.resolution = 64
+    batches = batch_iterator.BatchIterator(input_pipeline.make_dataset(config), config)
+    next(batches)
+    tf.train.Checkpoint(batches=batches).save(str(tmp_path / "checkpoint"))
+    size = sum(file.stat().st_size for file in tmp_path.glob("checkpoint-1.*"))
+    assert size < 64 * 64 * 3 * 30 / 5
+
+
+def test_one_pass_reads_each_image_once_in_stored_order(tmp_path):
+    made_data.write(tmp_path)
+    images = [indices(images) for images, _ in input_pipeline.one_pass(str(tmp_path), 10)]
+    assert list(np.concatenate(images)) == list(range(48))
+    assert len(images[-1]) == 8
+
+
+def test_one_pass_refuses_an_unknown_split(tmp_path):
+    made_data.write(tmp_path)
+    with pytest.raises(manifest.DataError, match=r"one of \['train'\]. Received: 'val'"):
+        input_pipeline.one_pass(str(tmp_path), 10, split="val")
+
+
+def test_batch_that_workers_cannot_share_is_refused(tmp_path):
+    made_data.write(tmp_path)
+    with pytest.raises(manifest.DataError, match=r"multiple of the number of workers\. Received: 8, 3"):
+        input_pipeline.make_dataset(make_config(tmp_path), num_workers=3)
+
+
+def test_missing_shard_is_named_before_the_first_batch(tmp_path):
+    made_data.write(tmp_path)
+    (tmp_path / "train-00002-of-00004.tfrecord").unlink()
+    with pytest.raises(manifest.DataError, match=r"train-00002-of-00004\.tfrecord: the shard is missing"):
+        input_pipeline.make_dataset(make_config(tmp_path))
+
+
+def test_damaged_record_is_named_with_its_offset_when_it_is_met(tmp_path):
+    made_data.write(tmp_path)
+    shard = tmp_path / "train-00001-of-00004.tfrecord"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    shard.write_bytes(content)
+    config = make_config(tmp_path)
+    batches = batch_iterator.BatchIterator(input_pipeline.make_dataset(config), config)
+    with pytest.raises(manifest.DataError, match=r"train-00001-of-00004\.tfrecord at byte \d+: corrupted record"):
+        list(itertools.islice(batches, 7))
+
+
+def test_skipping_damaged_shards_leaves_them_out_and_counts_them(tmp_path, caplog):
+    made_data.write(tmp_path)
+    shard = tmp_path / "train-00001-of-00004.tfrecord"
+    shard.write_bytes(shard.read_bytes()[:-100])
+    (tmp_path / "train-00003-of-00004.tfrecord").unlink()
+    config = make_config(tmp_path, shuffle_buffer=1, skip_damaged_shards=True)
+    batches = iter(input_pipeline.make_dataset(config))
+    seen = np.concatenate([indices(next(batches)[0]) for _ in range(3)])
+    assert sorted(seen) == [*range(12), *range(24, 36)]
+    assert "Skipping 2 of 4 shards, 24 of 48 images" in caplog.text
+
+
+def test_no_shard_left_is_an_error_even_when_damage_may_be_skipped(tmp_path):
+    made_data.write(tmp_path, num_shards=1)
+    (tmp_path / "train-00000-of-00001.tfrecord").unlink()
+    with pytest.raises(manifest.DataError, match="1 of 1 shards are damaged"):
+        input_pipeline.make_dataset(make_config(tmp_path, skip_damaged_shards=True))

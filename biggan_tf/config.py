@@ -4,8 +4,6 @@ A recipe in `configs/` returns a `Config`; `--config.section.field=value` overri
 TensorFlow, so that a pipeline worker or a client can read a configuration without it.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 from typing import Any

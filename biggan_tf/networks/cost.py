@@ -1,0 +1,127 @@
+"""What a configuration costs before anything is run: parameters, operations and memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import keras
+
+from biggan_tf.config import Config, ModelConfig
+from biggan_tf.networks.discriminator import Discriminator
+from biggan_tf.networks.generator import Generator
+from biggan_tf.ops.operation_counter import OperationCounter, count_operations
+
+_FLOAT32_BYTES = 4
+_ADAM_SLOTS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkCost:
+    """One network, per image.
+
+    Attributes:
+        parameters: Trained numbers.
+        state: Others: u, running statistics.
+        multiply_adds: Of a forward pass, by kind of operation.
+        activations: Numbers that the backward pass needs.
+    """
+
+    parameters: int
+    state: int
+    multiply_adds: dict[str, int]
+    activations: int
+
+    @property
+    def total_multiply_adds(self) -> int:
+        return sum(self.multiply_adds.values())
+
+
+def network_costs(model: ModelConfig) -> tuple[NetworkCost, NetworkCost]:
+    """The generator's and the discriminator's, without creating a single weight."""
+    with keras.StatelessScope(initialize_variables=False):
+        generator = Generator(model)
+        discriminator = Discriminator(model)
+    z = keras.KerasTensor((1, model.z_dim), model_dtype(model))
+    embedding = keras.KerasTensor((1, model.embedding_dim), model_dtype(model)) if model.num_classes else None
+    images = keras.KerasTensor((1, model.resolution, model.resolution, 3), "float32")
+    labels = keras.KerasTensor((1,), "int32") if model.num_classes else None
+    inputs = (z, embedding) if model.num_classes else z
+    seen = (images, labels) if model.num_classes else images
+    return _trace(generator, inputs), _trace(discriminator, seen)
+
+
+def model_dtype(model: ModelConfig) -> str:
+    """What activations are stored in."""
+    return model.policy.removeprefix("mixed_")
+
+
+class _SymbolicCall(keras.Operation):
+    """Runs a network's `call` on shapes alone."""
+
+    def __init__(self, network: keras.Model):
+        super().__init__()
+        self.network = network
+
+    def call(self, inputs: Any) -> Any:
+        return self.network.call(inputs, training=False)
+
+
+def _trace(network: keras.Model, inputs: Any) -> NetworkCost:
+    with count_operations() as counter, keras.StatelessScope(initialize_variables=False):
+        _SymbolicCall(network)(inputs)
+    return _cost(network, counter)
+
+
+def _cost(network: keras.Model, counter: OperationCounter) -> NetworkCost:
+    def size(variables: list[Any]) -> int:
+        return sum(math.prod(variable.shape) for variable in variables)
+
+    return NetworkCost(
+        size(network.trainable_variables),
+        size(network.non_trainable_variables),
+        dict(counter.multiply_adds),
+        counter.output_values,
+    )
+
+
+def training_multiply_adds(generator: NetworkCost, discriminator: NetworkCost, discriminator_steps: int) -> int:
+    """Of one step (D steps and a G step), for each image of the batch.
+
+    The backward pass of a layer costs twice its forward pass: a gradient for its input, one for its kernel. A D step
+    runs G forward, and D forward and backward on a fake and a real image. The G step runs both forward, D backward for
+    the inputs alone, and G backward.
+    """
+    g, d = generator.total_multiply_adds, discriminator.total_multiply_adds
+    return discriminator_steps * (g + 2 * 3 * d) + (g + d) + (d + 2 * g)
+
+
+def report(config: Config, num_replicas: int = 1) -> dict[str, Any]:
+    """What `--dry_run` prints."""
+    generator, discriminator = network_costs(config.model)
+    training = config.training
+    step = training_multiply_adds(generator, discriminator, training.discriminator_steps)
+    micro_batch = training.batch_size // (num_replicas * training.accumulation_steps)
+    bytes_each = _FLOAT32_BYTES if config.model.policy == "float32" else 2
+    parameters = generator.parameters + discriminator.parameters
+    state = generator.state + discriminator.state
+    # The D step holds D's activations for a fake and a real image; the G step those of both networks for one.
+    held = max(2 * discriminator.activations, generator.activations + discriminator.activations)
+    memory = {
+        "weights": _FLOAT32_BYTES * (parameters + state),
+        "ema": _FLOAT32_BYTES * (generator.parameters + generator.state),
+        "optimizer": _FLOAT32_BYTES * _ADAM_SLOTS * parameters,
+        "gradients": _FLOAT32_BYTES * max(generator.parameters, discriminator.parameters),
+        "activations": bytes_each * held * micro_batch,
+    }
+    return {
+        "parameters": {"generator": generator.parameters, "discriminator": discriminator.parameters},
+        "operations_per_image": {
+            "unit": "floating-point operations, two for a multiply-add of a convolution or a matrix product",
+            "generator_forward": 2 * generator.total_multiply_adds,
+            "discriminator_forward": 2 * discriminator.total_multiply_adds,
+            "training_step": 2 * step,
+        },
+        "memory_bytes_per_replica": {"micro_batch": micro_batch, **memory, "total": sum(memory.values())},
+    }

@@ -1,0 +1,45 @@
+"""Runs every benchmark, prints a table for each and writes out/bench/<name>.json.
+
+python -m tests.benchmarks.run [name ...]     # e.g. networks pipeline; none: all
+"""
+
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+HERE = Path(__file__).parent
+OUTPUT = Path("out/bench")
+
+
+def as_table(rows: list[dict]) -> str:
+    """Rows of equal keys as aligned text."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [names] + [[_text(row.get(name, "")) for name in names] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
+
+
+def _text(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def main(arguments: list[str]) -> None:
+    names = sorted(path.stem.removesuffix("_bench") for path in HERE.glob("*_bench.py"))
+    unknown = set(arguments) - set(names)
+    if unknown:
+        sys.exit(f"Benchmarks are {', '.join(names)}. Received: {', '.join(sorted(unknown))}")
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    for name in arguments or names:
+        module = importlib.import_module(f"tests.benchmarks.{name}_bench")
+        rows = module.measure()
+        path = OUTPUT / f"{name}.json"
+        path.write_text(json.dumps({"title": module.TITLE, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        print(f"\n{module.TITLE}\n\n{as_table(rows)}\n\n-> {path}", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

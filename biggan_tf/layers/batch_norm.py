@@ -7,8 +7,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from biggan_tf.ops.batch_moments import batch_moments, normalise, scale_and_shift
 from biggan_tf.ops.operation_counter import record
-from biggan_tf.ops.replicas import mean_over_replicas, num_replicas
+from biggan_tf.ops.replicas import num_replicas
 
 
 @keras.saving.register_keras_serializable("biggan_tf")
@@ -53,38 +54,28 @@ class BatchNorm(keras.layers.Layer):
         self.moving_variance = self.add_weight(name="moving_variance", shape=shape, initializer="ones", **state)
 
     def call(self, x: Any, gain: Any = None, offset: Any = None, training: bool = False, truncation: Any = None) -> Any:
+        record("batch_norm", x.shape)
+        gain = ops.ones((1, x.shape[-1]), "float32") if gain is None else ops.cast(gain, "float32")
+        offset = ops.zeros((1, x.shape[-1]), "float32") if offset is None else ops.cast(offset, "float32")
         if training:
             mean, variance = self._batch_moments(x)
-        else:
-            mean, variance = self._stored_moments(truncation)
-        scale = ops.rsqrt(variance + self.epsilon)  # [N or 1, C]
-        if gain is not None:
-            scale = scale * ops.cast(gain, "float32")
-        shift = -mean * scale
-        if offset is not None:
-            shift = shift + ops.cast(offset, "float32")
-        record("batch_norm", x.shape)
-        return x * ops.cast(scale, x.dtype)[:, None, None] + ops.cast(shift, x.dtype)[:, None, None]
+            return normalise(x, gain, offset, mean, variance, self.epsilon, self.group_size)
+        mean, variance = self._stored_moments(truncation)
+        scale = gain * ops.rsqrt(variance + self.epsilon)  # [N or 1, C]
+        return scale_and_shift(x, scale, offset - mean * scale)
 
     def _batch_moments(self, x: Any) -> tuple[Any, Any]:
+        """The batch's, which the running ones move towards."""
         if self.num_statistics > 1:
             raise ValueError(
                 "A batch norm with standing statistics for several truncations must not be trained. "
                 f"Received: training=True with num_statistics={self.num_statistics}"
             )
-        mean, variance = ops.moments(ops.cast(x, "float32"), axes=[0, 1, 2])
-        if num_replicas() > 1 and self.group_size != 1:
-            # Combined about the running mean, which all replicas share: E[x^2] - E[x]^2 would cancel.
-            centre = ops.convert_to_tensor(self.moving_mean)
-            shift = mean - centre
-            moments = ops.stack([shift, variance + ops.square(shift)])
-            shift, second = ops.unstack(mean_over_replicas(moments, self.group_size), 2)
-            mean, variance = centre + shift, second - ops.square(shift)
+        mean, variance = batch_moments(x, ops.convert_to_tensor(self.moving_mean), self.group_size)
         running = variance * self._population_factor(x) if self.unbiased else variance
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, running)):
-            value = ops.stop_gradient(value)
             moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
-        return mean[None], variance[None]
+        return mean, variance
 
     def _population_factor(self, x: Any) -> Any:
         """The factor n / (n - 1) for the n values that a channel's moments span over all replicas that share them."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
 from biggan_tf.layers.spectral_norm import SpectralNormLayer
 from biggan_tf.ops import resampling
+from biggan_tf.ops.channels import add_bias
 
 
 @keras.saving.register_keras_serializable("biggan_tf")
@@ -71,7 +71,7 @@ class SNConv2D(SpectralNormLayer):
         else:
             y = resampling.convolve_upsampled(x, kernel, self.resampling, self.fused)
         if self.use_bias:
-            y = y + ops.cast(self.bias[: self.used_filters], y.dtype)
+            y = add_bias(y, self.bias[: self.used_filters])
         return y
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:

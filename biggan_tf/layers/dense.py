@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from biggan_tf.layers.spectral_norm import SpectralNormLayer
+from biggan_tf.ops.channels import add_bias
 from biggan_tf.ops.operation_counter import record
 
 
@@ -43,7 +44,7 @@ class SNDense(SpectralNormLayer):
         y = ops.matmul(x, self.normalised_kernel(training))
         record("dense", y.shape, x.shape[-1])
         if self.use_bias:
-            y = y + ops.cast(self.bias, y.dtype)
+            y = add_bias(y, self.bias)
         return y
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -53,7 +53,7 @@ def convolve_upsampled(x: Any, kernel: Any, how: str = "nearest", fused: bool = 
     if _taps(kernel) == 1:
         return upsample(convolve(x, kernel), how)
     taps = _NEAREST_TAPS if how == "nearest" else _ZERO_INSERTION_TAPS
-    y = ops.conv_transpose(x, _expand(kernel, taps, "abdc"), strides=2, padding="same")
+    y = ops.conv_transpose(x, _expand(kernel, taps, transposed=True), strides=2, padding="same")
     record("convolution", y.shape, 4 * kernel.shape[2])
     return y
 
@@ -64,14 +64,17 @@ def convolve_pooled(x: Any, kernel: Any, fused: bool = True) -> Any:
         return average_pool(convolve(x, kernel))
     if _taps(kernel) == 1:
         return convolve(average_pool(x), kernel)
-    return convolve(x, _expand(kernel, _POOLING_TAPS, "abcd"), strides=2)
+    return convolve(x, _expand(kernel, _POOLING_TAPS), strides=2)
 
 
 def _taps(kernel: Any) -> int:
     return int(kernel.shape[0] * kernel.shape[1])
 
 
-def _expand(kernel: Any, taps: np.ndarray, layout: str) -> Any:
-    """[3, 3, in, out] to [4, 4, in, out] ("abcd") or, for a transposed convolution, to [4, 4, out, in] ("abdc")."""
-    taps = ops.cast(taps, kernel.dtype)
-    return ops.einsum(f"ai,bj,ijcd->{layout}", taps, taps, kernel)
+def _expand(kernel: Any, taps: np.ndarray, transposed: bool = False) -> Any:
+    """[3, 3, in, out] to [4, 4, in, out], or to [4, 4, out, in] for a transposed convolution."""
+    channels = kernel.shape[2:]
+    matrix = ops.cast(np.kron(taps, taps), kernel.dtype)  # [16, 9]
+    expanded = ops.matmul(matrix, ops.reshape(kernel, (9, channels[0] * channels[1])))
+    expanded = ops.reshape(expanded, (4, 4, *channels))
+    return ops.transpose(expanded, (0, 1, 3, 2)) if transposed else expanded

@@ -1,0 +1,80 @@
+"""Serves exported models: `python -m serving.server --model_base_path=DIR`, with tensorflow_model_server's flags."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+
+from serving.server.flags import FlagError, parse, usage
+
+_DRAIN_S = 30.0
+_PROGRAM = "python -m serving.server"
+
+
+def serve(arguments: list[str]) -> int:
+    """Runs the server until SIGTERM or SIGINT.
+
+    Args:
+        arguments: The command line without the program's name.
+
+    Returns:
+        The exit code.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        options, unknown = parse(arguments)
+    except FlagError as error:
+        sys.stderr.write(f"{error}\n{usage(_PROGRAM)}\n")
+        return 255
+    if unknown:
+        sys.stderr.write("".join(f"unknown argument: {word}\n" for word in unknown))
+        sys.stderr.write(usage(_PROGRAM) + "\n")
+        if {"--help", "-h"} & set(unknown):
+            return 0
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # TensorFlow takes seconds to import; a wrong flag need not wait for it.
+    import tensorflow as tf
+
+    from serving.server.model_server import ModelServer
+    from serving.server.status import ServingError
+
+    if options.version:
+        sys.stdout.write(f"TensorFlow ModelServer: biggan_tf embedded\nTensorFlow Library: {tf.__version__}\n")
+        return 0
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        server = ModelServer(options)
+        starting = threading.Thread(target=_start, args=(server, stop), daemon=True)
+        starting.start()
+        stop.wait()
+        if getattr(server, "failure", None) is not None:
+            raise server.failure
+        server.stop(_DRAIN_S)
+    except ServingError as error:
+        sys.stdout.write(f"Failed to start server. Error: {error}\n")
+        return 255
+    return 0
+
+
+def _start(server: object, stop: threading.Event) -> None:
+    from serving.server.status import ServingError
+
+    try:
+        server.start()  # type: ignore[attr-defined]
+    except ServingError as error:
+        server.failure = error  # type: ignore[attr-defined]
+        stop.set()
+
+
+def run() -> None:
+    """Console entry point."""
+    sys.exit(serve(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,123 @@
+"""tensorflow_model_server's command line: its names, defaults and syntax."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+
+_CPUS = os.cpu_count() or 1
+
+
+class FlagError(ValueError):
+    """A flag's value cannot be read."""
+
+
+@dataclasses.dataclass
+class ServerOptions:
+    """What tensorflow_model_server can be told; a field is a flag of the same name.
+
+    Flags whose field says "accepted" steer parts of the C++ runtime that this server has no counterpart of.
+    """
+
+    port: int = 8500
+    grpc_socket_path: str = ""
+    grpc_channel_arguments: str = ""
+    grpc_max_threads: int = 4 * _CPUS
+    rest_api_port: int = 0
+    rest_api_num_threads: int = 4 * _CPUS
+    rest_api_timeout_in_ms: int = 30_000
+    rest_api_enable_cors_support: bool = False
+    enable_batching: bool = False
+    batching_parameters_file: str = ""
+    enable_per_model_batching_parameters: bool = False
+    allow_version_labels_for_unavailable_models: bool = False
+    tensorflow_session_parallelism: int = 0
+    tensorflow_intra_op_parallelism: int = 0
+    tensorflow_inter_op_parallelism: int = 0
+    tensorflow_session_config_file: str = ""
+    per_process_gpu_memory_fraction: float = 0.0
+    platform_config_file: str = ""  # accepted
+    thread_pool_factory_config_file: str = ""  # accepted
+    remove_unused_fields_from_bundle_metagraph: bool = True  # accepted
+    prefer_tflite_model: bool = False  # accepted
+    num_tflite_pools: int = _CPUS  # accepted
+    num_tflite_interpreters_per_pool: int = 1  # accepted
+    xla_cpu_compilation_enabled: bool = False  # accepted
+    xla_gpu_compilation_enabled: bool = False  # accepted
+    skip_initialize_tpu: bool = False  # accepted
+    max_num_load_retries: int = 5
+    load_retry_interval_micros: int = 60_000_000
+    file_system_poll_wait_seconds: int = 1
+    flush_filesystem_caches: bool = True  # accepted
+    model_config_file: str = ""
+    model_config_file_poll_wait_seconds: int = 0
+    model_name: str = "default"
+    model_base_path: str = ""
+    num_load_threads: int = 0
+    num_unload_threads: int = 0
+    saved_model_tags: str = "serve"
+    enable_model_warmup: bool = True
+    num_request_iterations_for_warmup: int = 0
+    monitoring_config_file: str = ""
+    ssl_config_file: str = ""
+    use_alts_credentials: bool = False
+    enable_signature_method_name_check: bool = False
+    enable_profiler: bool = True  # accepted
+    enable_grpc_healthcheck_service: bool = False
+    enable_serialization_as_tensor_content: bool = False
+    mixed_precision: str = ""  # accepted
+    version: bool = False
+
+
+_BOOLS = {
+    **dict.fromkeys(("true", "t", "1", "yes", "y"), True),
+    **dict.fromkeys(("false", "f", "0", "no", "n"), False),
+}
+
+
+def parse(arguments: list[str]) -> tuple[ServerOptions, list[str]]:
+    """Reads a command line.
+
+    Args:
+        arguments: The words after the program's name.
+
+    Returns:
+        The options, and the words that are no flag of ours (the server names them and goes on).
+
+    Raises:
+        FlagError: A value is not of its flag's type.
+    """
+    options, unknown = ServerOptions(), []
+    types = {field.name: type(field.default) for field in dataclasses.fields(ServerOptions)}
+    for argument in arguments:
+        match = re.fullmatch(r"--(\w+)(?:=(.*))?", argument, re.DOTALL)
+        if not match or match[1] not in types:
+            unknown.append(argument)
+            continue
+        setattr(options, match[1], _read(match[1], types[match[1]], match[2]))
+    return options, unknown
+
+
+def usage(program: str) -> str:
+    """Returns the list of flags with their defaults."""
+    lines = [f"usage: {program}", "Flags:"]
+    for field in dataclasses.fields(ServerOptions):
+        kind = {bool: "bool", int: "int32", str: "string", float: "float"}[type(field.default)]
+        default = f'"{field.default}"' if kind == "string" else str(field.default).lower()
+        lines.append(f"\t{f'--{field.name}={default}':<60}\t{kind}")
+    return "\n".join(lines)
+
+
+def _read(name: str, kind: type, text: str | None) -> bool | int | float | str:
+    if kind is bool:
+        value = _BOOLS.get(text.lower()) if text is not None else True
+        if value is None:
+            raise FlagError(f"Couldn't interpret value {text} for flag {name}.")
+        return value
+    if text is None:
+        raise FlagError(f"--{name} needs a value: write --{name}=VALUE.")
+    try:
+        return kind(text)
+    except ValueError:
+        raise FlagError(f"Couldn't interpret value {text} for flag {name}.") from None

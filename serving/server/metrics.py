@@ -1,0 +1,97 @@
+"""Counters and histograms in Prometheus' text format, under TensorFlow Serving's names.
+
+prometheus_client would append `_total` to the counters, which TensorFlow Serving does not.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+import threading
+
+# tensorflow_serving/servables/tensorflow/util.cc: exponential buckets of 10 * 1.8^n microseconds.
+_BUCKETS = tuple(10 * 1.8**n for n in range(33))
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+class _Family:
+    """All series of one metric."""
+
+    def __init__(self, name: str, help_text: str, kind: str, labels: tuple[str, ...]):
+        self.name = re.sub(r"[^A-Za-z0-9_]", ":", name)
+        self.help_text, self.kind, self.labels = help_text, kind, labels
+        self.values: dict[tuple[str, ...], float] = {}
+        self.counts: dict[tuple[str, ...], list[int]] = {}
+
+    def _pairs(self, values: tuple[str, ...]) -> str:
+        return ",".join(f'{k}="{_escape(v)}"' for k, v in zip(self.labels, values, strict=True))
+
+    def lines(self) -> list[str]:
+        lines = [f"# TYPE {self.name} {self.kind}"]
+        for values, value in self.values.items():
+            if self.kind != "histogram":
+                lines.append(f"{self.name}{{{self._pairs(values)}}} {value:.17g}")
+                continue
+            total = 0
+            pairs = self._pairs(values) + "," if values else ""
+            for bound, count in zip((*_BUCKETS, "+Inf"), self.counts[values], strict=True):
+                total += count
+                edge = bound if bound == "+Inf" else f"{bound:.6g}"
+                lines.append(f'{self.name}_bucket{{{pairs}le="{edge}"}} {total}')
+            lines.append(f"{self.name}_sum{{{self._pairs(values)}}} {value:.17g}")
+            lines.append(f"{self.name}_count{{{self._pairs(values)}}} {total}")
+        return lines
+
+
+class Metrics:
+    """The server's metrics; every method may be called from any thread.
+
+    Model names come from the peer, so the number of series is bounded: names beyond it are counted as `other`.
+    """
+
+    _MAX_SERIES = 500
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._families = {
+            key: _Family(f"/tensorflow/serving/{key}", "", kind, labels)
+            for key, kind, labels in (
+                ("request_count", "counter", ("model_name", "status")),
+                ("request_latency", "histogram", ("model_name", "API", "entrypoint")),
+                ("runtime_latency", "histogram", ("model_name", "API", "runtime")),
+                ("batching_session/input_batch_size", "histogram", ("model_name",)),
+                ("model_warmup_latency", "histogram", ("model_path", "status")),
+                ("model_warmup_records_read", "counter", ("model_path",)),
+                ("requests_in_flight", "gauge", ()),
+                ("mlmd_map", "gauge", ("model_name", "version", "mlmd_uuid")),
+            )
+        }
+
+    def add(self, key: str, amount: float, *labels: str) -> None:
+        """Adds to a counter or gauge."""
+        with self._lock:
+            family = self._families[key]
+            labels = self._bounded(family, labels)
+            family.values[labels] = family.values.get(labels, 0.0) + amount
+
+    def observe(self, key: str, value: float, *labels: str) -> None:
+        """Adds one observation to a histogram (of microseconds, or of rows)."""
+        with self._lock:
+            family = self._families[key]
+            labels = self._bounded(family, labels)
+            counts = family.counts.setdefault(labels, [0] * (len(_BUCKETS) + 1))
+            counts[bisect.bisect_left(_BUCKETS, value)] += 1
+            family.values[labels] = family.values.get(labels, 0.0) + value
+
+    def render(self) -> str:
+        """Returns the exposition."""
+        with self._lock:
+            return "\n".join(line for f in self._families.values() for line in f.lines()) + "\n"
+
+    def _bounded(self, family: _Family, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if labels in family.values or len(family.values) < self._MAX_SERIES:
+            return labels
+        return ("other", *labels[1:]) if labels else labels

@@ -44,7 +44,7 @@ class Declaration:
 
     def __init__(self, package: str, name: str, uses: tuple[Declaration, ...] = ()):
         self._file = descriptor_pb2.FileDescriptorProto(package=package, name=name, syntax="proto3")
-        self._pool = uses[0]._pool if uses else descriptor_pool.DescriptorPool()
+        self._pool: Any = uses[0]._pool if uses else descriptor_pool.DescriptorPool()
         if not uses:
             self._pool.AddSerializedFile(_wrappers.DESCRIPTOR.serialized_pb)
         self._file.dependency.append(_wrappers.DESCRIPTOR.name)
@@ -61,13 +61,10 @@ class Declaration:
         self._pool.AddSerializedFile(self._file.SerializeToString())
         descriptor = self._pool.FindFileByName(self._file.name)
         return {
-            name: message_factory.GetMessageClass(message)
-            for name, message in descriptor.message_types_by_name.items()
+            name: message_factory.GetMessageClass(message) for name, message in descriptor.message_types_by_name.items()
         }
 
-    def _add_field(
-        self, message: descriptor_pb2.DescriptorProto, name: str, number: int, kind: str
-    ) -> None:
+    def _add_field(self, message: descriptor_pb2.DescriptorProto, name: str, number: int, kind: str) -> None:
         field = message.field.add(name=name, number=number, label=_Field.LABEL_OPTIONAL)
         words = kind.split()
         if words[0] == "repeated":
@@ -75,9 +72,7 @@ class Declaration:
             words = words[1:]
         if words[0] == "map":
             # proto3 maps are repeated entries of {key = 1, value = 2}.
-            entry = message.nested_type.add(
-                name="".join(part.capitalize() for part in name.split("_")) + "Entry"
-            )
+            entry = message.nested_type.add(name="".join(part.capitalize() for part in name.split("_")) + "Entry")
             entry.options.map_entry = True
             self._add_field(entry, "key", 1, words[1])
             self._add_field(entry, "value", 2, words[2])

@@ -16,9 +16,7 @@ _declaration.message(
     client_verify=(4, "bool"),
 )
 _declaration.message("PrometheusConfig", enable=(1, "bool"), path=(2, "string"))
-_declaration.message(
-    "MonitoringConfig", prometheus_config=(1, ".tensorflow.serving.PrometheusConfig")
-)
+_declaration.message("MonitoringConfig", prometheus_config=(1, ".tensorflow.serving.PrometheusConfig"))
 _declaration.message(
     "BatchingParameters",
     max_batch_size=(1, _INT),

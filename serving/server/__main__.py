@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from typing import Any
 
 from serving.server.flags import FlagError, parse, usage
 
@@ -45,15 +46,16 @@ def serve(arguments: list[str]) -> int:
         sys.stdout.write(f"TensorFlow ModelServer: biggan_tf embedded\nTensorFlow Library: {tf.__version__}\n")
         return 0
     stop = threading.Event()
+    failures: list[Exception] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
         server = ModelServer(options)
-        starting = threading.Thread(target=_start, args=(server, stop), daemon=True)
+        starting = threading.Thread(target=_start, args=(server, stop, failures), daemon=True)
         starting.start()
         stop.wait()
-        if getattr(server, "failure", None) is not None:
-            raise server.failure
+        if failures:
+            raise failures[0]
         server.stop(_DRAIN_S)
     except ServingError as error:
         sys.stdout.write(f"Failed to start server. Error: {error}\n")
@@ -61,13 +63,13 @@ def serve(arguments: list[str]) -> int:
     return 0
 
 
-def _start(server: object, stop: threading.Event) -> None:
+def _start(server: Any, stop: threading.Event, failures: list[Exception]) -> None:
     from serving.server.status import ServingError
 
     try:
-        server.start()  # type: ignore[attr-defined]
+        server.start()
     except ServingError as error:
-        server.failure = error  # type: ignore[attr-defined]
+        failures.append(error)
         stop.set()
 
 

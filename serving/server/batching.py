@@ -59,9 +59,7 @@ class Batching:
             if given.get(name, 1) < 1:
                 raise invalid_argument(f"{name} must be positive; was {given[name]}")
         if given.get("batch_timeout_micros", 0) < 0:
-            raise invalid_argument(
-                f"batch_timeout_micros must be non-negative; was {given['batch_timeout_micros']}"
-            )
+            raise invalid_argument(f"batch_timeout_micros must be non-negative; was {given['batch_timeout_micros']}")
         batching = cls(allowed_batch_sizes=tuple(proto.allowed_batch_sizes), **given)
         batching._check_allowed_sizes()
         return batching
@@ -85,9 +83,7 @@ class Batching:
                 f"{sizes[-1]}; expected {self.execution_size}"
             )
         if list(sizes) != sorted(set(sizes)) or (sizes and sizes[0] < 1):
-            raise invalid_argument(
-                f"allowed_batch_sizes entries must be positive and increasing; were {list(sizes)}"
-            )
+            raise invalid_argument(f"allowed_batch_sizes entries must be positive and increasing; were {list(sizes)}")
 
 
 def add_batched_function(
@@ -105,13 +101,9 @@ def add_batched_function(
     Returns:
         The tensors to feed and the tensors to fetch instead.
     """
-    part = tf.compat.v1.graph_util.extract_sub_graph(
-        graph.as_graph_def(), [output.op.name for output in outputs]
-    )
+    part = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), [output.op.name for output in outputs])
     kept = {node.name for node in part.node}
-    handles = [
-        op.outputs[0] for op in graph.get_operations() if op.name in kept and op.type in _STATEFUL_HANDLES
-    ]
+    handles = [op.outputs[0] for op in graph.get_operations() if op.name in kept and op.type in _STATEFUL_HANDLES]
     names = [tensor.name for tensor in inputs]
 
     def body(*rows: tf.Tensor) -> list[tf.Tensor]:
@@ -161,11 +153,8 @@ def check_rows(arrays: list[Any], shapes: list[tf.TensorShape], batching: Batchi
         raise invalid_argument("Batching Run() input tensors must have at least one row")
     if arrays[0].shape[0] > batching.max_batch_size:
         raise invalid_argument(
-            f"Task size {arrays[0].shape[0]} is larger than maximum input batch size "
-            f"{batching.max_batch_size}"
+            f"Task size {arrays[0].shape[0]} is larger than maximum input batch size {batching.max_batch_size}"
         )
     for array, shape in zip(arrays, shapes, strict=True):
         if shape.rank is not None and not shape[1:].is_compatible_with(array.shape[1:]):
             raise invalid_argument(f"Input rows must have shape {shape[1:]}, but are {list(array.shape[1:])}")
-
-

@@ -21,21 +21,15 @@ def read_text_proto(path: str, message_class: Any) -> Any:
             return text_format.Parse(file.read(), message_class())
     except (text_format.ParseError, UnicodeDecodeError) as error:
         kind = message_class.DESCRIPTOR.full_name
-        raise invalid_argument(
-            f"Invalid protobuf file: '{path}'. Error parsing text-format {kind}: {error}"
-        ) from error
+        raise invalid_argument(f"Invalid protobuf file: '{path}'. Error parsing text-format {kind}: {error}") from error
     except OSError as error:
-        raise ServingError(
-            grpc.StatusCode.NOT_FOUND, f"{path}; {os.strerror(error.errno or 0)}"
-        ) from error
+        raise ServingError(grpc.StatusCode.NOT_FOUND, f"{path}; {os.strerror(error.errno or 0)}") from error
 
 
 def single_model(name: str, base_path: str) -> Any:
     """Returns the config that --model_name and --model_base_path stand for."""
     config = model_server_config_pb2.ModelServerConfig()
-    config.model_config_list.config.add(
-        name=name, base_path=os.path.abspath(base_path), model_platform=PLATFORM
-    )
+    config.model_config_list.config.add(name=name, base_path=os.path.abspath(base_path), model_platform=PLATFORM)
     return config
 
 
@@ -59,21 +53,16 @@ def validate_models(config: Any, current_platforms: dict[str, str]) -> dict[str,
     models: dict[str, Any] = {}
     for model in config.model_config_list.config:
         if model.name in models:
-            raise invalid_argument(
-                f"Illegal to list model {model.name} multiple times in config list"
-            )
+            raise invalid_argument(f"Illegal to list model {model.name} multiple times in config list")
         if not model.base_path.startswith("/") and "://" not in model.base_path:
             raise invalid_argument(
-                f"Expected model {model.name} to have an absolute path or URI; "
-                f"got base_path()={model.base_path}"
+                f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}"
             )
         platform = _platform(model)
         if platform != PLATFORM:
             raise invalid_argument(f"Model {model.name} requests unsupported platform {platform}")
         if current_platforms.get(model.name, platform) != platform:
-            raise failed_precondition(
-                f"Illegal to change a model's platform. For model {model.name}"
-            )
+            raise failed_precondition(f"Illegal to change a model's platform. For model {model.name}")
         models[model.name] = model
     return models
 

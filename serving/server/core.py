@@ -115,9 +115,7 @@ class ServerCore:
             return labels[spec.version_label]
         return None
 
-    def predict(
-        self, request: Any, timeout_s: float | None, entrypoint: str
-    ) -> tuple[int, dict[str, np.ndarray]]:
+    def predict(self, request: Any, timeout_s: float | None, entrypoint: str) -> tuple[int, dict[str, np.ndarray]]:
         """Answers a `PredictRequest` with the version used and the outputs by alias.
 
         Raises:
@@ -132,9 +130,7 @@ class ServerCore:
             try:
                 with self.manager.handle(name, self.resolve(request.model_spec)) as (version, model):
                     run_start = time.perf_counter()
-                    outputs = run_predict(
-                        model, request, timeout_s, self.options.enable_signature_method_name_check
-                    )
+                    outputs = run_predict(model, request, timeout_s, self.options.enable_signature_method_name_check)
                     number = version.number
                     run_us = (time.perf_counter() - run_start) * 1e6
                     self.metrics.observe("runtime_latency", run_us, name, "Predict", "TF1")
@@ -187,9 +183,7 @@ class ServerCore:
         try:
             if self.options.enable_model_warmup:
                 iterations = self.options.num_request_iterations_for_warmup
-                count = warm_up(
-                    path, lambda request: run_predict(model, request, None), iterations, self.metrics
-                )
+                count = warm_up(path, lambda request: run_predict(model, request, None), iterations, self.metrics)
                 _log.info("Warmed %s version %d up with %d records", name, version, count)
         except ServingError:
             model.close()
@@ -247,4 +241,3 @@ class ServerCore:
             fraction = options.per_process_gpu_memory_fraction
             config.gpu_options.per_process_gpu_memory_fraction = fraction
         return config
-

@@ -30,9 +30,7 @@ def prediction_service(core: ServerCore) -> Any:
 
     def predict(request: Any, context: Any) -> bytes:
         version, outputs = core.predict(request, context.time_remaining(), "GRPC")
-        return encode_response(
-            request, version, outputs, core.options.enable_serialization_as_tensor_content
-        )
+        return encode_response(request, version, outputs, core.options.enable_serialization_as_tensor_content)
 
     def classify(request: Any, context: Any) -> bytes:
         raise model_info.predict_only(core, request.model_spec, "classification", "classify")
@@ -41,9 +39,7 @@ def prediction_service(core: ServerCore) -> Any:
         raise model_info.predict_only(core, request.model_spec, "regression", "regress")
 
     def multi_inference(request: Any, context: Any) -> bytes:
-        raise ServingError(
-            grpc.StatusCode.UNIMPLEMENTED, "MultiInference is not served; call Predict"
-        )
+        raise ServingError(grpc.StatusCode.UNIMPLEMENTED, "MultiInference is not served; call Predict")
 
     def metadata(request: Any, context: Any) -> bytes:
         return model_info.model_metadata(core, request).SerializeToString()
@@ -93,7 +89,7 @@ def _unary(answer: Callable[[Any, Any], bytes], request_class: Any) -> Any:
             return answer(request, context)
         except ServingError as error:
             context.abort(error.code, error.message)
-        except Exception:  # the peer must get an answer, and the log the reason
+        except Exception:  # noqa: BLE001  the peer must get an answer, and the log the reason
             _log.exception("A request failed in the server")
             context.abort(grpc.StatusCode.INTERNAL, "The server failed; its log says why")
         return b""

@@ -72,11 +72,7 @@ def render(outputs: dict[str, np.ndarray], row_format: bool) -> dict[str, Any]:
     if len(values) == 1:
         return {"predictions": next(iter(values.values()))}
     names = list(values)
-    return {
-        "predictions": [
-            dict(zip(names, row, strict=True)) for row in zip(*values.values(), strict=True)
-        ]
-    }
+    return {"predictions": [dict(zip(names, row, strict=True)) for row in zip(*values.values(), strict=True)]}
 
 
 def _shown(value: Any) -> str:
@@ -172,8 +168,7 @@ def _flatten(value: Any, level: int, shape: list[int], dtype: Any, flat: list[An
         raise invalid_argument(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
     if len(value) != shape[level]:
         raise invalid_argument(
-            f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: "
-            f"{shape[level]}"
+            f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
         )
     for item in value:
         _flatten(item, level + 1, shape, dtype, flat)
@@ -206,17 +201,13 @@ def _scalar(value: Any, dtype: Any) -> Any:
     kind = {dict: "Object", list: "Array", str: "String", bool: "True" if value else "False"}.get(
         type(value), "Null" if value is None else "Number"
     )
-    raise invalid_argument(
-        f"JSON Value: {_shown(value)} Type: {kind} is not of expected type: {dtype.name}"
-    )
+    raise invalid_argument(f"JSON Value: {_shown(value)} Type: {kind} is not of expected type: {dtype.name}")
 
 
 def _listed(alias: str, array: np.ndarray) -> Any:
     if array.dtype == object:
         flat = [
-            {"b64": base64.b64encode(item).decode()}
-            if alias.endswith("_bytes")
-            else item.decode("utf-8", "replace")
+            {"b64": base64.b64encode(item).decode()} if alias.endswith("_bytes") else item.decode("utf-8", "replace")
             for item in array.reshape(-1)
         ]
         boxed = np.empty(len(flat), object)

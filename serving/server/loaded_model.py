@@ -33,9 +33,7 @@ class LoadedModel:
         ServingError: It cannot be loaded.
     """
 
-    def __init__(
-        self, path: str, tags: Sequence[str], session_config: Any, batching: Batching | None
-    ):
+    def __init__(self, path: str, tags: Sequence[str], session_config: Any, batching: Batching | None):
         self.path = path
         self._batching = batching
         self._lock = threading.Lock()
@@ -122,9 +120,7 @@ class LoadedModel:
         fetches = [named(definition.outputs[alias].name) for alias in outputs]
         types, shapes = [x.dtype for x in feeds], [x.shape for x in feeds]
         if self._batching is not None:
-            feeds, fetches = add_batched_function(
-                self._graph, feeds, fetches, self._batching, repr(key)
-            )
+            feeds, fetches = add_batched_function(self._graph, feeds, fetches, self._batching, repr(key))
             self._session._extend_graph()
         return _Plan(
             feeds=[x._as_tf_output() for x in feeds],
@@ -138,9 +134,7 @@ class LoadedModel:
 class _Plan:
     """How one combination of signature, inputs and outputs is run."""
 
-    def __init__(
-        self, feeds: list[Any], fetches: list[Any], types: list[Any], shapes: list[Any], batching: Any
-    ):
+    def __init__(self, feeds: list[Any], fetches: list[Any], types: list[Any], shapes: list[Any], batching: Any):
         self.feeds, self.fetches = feeds, fetches
         self._types, self._shapes, self._batching = types, shapes, batching
         self._numpy_types = [kind.as_numpy_dtype for kind in types]
@@ -149,9 +143,7 @@ class _Plan:
         for position, (array, kind) in enumerate(zip(arrays, self._numpy_types, strict=True)):
             if array.dtype != kind:
                 wanted, given = _type_name(self._types[position]), _type_name(array.dtype)
-                raise invalid_argument(
-                    f"Expects arg[{position}] to be {wanted} but {given} is provided"
-                )
+                raise invalid_argument(f"Expects arg[{position}] to be {wanted} but {given} is provided")
         if self._batching is not None:
             check_rows(arrays, self._shapes, self._batching)
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import grpc
 
@@ -90,9 +91,7 @@ class ModelManager:
             number: The version; None is the highest that is available.
         """
         with self._changed:
-            available = [
-                v for v in self._models.get(name, {}).values() if v.state is State.AVAILABLE
-            ]
+            available = [v for v in self._models.get(name, {}).values() if v.state is State.AVAILABLE]
             if number is not None:
                 available = [v for v in available if v.number == number]
             if not available:
@@ -122,7 +121,8 @@ class ModelManager:
         """
         with self._changed:
             while not self._stop.is_set():
-                waiting, failed = [], []
+                waiting: list[Any] = []
+                failed: list[Any] = []
                 for name in names:
                     versions = list(self._models.get(name, {}).values())
                     if any(v.state is State.AVAILABLE for v in versions):
@@ -148,9 +148,7 @@ class ModelManager:
             self.aspire(name, {})
         with self._changed:
             self._changed.wait_for(
-                lambda: all(
-                    v.state is State.END for m in self._models.values() for v in m.values()
-                ),
+                lambda: all(v.state is State.END for m in self._models.values() for v in m.values()),
                 timeout=10.0,
             )
         self._stop.set()

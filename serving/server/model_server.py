@@ -128,7 +128,9 @@ def _check(options: ServerOptions) -> None:
     if not options.model_base_path and not options.model_config_file:
         raise invalid_argument("Both server_options.model_base_path and server_options.model_config_file are empty!")
     if options.batching_parameters_file and not options.enable_batching:
-        raise invalid_argument("server_options.batching_parameters_file is set without setting server_options.enable_batching to true.")
+        raise invalid_argument(
+            "server_options.batching_parameters_file is set without setting server_options.enable_batching to true."
+        )
     intra, inter = options.tensorflow_intra_op_parallelism, options.tensorflow_inter_op_parallelism
     if options.tensorflow_session_parallelism and intra and inter:
         raise invalid_argument(
@@ -165,5 +167,3 @@ def _channel_options(text: str) -> list[tuple[str, int | str]]:
         is_int = value.lstrip("-").isdigit() and abs(int(value)) < 2**31
         options.append((key, int(value) if is_int else value))
     return options
-
-

@@ -36,9 +36,7 @@ def run_predict(
     return dict(zip(outputs, model.run(signature, inputs, outputs, timeout_s), strict=True))
 
 
-def encode_response(
-    request: Any, version: int, outputs: dict[str, np.ndarray], as_content: bool
-) -> bytes:
+def encode_response(request: Any, version: int, outputs: dict[str, np.ndarray], as_content: bool) -> bytes:
     """Returns a serialized `PredictResponse`: the signature is filled in, a label is not echoed."""
     head = predict_pb2.PredictResponse()
     head.model_spec.name = request.model_spec.name

@@ -27,12 +27,8 @@ from serving.server.status import HTTP_CODES, ServingError, invalid_argument
 
 _log = logging.getLogger(__name__)
 _VERSION = r"(?:(?:/versions/(?P<version>\d+))|(?:/labels/(?P<label>[^/:]+)))?"
-_POST = re.compile(
-    rf"/v1/models/(?P<name>[^/:]+){_VERSION}:(?P<method>classify|regress|predict)", re.IGNORECASE
-)
-_GET = re.compile(
-    rf"/v1/models(?:/(?P<name>[^/:]+))?{_VERSION}(?:/(?P<sub>metadata))?", re.IGNORECASE
-)
+_POST = re.compile(rf"/v1/models/(?P<name>[^/:]+){_VERSION}:(?P<method>classify|regress|predict)", re.IGNORECASE)
+_GET = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_VERSION}(?:/(?P<sub>metadata))?", re.IGNORECASE)
 _MAX_BODY = 2**30
 _MAX_CONNECTIONS = 256
 _IDLE_TIMEOUT_S = 60
@@ -50,9 +46,7 @@ class RestServer:
 
     def __init__(self, core: ServerCore, port: int, metrics_path: str | None):
         pool = concurrent.futures.ThreadPoolExecutor(_MAX_CONNECTIONS, "rest-run")
-        handler = type(
-            "Handler", (_Handler,), {"core": core, "metrics_path": metrics_path, "pool": pool}
-        )
+        handler = type("Handler", (_Handler,), {"core": core, "metrics_path": metrics_path, "pool": pool})
         self._server = _HttpServer(("0.0.0.0", port), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
@@ -98,18 +92,18 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     timeout = _IDLE_TIMEOUT_S
 
-    def do_GET(self) -> None:  # noqa: N802  http.server's name
+    def do_GET(self) -> None:
         if self.metrics_path is not None and self.path == self.metrics_path:
             self._send(200, self.core.metrics.render().encode(), "text/plain")
         else:
             self._answer(b"")
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body = self._body()
         if body is not None:
             self._answer(body)
 
-    def do_OPTIONS(self) -> None:  # noqa: N802
+    def do_OPTIONS(self) -> None:
         if re.match(r"https?://", self.headers.get("Origin", "")):
             self._send(200, b"", "application/json")
         else:
@@ -143,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out"))
         except (ConnectionError, TimeoutError):
             self.close_connection = True
-        except Exception:
+        except Exception:  # noqa: BLE001  the peer must get an answer, and the log the reason
             _log.exception("A REST request failed in the server")
             self._fail(ServingError(grpc.StatusCode.INTERNAL, "The server failed; its log says why"))
 
@@ -178,9 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         with self.core.manager.handle(spec.name, self.core.resolve(spec)) as (_, model):
             definition = model.signatures.get(signature or DEFAULT_SIGNATURE)
         if definition is None:
-            raise invalid_argument(
-                f'Serving signature name: "{signature}" not found in signature def'
-            )
+            raise invalid_argument(f'Serving signature name: "{signature}" not found in signature def')
         if not definition.inputs:
             raise invalid_argument(f"Failed to get input map for signature: {signature or 'DEFAULT'}")
         row_format = fill_inputs(document, definition.inputs, request)
@@ -233,7 +225,7 @@ def _fill_spec(spec: Any, match: Any) -> None:
 def _metadata_json(response: Any) -> bytes:
     signatures = get_model_metadata_pb2.SignatureDefMap()
     response.metadata["signature_def"].Unpack(signatures)
-    options = {"preserving_proto_field_name": True, "always_print_fields_with_no_presence": True}
+    options: dict[str, Any] = {"preserving_proto_field_name": True, "always_print_fields_with_no_presence": True}
     page = {
         "model_spec": json_format.MessageToDict(response.model_spec, **options),
         "metadata": {"signature_def": json_format.MessageToDict(signatures, **options)},

@@ -63,14 +63,17 @@ class ServingError(Exception):
 
 
 def invalid_argument(message: str) -> ServingError:
+    """Returns the error for a request's or a config's own fault."""
     return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
 def not_found(message: str) -> ServingError:
+    """Returns the error for what is not there."""
     return ServingError(grpc.StatusCode.NOT_FOUND, message)
 
 
 def failed_precondition(message: str) -> ServingError:
+    """Returns the error for what the server's state does not allow."""
     return ServingError(grpc.StatusCode.FAILED_PRECONDITION, message)
 
 

@@ -19,9 +19,7 @@ from serving.signatures import WARMUP_FILE
 _MAX_RECORDS = 1000
 
 
-def warm_up(
-    path: str, predict: Callable[[Any], Any], iterations: int, metrics: Metrics
-) -> int:
+def warm_up(path: str, predict: Callable[[Any], Any], iterations: int, metrics: Metrics) -> int:
     """Runs every warm-up record of a version.
 
     Args:
@@ -44,9 +42,7 @@ def warm_up(
     for request in _read(file):
         count += 1
         if count > _MAX_RECORDS:
-            raise invalid_argument(
-                f"Number of warmup records exceeds the maximum ({_MAX_RECORDS}) at {file}"
-            )
+            raise invalid_argument(f"Number of warmup records exceeds the maximum ({_MAX_RECORDS}) at {file}")
         for _ in range(max(iterations, 1)):
             predict(request)
         metrics.add("model_warmup_records_read", 1, path)

@@ -40,7 +40,9 @@ def target(request, tmp_path_factory):
     for version in (1, 2):
         small_model.write(str(base), version)
     batching, monitoring = root / "batching", root / "monitoring"
-    batching.write_text("max_batch_size { value: 8 } batch_timeout_micros { value: 0 } max_enqueued_batches { value: 50 }")
+    batching.write_text(
+        "max_batch_size { value: 8 } batch_timeout_micros { value: 0 } max_enqueued_batches { value: 50 }"
+    )
     monitoring.write_text("prometheus_config { enable: true }")
     config = root / "models"
     config.write_text(

@@ -22,7 +22,11 @@ def request(label=(1,), seed=(7,), truncation=(0.5,), **spec):
         message.model_spec.version.value = spec.pop("version")
     for key, value in spec.items():
         setattr(message.model_spec, key, value)
-    for alias, value, kind in (("label", label, tf.int32), ("seed", seed, tf.int64), ("truncation", truncation, tf.float32)):
+    for alias, value, kind in (
+        ("label", label, tf.int32),
+        ("seed", seed, tf.int64),
+        ("truncation", truncation, tf.float32),
+    ):
         if value is not None:
             message.inputs[alias].CopyFrom(tf.make_tensor_proto(value, kind))
     return message
@@ -82,12 +86,24 @@ def broken_tensor():
         ),
         (with_input("extra", [1], tf.int32), INVALID, "Sent extra: {extra}. Missing but required: {}."),
         (broken_tensor(), INVALID, "tensor parsing error: label"),
-        (with_filter("nothing"), INVALID, "output tensor alias not found in signature: nothing Outputs expected to be in the set {image_bytes,images}."),
+        (
+            with_filter("nothing"),
+            INVALID,
+            "alias not found in signature: nothing Outputs expected to be in the set {image_bytes,images}.",
+        ),
         (with_filter("images", "images"), INVALID, "duplicate output tensor alias: images"),
         (with_input("truncation", [0.5], tf.float64), INVALID, "to be float but double is provided"),
         (request(label=(11,)), INVALID, "label must be in [0, 10)"),
-        (request(label=[1] * 9, seed=[1] * 9, truncation=[1.0] * 9), INVALID, "Task size 9 is larger than maximum input batch size 8"),
-        (request(label=1, seed=1, truncation=1.0), INVALID, "Batching Run() input tensors must have at least one dimension"),
+        (
+            request(label=[1] * 9, seed=[1] * 9, truncation=[1.0] * 9),
+            INVALID,
+            "Task size 9 is larger than maximum input batch size 8",
+        ),
+        (
+            request(label=1, seed=1, truncation=1.0),
+            INVALID,
+            "Batching Run() input tensors must have at least one dimension",
+        ),
         (request(label=[1, 2]), INVALID, "Batching Run() input tensors must have equal 0th-dimension size"),
     ],
 )
@@ -147,7 +163,12 @@ def test_classify_names_the_method_that_the_signature_has(prediction):
     ask = classification_pb2.ClassificationRequest()
     ask.model_spec.name = "small"
     ask.input.example_list.examples.add()
-    fails(prediction.Classify, ask, INVALID, "Expected classification signature method_name to be tensorflow/serving/classify")
+    fails(
+        prediction.Classify,
+        ask,
+        INVALID,
+        "Expected classification signature method_name to be tensorflow/serving/classify",
+    )
 
 
 def test_status_lists_versions_highest_first(models):
@@ -168,7 +189,12 @@ def test_reload_refuses_what_is_not_a_list_or_not_valid(models):
     ask = model_management_pb2.ReloadConfigRequest()
     fails(models.HandleReloadConfigRequest, ask, INVALID, "Only ModelConfigList is currently supported")
     ask.config.model_config_list.config.add(name="x", base_path="relative", model_platform="tensorflow")
-    fails(models.HandleReloadConfigRequest, ask, INVALID, "Expected model x to have an absolute path or URI; got base_path()=relative")
+    fails(
+        models.HandleReloadConfigRequest,
+        ask,
+        INVALID,
+        "Expected model x to have an absolute path or URI; got base_path()=relative",
+    )
     ask.config.model_config_list.config[0].base_path = "/tmp"
     ask.config.model_config_list.config[0].model_platform = "caffe"
     fails(models.HandleReloadConfigRequest, ask, INVALID, "Model x requests unsupported platform caffe")

@@ -110,4 +110,7 @@ def test_prometheus_counts_requests_under_the_real_names(http_call):
     assert status == 200
     assert b"# TYPE :tensorflow:serving:request_count counter" in body
     assert b':tensorflow:serving:request_count{model_name="small",status="OK"}' in body
-    assert b':tensorflow:serving:request_latency_bucket{model_name="small",API="Predict",entrypoint="REST",le="10"}' in body
+    assert (
+        b':tensorflow:serving:request_latency_bucket{model_name="small",API="Predict",entrypoint="REST",le="10"}'
+        in body
+    )

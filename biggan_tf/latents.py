@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 STUDENT_T_DEGREES = 5  # the fewest whose kurtosis is finite
-# Named, because the automatic choice differs between plain graphs and XLA, and with it every draw.
+# Named, because the automatic choice depends on the device. Under XLA the same name still draws other values.
 _ALGORITHM = "philox"
 TRUNCATIONS = ("hub", "resampling", "scaling")
 

@@ -50,7 +50,9 @@ class Adam(keras.optimizers.Optimizer):
         """Updates one variable, for Keras's own `apply`."""
         self._update(gradient, variable, learning_rate, tf.constant(True))
 
-    def apply_averaged(self, gradients: Sequence[Any], variables: Sequence[Any], learning_rate: Any, valid: Any) -> None:
+    def apply_averaged(
+        self, gradients: Sequence[Any], variables: Sequence[Any], learning_rate: Any, valid: Any
+    ) -> None:
         """Applies gradients that are the same on all replicas already, which Keras's `apply` would sum once more.
 
         Args:

@@ -71,7 +71,7 @@ class BigGAN(keras.Model):
         self._average = MovingAverage(
             self.generator, self.average_generator, average_buffers=config.model.reference != "compare_gan"
         )
-        self._loss = loss or LOSSES[training.loss]()
+        self._loss: Any = loss or LOSSES[training.loss]()
         if regulariser is None and training.orthogonal_strength > 0:
             regulariser = regularisers.OrthogonalRegulariser(training.orthogonal_strength)
         self._prior = prior or latents.PRIORS[config.latents.distribution]
@@ -92,7 +92,9 @@ class BigGAN(keras.Model):
         self.built = True
 
     def _gradient_step(self, network: Any, config: Any, regulariser: Any) -> GradientStep:
-        optimizer = Adam(config.learning_rate, config.beta_1, config.beta_2, config.epsilon, name=f"{network.name}_adam")
+        optimizer = Adam(
+            config.learning_rate, config.beta_1, config.beta_2, config.epsilon, name=f"{network.name}_adam"
+        )
         scale = loss_scale.for_policy(self.config.model.policy, self.config.loss_scale, f"{network.name}_loss_scale")
         return GradientStep(network, optimizer, config, scale, regulariser)
 

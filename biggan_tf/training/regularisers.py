@@ -13,6 +13,7 @@ class NoRegulariser:
     def gradient(self, name: str, variable: Any) -> Any | None:
         """What to add to the gradient of `variable`, or None."""
         del name, variable
+        return None
 
 
 class OrthogonalRegulariser:

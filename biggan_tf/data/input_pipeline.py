@@ -53,7 +53,9 @@ def make_dataset(
         _LOGGER.warning("Validation found anomalies in %s: %s", config.data.path, "; ".join(manifest.anomalies))
     shards = usable_shards(config.data.path, manifest, split, config.data.skip_damaged_shards)
     batch_size = _share_of_batch(config.training.batch_size, num_workers)
-    dataset = _shuffled_records(shards, config, num_workers, worker_index)
+    # A buffer larger than the data would be filled by reading the data over and over.
+    buffer = min(config.data.shuffle_buffer, manifest.splits[split].num_records // num_workers)
+    dataset = _shuffled_records(shards, config.training.seed, buffer, num_workers, worker_index)
 
     dataset = dataset.map(
         lambda serialized: records.parse(serialized, manifest.image_format, manifest.resolution),
@@ -140,10 +142,9 @@ def damage_message(damages: list[verification.Damage], num_shards: int) -> str:
 
 
 def _shuffled_records(
-    shards: list[str], config: config_lib.Config, num_workers: int, worker_index: int
+    shards: list[str], seed: int, buffer: int, num_workers: int, worker_index: int
 ) -> tf.data.Dataset:
     """Serialized records without end: shards permuted anew for each epoch, read in turn, then a shuffle buffer."""
-    seed = config.training.seed
     by_file = len(shards) % num_workers == 0
     paths = tf.constant(shards[worker_index::num_workers] if by_file else shards)
 
@@ -163,8 +164,8 @@ def _shuffled_records(
     if not by_file:
         # Unequal numbers of files would let some workers see their images more often than others see theirs.
         dataset = dataset.shard(num_workers, worker_index)
-    if config.data.shuffle_buffer > 1:
-        dataset = dataset.shuffle(config.data.shuffle_buffer, seed=seed + worker_index)
+    if buffer > 1:
+        dataset = dataset.shuffle(buffer, seed=seed + worker_index)
     return dataset
 
 

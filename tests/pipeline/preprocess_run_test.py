@@ -131,6 +131,7 @@ def test_each_impossible_setting_has_its_own_error(tmp_path, settings, message):
         running.shapes(tmp_path / "out", **settings)
 
 
+@pytest.mark.filterwarnings("ignore:label.. is deprecated:DeprecationWarning")  # TFDS's own
 @pytest.mark.parametrize("image_format", ["png", "raw", "jpeg", "webp"])
 def test_tfds_reads_every_format(tmp_path, image_format):
     import tensorflow_datasets as tfds

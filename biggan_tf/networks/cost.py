@@ -38,18 +38,23 @@ class NetworkCost:
         return sum(self.multiply_adds.values())
 
 
-def network_costs(model: ModelConfig) -> tuple[NetworkCost, NetworkCost]:
-    """The generator's and the discriminator's, without creating a single weight."""
+def network_costs(model: ModelConfig, batch: int = 64) -> tuple[NetworkCost, NetworkCost]:
+    """The generator's and the discriminator's, without creating a single weight.
+
+    Args:
+        model: Both networks.
+        batch: Images in a call; which convolutions are fused depends on it.
+    """
     with keras.StatelessScope(initialize_variables=False):
         generator = Generator(model)
         discriminator = Discriminator(model)
-    z = keras.KerasTensor((1, model.z_dim), model_dtype(model))
-    embedding = keras.KerasTensor((1, model.embedding_dim), model_dtype(model)) if model.num_classes else None
-    images = keras.KerasTensor((1, model.resolution, model.resolution, 3), "float32")
-    labels = keras.KerasTensor((1,), "int32") if model.num_classes else None
+    z = keras.KerasTensor((batch, model.z_dim), model_dtype(model))
+    embedding = keras.KerasTensor((batch, model.embedding_dim), model_dtype(model)) if model.num_classes else None
+    images = keras.KerasTensor((batch, model.resolution, model.resolution, 3), "float32")
+    labels = keras.KerasTensor((batch,), "int32") if model.num_classes else None
     inputs = (z, embedding) if model.num_classes else z
     seen = (images, labels) if model.num_classes else images
-    return _trace(generator, inputs), _trace(discriminator, seen)
+    return _trace(generator, inputs, batch), _trace(discriminator, seen, batch)
 
 
 def model_dtype(model: ModelConfig) -> str:
@@ -68,21 +73,21 @@ class _SymbolicCall(keras.Operation):
         return self.network.call(inputs, training=False)
 
 
-def _trace(network: keras.Model, inputs: Any) -> NetworkCost:
+def _trace(network: keras.Model, inputs: Any, batch: int) -> NetworkCost:
     with count_operations() as counter, keras.StatelessScope(initialize_variables=False):
         _SymbolicCall(network)(inputs)
-    return _cost(network, counter)
+    return _cost(network, counter, batch)
 
 
-def _cost(network: keras.Model, counter: OperationCounter) -> NetworkCost:
+def _cost(network: keras.Model, counter: OperationCounter, batch: int) -> NetworkCost:
     def size(variables: list[Any]) -> int:
         return sum(math.prod(variable.shape) for variable in variables)
 
     return NetworkCost(
         size(network.trainable_variables),
         size(network.non_trainable_variables),
-        dict(counter.multiply_adds),
-        counter.output_values,
+        {kind: count // batch for kind, count in counter.multiply_adds.items()},
+        counter.output_values // batch,
     )
 
 
@@ -99,10 +104,10 @@ def training_multiply_adds(generator: NetworkCost, discriminator: NetworkCost, d
 
 def report(config: Config, num_replicas: int = 1) -> dict[str, Any]:
     """What `--dry_run` prints."""
-    generator, discriminator = network_costs(config.model)
     training = config.training
-    step = training_multiply_adds(generator, discriminator, training.discriminator_steps)
     micro_batch = training.batch_size // (num_replicas * training.accumulation_steps)
+    generator, discriminator = network_costs(config.model, micro_batch)
+    step = training_multiply_adds(generator, discriminator, training.discriminator_steps)
     bytes_each = _FLOAT32_BYTES if config.model.policy == "float32" else 2
     parameters = generator.parameters + discriminator.parameters
     state = generator.state + discriminator.state

@@ -16,7 +16,7 @@ TITLE = (
     "Networks: images/s; ratio = against plain float32 of the same work; allowed = what counting operations allows for "
     "fused / plain; share = of the machine's matrix-product rate in that dtype"
 )
-SIZES = ((32, 16, 64), (32, 64, 32), (128, 16, 8), (128, 64, 2))  # pixels, ch, batch
+SIZES = ((32, 16, 64), (32, 64, 32), (128, 16, 8), (128, 64, 8))  # pixels, ch, batch
 VARIANTS = tuple(itertools.product(("float32", "mixed_bfloat16"), (False, True)))  # policy, fused
 ROUNDS = 3
 
@@ -100,7 +100,7 @@ class Subject:
 
     def multiply_adds(self) -> dict[str, int]:
         """Per image, for each kind of work."""
-        generator, discriminator = cost.network_costs(self.config)
+        generator, discriminator = cost.network_costs(self.config, self.batch)
         g, d = generator.total_multiply_adds, discriminator.total_multiply_adds
         d_step, g_step = g + 6 * d, 3 * g + 2 * d
         return {

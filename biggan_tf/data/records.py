@@ -100,5 +100,5 @@ def decode(encoded: Any, image_format: str) -> Any:
     if image_format == "jpeg":
         return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
     if image_format == "webp":
-        return tf.io.decode_webp(encoded, channels=3)
+        return tf.io.decode_webp(encoded, channels=3)[0]  # the first frame of what may be an animation
     raise ValueError(f"The image format must be one of {', '.join(FORMATS)}. Received: {image_format!r}.")

@@ -132,7 +132,7 @@ class ModelManager:
                     (failed if errors and not going else waiting).extend(errors or [name])
                 if failed:
                     items = "".join(
-                        f"{{{{name: {v.name} version: {v.number}}} due to error: {v.error}}}, "
+                        f"{{name: {v.name} version: {v.number}}} due to error: {v.error}}}, "
                         for v in failed
                         if isinstance(v, Version)
                     )

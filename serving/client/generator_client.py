@@ -1,0 +1,131 @@
+"""The client for Python programs, blocking and asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import numpy as np
+
+from serving import signatures as s
+from serving.client.errors import RETRIED, explain
+from serving.client.messages import predict_request, to_array
+from serving.client.plan import LabelMap, Labels, sample_inputs, split
+from serving.protos.predict import PredictRequest, PredictResponse
+
+_METHOD = "/tensorflow.serving.PredictionService/Predict"
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.05, 2.0
+
+
+class GeneratorClient:
+    """Asks a served generator for images.
+
+    Args:
+        target: HOST:PORT, or unix:PATH.
+        model: The model's name.
+        version: A version; None is the latest.
+        labels: Path of the export's labels.json, for synsets and names.
+        credentials: From `grpc.ssl_channel_credentials`; None is without TLS.
+        timeout_s: For a call with all its batches and retries.
+        max_batch: The server's largest batch; more rows are split.
+        pipeline: Batches on their way at a time.
+
+    Example:
+        >>> with GeneratorClient("localhost:8500") as client:
+        ...     images = client.sample([207, 207], seeds=[1, 2], truncation=0.5)  # uint8 [2, R, R, 3]
+    """
+
+    def __init__(
+        self,
+        target: str,
+        model: str = s.MODEL_NAME,
+        version: int | None = None,
+        labels: str | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+        timeout_s: float = 60.0,
+        max_batch: int = 8,
+        pipeline: int = 4,
+    ):
+        self._target, self._model, self._version = target, model, version
+        self._labels = LabelMap(labels)
+        self._timeout_s, self._max_batch = timeout_s, max_batch
+        # gRPC's own limit of 4 MiB does not hold 16 float images of 256 pixels.
+        options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        if credentials is None:
+            self._channel = grpc.insecure_channel(target, options)
+        else:
+            self._channel = grpc.secure_channel(target, credentials, options)
+        self._call = self._channel.unary_unary(_METHOD, PredictRequest.SerializeToString, PredictResponse.FromString)
+        self._pool = ThreadPoolExecutor(pipeline, thread_name_prefix="generator-client")
+
+    def __enter__(self) -> GeneratorClient:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._pool.shutdown()
+        self._channel.close()
+
+    def sample(
+        self, labels: Labels, seeds: Iterable[int] | None = None, truncation: float | Sequence[float] = 0.5
+    ) -> np.ndarray:
+        """Returns uint8 images [N, R, R, 3], one for each label (index, synset or name)."""
+        return self._sample(labels, seeds, truncation, s.IMAGES)
+
+    def sample_png(
+        self, labels: Labels, seeds: Iterable[int] | None = None, truncation: float | Sequence[float] = 0.5
+    ) -> list[bytes]:
+        """Returns the same images as PNG files."""
+        return list(self._sample(labels, seeds, truncation, s.IMAGE_BYTES))
+
+    def synthesize(self, z: np.ndarray, class_weights: np.ndarray, truncation: np.ndarray) -> np.ndarray:
+        """Returns float32 images in [-1, 1] for latents and mixtures over the classes."""
+        inputs = {s.LATENT: z, s.CLASS_WEIGHTS: class_weights, s.TRUNCATION: truncation}
+        return self._run(s.SYNTHESIZE, {k: np.asarray(v, np.float32) for k, v in inputs.items()}, s.IMAGES)
+
+    def embed(self, labels: Labels) -> np.ndarray:
+        """Returns class embeddings."""
+        return self._run(s.EMBED, {s.LABEL: self._labels.resolve(labels)}, s.EMBEDDING)
+
+    async def sample_async(
+        self, labels: Labels, seeds: Iterable[int] | None = None, truncation: float | Sequence[float] = 0.5
+    ) -> np.ndarray:
+        """`sample` for asyncio: the loop goes on while the images are made."""
+        return await asyncio.to_thread(self.sample, labels, seeds, truncation)
+
+    def _sample(self, labels: Labels, seeds: Any, truncation: Any, output: str) -> np.ndarray:
+        inputs = sample_inputs(self._labels.resolve(labels), seeds, truncation)
+        return self._run(s.SAMPLE, inputs, output)
+
+    def _run(self, signature: str, inputs: dict[str, np.ndarray], output: str) -> np.ndarray:
+        deadline = time.monotonic() + self._timeout_s
+        requests = [
+            predict_request(self._model, signature, part, (output,), self._version)
+            for part in split(inputs, self._max_batch)
+        ]
+        if len(requests) == 1:
+            answers = [self._retry(requests[0], deadline)]
+        else:
+            answers = list(self._pool.map(lambda request: self._retry(request, deadline), requests))
+        return np.concatenate([to_array(answer.outputs[output]) for answer in answers])
+
+    def _retry(self, request: Any, deadline: float) -> Any:
+        """Calls, and calls again while the server is busy or away, until the deadline."""
+        wait_s = _FIRST_WAIT_S
+        while True:
+            try:
+                return self._call(request, timeout=max(deadline - time.monotonic(), 0.001))
+            except grpc.RpcError as error:
+                pause_s = wait_s * random.uniform(0.5, 1.0)
+                if error.code() not in RETRIED or time.monotonic() + pause_s >= deadline:
+                    raise explain(error, self._target) from error
+                time.sleep(pause_s)
+                wait_s = min(2 * wait_s, _LONGEST_WAIT_S)

@@ -1,0 +1,91 @@
+"""Loads an export in a new process, compares it, and asks a real server for samples, before it gets its name.
+
+`validate` starts `python -m serving.export.infra_validation`, so that nothing of the exporting process can help.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+
+import grpc
+import numpy as np
+
+from serving import signatures as s
+
+_TIMEOUT_S = 600
+
+
+class ExportError(RuntimeError):
+    """What was exported cannot be served as it should."""
+
+
+def validate(directory: str, reference: dict[str, np.ndarray], tolerance: float) -> None:
+    """Checks a staged version in a new process.
+
+    Args:
+        directory: The staged version.
+        reference: Inputs of `synthesize`, and the eager generator's images for them.
+        tolerance: The largest difference between images in [-1, 1].
+
+    Raises:
+        ExportError: With what went wrong.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "reference.npz")
+        np.savez(file, tolerance=np.float64(tolerance), **reference)
+        command = [sys.executable, "-m", "serving.export.infra_validation", os.path.abspath(directory), file]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise ExportError(f"The export was not served within {_TIMEOUT_S} s; nothing was kept.") from error
+    if result.returncode:
+        reason = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1:]
+        raise ExportError(f"The export failed its validation; nothing was kept. {' '.join(reason)}")
+
+
+def check_served(directory: str, file: str) -> None:
+    """Serves one version from a directory of its own and compares its answers."""
+    from serving.client import GeneratorClient
+    from serving.server.flags import ServerOptions
+    from serving.server.model_server import ModelServer
+
+    reference = dict(np.load(file))
+    with tempfile.TemporaryDirectory() as base:
+        os.symlink(directory, os.path.join(base, "1"))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        options = ServerOptions(port=port, model_name=s.MODEL_NAME, model_base_path=base, max_num_load_retries=0)
+        server = ModelServer(options)
+        server.start()
+        try:
+            with GeneratorClient(f"127.0.0.1:{port}") as client:
+                images = client.synthesize(reference[s.LATENT], reference[s.CLASS_WEIGHTS], reference[s.TRUNCATION])
+                difference = float(np.abs(images - reference[s.IMAGES]).max())
+                if not difference <= float(reference["tolerance"]):
+                    raise ExportError(f"Served images differ from the generator's by {difference:g}.")
+                if not client.sample_png([0], seeds=[0])[0].startswith(b"\x89PNG"):
+                    raise ExportError("The served picture is no PNG.")
+        finally:
+            server.stop(1.0)
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the check; the last line of stderr says what failed."""
+    from serving.client import ClientError
+    from serving.server.status import ServingError
+
+    try:
+        check_served(arguments[0], arguments[1])
+    except (ExportError, ServingError, ClientError, grpc.RpcError) as error:
+        sys.stderr.write(f"\n{str(error).splitlines()[0]}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

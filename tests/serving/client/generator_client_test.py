@@ -1,0 +1,91 @@
+import asyncio
+import json
+import subprocess
+import sys
+
+import grpc
+import numpy as np
+import pytest
+from tensorflow_serving.apis import predict_pb2
+
+from serving.client import ClientError, GeneratorClient
+from serving.client.__main__ import fetch
+from serving.protos import predict
+from tests.serving import small_model
+from tests.serving.embedded import free_port, running
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory):
+    base = tmp_path_factory.mktemp("client")
+    small_model.write(str(base), 1)
+    with running(model_base_path=str(base), grpc_socket_path=str(base / "socket")) as (_, address):
+        yield address, f"unix:{base}/socket"
+
+
+def test_many_rows_are_split_and_stay_in_order(target):
+    with GeneratorClient(target[0], "small", max_batch=3, pipeline=3) as client:
+        whole = client.sample([1] * 10, seeds=range(10))
+        assert whole.shape == (10, 16, 16, 3)
+        np.testing.assert_array_equal(client.sample([1], seeds=[9])[0], whole[9])
+        np.testing.assert_array_equal(asyncio.run(client.sample_async([1], seeds=[4]))[0], whole[4])
+
+
+def test_labels_by_synset_and_name(target, tmp_path):
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps([{"synset": "n01", "name": "Tench"}, {"synset": "n02", "name": "goldfish"}]))
+    with GeneratorClient(target[0], "small", labels=str(path)) as client:
+        np.testing.assert_array_equal(
+            client.embed(["goldfish", "n01", "1"]), [[0, 1, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]]
+        )
+        with pytest.raises(ClientError, match="Near: goldfish"):
+            client.embed(["gold"])
+
+
+def test_unix_socket_gives_the_same_picture(target):
+    with GeneratorClient(target[0], "small") as tcp, GeneratorClient(target[1], "small") as unix:
+        assert tcp.sample_png([1], seeds=[3]) == unix.sample_png([1], seeds=[3])
+
+
+def test_errors_say_what_to_do(target):
+    with GeneratorClient(target[0], "nobody") as client, pytest.raises(ClientError, match="Check the model's name"):
+        client.sample([1])
+    with (
+        GeneratorClient(f"127.0.0.1:{free_port()}", timeout_s=0.5) as client,
+        pytest.raises(ClientError, match="Is a server listening there") as caught,
+    ):
+        client.sample([1])
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+    with GeneratorClient(target[0], "small") as client, pytest.raises(ClientError, match="2 seeds, 1 truncations"):
+        client.sample([1], seeds=[1, 2])
+
+
+def test_the_command_writes_pictures(target, tmp_path, capsys):
+    arguments = [f"--target={target[0]}", "--model=small", "--labels=1,2", "--seeds=3,4", f"--output={tmp_path}"]
+    assert fetch(arguments) == 0
+    assert (tmp_path / "2-4.png").read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().out.splitlines() == [f"{tmp_path}/1-3.png", f"{tmp_path}/2-4.png"]
+    assert fetch([f"--target={target[0]}", "--model=nobody"]) == 1
+    assert "NOT_FOUND" in capsys.readouterr().err
+
+
+def test_the_client_imports_no_tensorflow():
+    code = "import sys, serving.client; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["PredictRequest", "PredictResponse"])
+def test_declared_messages_have_the_fields_of_the_real_ones(name):
+    def compare(ours, real, seen):
+        if ours.full_name in seen:
+            return
+        seen.add(ours.full_name)
+        for field in ours.fields:
+            other = real.fields_by_name[field.name]
+            assert (field.number, field.is_repeated) == (other.number, other.is_repeated)
+            if field.message_type:
+                compare(field.message_type, other.message_type, seen)
+            else:
+                assert field.type == other.type or (field.type, other.type) == (field.TYPE_INT32, field.TYPE_ENUM)
+
+    compare(getattr(predict, name).DESCRIPTOR, getattr(predict_pb2, name).DESCRIPTOR, set())

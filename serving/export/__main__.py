@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 from absl import app, flags
-
-from biggan_tf.config import Config, to_dict
 from biggan_tf.evaluation import standing_statistics
 from biggan_tf.evaluation.class_names import ClassNames
+
+from biggan_tf.config import Config, to_dict
 from biggan_tf.training.checkpoint_files import CheckpointError
 from biggan_tf.training.workdir import load_generator
 from serving import signatures as s

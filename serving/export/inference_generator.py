@@ -17,7 +17,7 @@ from biggan_tf.networks.generator import Generator
 Moments = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
-def layers_of(generator: Generator, kind: type) -> dict[str, Any]:
+def layers_of(generator: Generator, kind: Any) -> dict[str, Any]:
     """Returns a generator's layers of one class by the path of their place in the network."""
     prefix = f"{generator.name}/"
     return {layer.path.removeprefix(prefix): layer for layer in generator._flatten_layers() if isinstance(layer, kind)}
@@ -84,7 +84,7 @@ def _fuse(layer: SNConv2D) -> None:
         y = ops.conv_transpose(x, tf.cast(variable, x.dtype), strides=2, padding="same")
         return y + ops.cast(layer.bias, y.dtype) if layer.use_bias else y
 
-    layer.call = call
+    setattr(layer, "call", call)  # noqa: B010  mypy takes `layer.call = call` for a mistake
 
 
 def model_sizes(config: ModelConfig) -> dict[str, int]:

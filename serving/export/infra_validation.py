@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 import grpc
 import numpy as np
@@ -36,7 +37,8 @@ def validate(directory: str, reference: dict[str, np.ndarray], tolerance: float)
     """
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "reference.npz")
-        np.savez(file, tolerance=np.float64(tolerance), **reference)
+        arrays: dict[str, Any] = {**reference, "tolerance": np.float64(tolerance)}
+        np.savez(file, **arrays)
         command = [sys.executable, "-m", "serving.export.infra_validation", os.path.abspath(directory), file]
         try:
             result = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)

@@ -47,7 +47,7 @@ def sample_request(
     request.model_spec.name, request.model_spec.signature_name = model_name, name
     request.output_filter.extend(filters)
     for alias, spec in s.SIGNATURES[name].inputs.items():
-        shape = [batch, *s.resolve_shape(spec, sizes)[1:]]
+        shape = [batch, *(size or 1 for size in s.resolve_shape(spec, sizes)[1:])]
         value = np.zeros(shape, spec.dtype)
         if alias == s.TRUNCATION:
             value += 0.5

@@ -16,7 +16,7 @@ from serving.export.export_generator import export_generator
 from serving.export.inference_generator import fold, layers_of
 from serving.export.infra_validation import ExportError
 from serving.export.row_latents import row_latents
-from serving.export.served_generator import ServedGenerator, to_uint8
+from serving.export.served_generator import ServedGenerator
 from serving.server.loaded_model import LoadedModel
 
 LABELS = [{"synset": f"n{i:08d}", "name": f"thing {i}"} for i in range(10)]
@@ -104,7 +104,7 @@ def test_latents_stay_inside_the_truncation_and_follow_the_normal_law():
     assert abs(z.var() - 0.2911) < 0.01
     assert np.abs(z).max() <= 1
     small = row_latents(seeds[:4], tf.fill([4], 0.02), 40).numpy()
-    assert 0 < np.abs(small).min()
+    assert np.abs(small).min() > 0
     assert np.abs(small).max() <= np.float32(0.02)
 
 
@@ -140,6 +140,6 @@ def test_a_failed_validation_leaves_nothing_and_numbers_are_not_reused(exported,
     before = sorted(os.listdir(base))
     with monkeypatch.context() as patch:
         patch.setattr(module, "_reference", lambda *unused: wrong)
-        with pytest.raises(ExportError, match="differ from the generator's by 0.1"):
+        with pytest.raises(ExportError, match=r"differ from the generator's by 0\.1"):
             export_generator(generator, moments, base, LABELS, {}, batch_sizes=(1,))
     assert sorted(os.listdir(base)) == before

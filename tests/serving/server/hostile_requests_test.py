@@ -133,7 +133,7 @@ def truncated_http(port, count, seed):
 
 
 def check_hostile(served, grpc_count, rest_count, http_count):
-    server, target, port = served
+    _, target, port = served
     with GeneratorClient(target, "small") as client:
         before = client.sample_png([1], seeds=[5])
         codes = fuzz_grpc(target, grpc_count, 1)

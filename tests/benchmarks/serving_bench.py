@@ -1,0 +1,157 @@
+"""The export against the generator it came from, and the server against calling its signature in process."""
+
+import contextlib
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import grpc
+import numpy as np
+import tensorflow as tf
+
+from biggan_tf.config import ModelConfig
+from biggan_tf.networks.generator import Generator
+from serving import signatures as s
+from serving.client import GeneratorClient
+from serving.export.inference_generator import fold, model_sizes, moments_of
+from serving.export.served_generator import ServedGenerator
+from serving.export.warmup_requests import write_warmup
+from serving.server.loaded_model import LoadedModel
+
+TITLE = "Serving: export and server, as ratios of the same run"
+MODELS = ((32, 16), (32, 64), (128, 16), (128, 64))
+SECONDS = 8.0
+BATCHING = "max_batch_size { value: 8 } max_enqueued_batches { value: 32 } num_batch_threads { value: 2 }"
+
+
+def measure() -> list[dict]:
+    rows = []
+    for resolution, channels in MODELS:
+        with tempfile.TemporaryDirectory() as base:
+            config = ModelConfig(resolution=resolution, generator_channels=channels)
+            rows += _measure_model(config, f"{resolution} px, ch {channels}", base)
+    return rows
+
+
+def _measure_model(config, name, base) -> list[dict]:
+    generator = Generator(config)
+    folded = fold(generator, moments_of(generator))
+    module = ServedGenerator(folded)
+    path = os.path.join(base, "1")
+    tf.saved_model.save(module, path, signatures=module.functions())
+    write_warmup(path, model_sizes(config), (1, 8), s.MODEL_NAME)
+    rows = [_export_speed(config, generator, module, name)]
+    model = LoadedModel(path, ["serve"], None, None)
+    rates = {batch: _rate(lambda batch=batch: _run(model, batch), batch) for batch in (1, 4, 8)}
+    in_process = _median_ms(lambda: _run(model, 1))
+    model.close()
+    with _server(base) as target, GeneratorClient(target) as client:
+        client.sample_png([0])
+        served_ms = _median_ms(lambda: client.sample_png([0]))
+    rows.append(
+        {
+            "model": name,
+            "what": "latency of one row, no batching",
+            "in process": f"{in_process:.2f} ms",
+            "served": f"{served_ms:.2f} ms",
+            "added": f"{served_ms - in_process:.2f} ms",
+        }
+    )
+    with _server(base, batching=True) as target:
+        rows += [_saturated(target, batch, max(rates.values()), name) for batch in (1, 8)]
+    return rows
+
+
+def _export_speed(config, generator, module, name) -> dict:
+    """Unfolded generator in a graph against the export's, both from latents to images, batch 8."""
+    unfused = ModelConfig(**{**vars(config), "fused_resampling": False})
+    plain = Generator(unfused)
+    plain.set_weights(generator.get_weights())
+    z, y = tf.random.stateless_normal([8, config.z_dim], [1, 2]), generator.embed(np.arange(8))
+    eager_graph = tf.function(lambda z, y: plain((z, y), training=False), autograph=False)
+    specs = [tf.TensorSpec([None, *x.shape[1:]]) for x in (z, y)] + [tf.TensorSpec([None])]
+    exported = tf.function(module._images, autograph=False, input_signature=specs)
+    before, after = (
+        _rate(lambda: np.asarray(eager_graph(z, y)), 8),
+        _rate(lambda: np.asarray(exported(z, y, tf.ones([8]))), 8),
+    )
+    return {
+        "model": name,
+        "what": "export against unfolded graph, batch 8",
+        "in process": f"{before:.1f} img/s",
+        "served": f"{after:.1f} img/s",
+        "ratio": after / before,
+    }
+
+
+def _saturated(target, batch, best, name) -> dict:
+    command = [sys.executable, "-m", "tests.benchmarks.load_clients", target, str(batch), str(SECONDS)]
+    result = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    cores = os.cpu_count() or 1
+    raw = result["images"] / result["wall_s"]
+    # What the clients burn is not the server's: set it apart from the processor time there was.
+    own = result["images"] / (result["wall_s"] - result["cpu_s"] / cores)
+    return {
+        "model": name,
+        "what": f"16 clients, {batch} row{'s' * (batch > 1)} a request",
+        "in process": f"{best:.1f} img/s",
+        "served": f"{raw:.1f} img/s",
+        "clients' CPU": f"{result['cpu_s'] / result['wall_s'] / cores:.0%}",
+        "ratio raw": raw / best,
+        "ratio": own / best,
+    }
+
+
+def _run(model, batch):
+    inputs = {
+        s.LABEL: np.zeros(batch, np.int32),
+        s.SEED: np.arange(batch),
+        s.TRUNCATION: np.full(batch, 0.5, np.float32),
+    }
+    return model.run(s.SAMPLE, inputs, (s.IMAGE_BYTES,), None)
+
+
+def _rate(call, images, seconds=3.0) -> float:
+    call()
+    call()
+    count, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        call()
+        count += 1
+    return count * images / (time.perf_counter() - start)
+
+
+def _median_ms(call, times=60) -> float:
+    call()
+    durations = []
+    for _ in range(times):
+        start = time.perf_counter()
+        call()
+        durations.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(durations)
+
+
+@contextlib.contextmanager
+def _server(base, batching=False):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    file = os.path.join(base, "batching")
+    with open(file, "w") as out:
+        out.write(BATCHING)
+    flags = [f"--port={port}", f"--model_name={s.MODEL_NAME}", f"--model_base_path={base}"]
+    if batching:
+        flags += ["--enable_batching", f"--batching_parameters_file={file}"]
+    with subprocess.Popen([sys.executable, "-m", "serving.server", *flags], stderr=subprocess.DEVNULL) as process:
+        try:
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                grpc.channel_ready_future(channel).result(timeout=180)
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=60)

@@ -27,7 +27,7 @@ def moments_of(generator: Generator) -> Moments:
     """Returns a generator's own moments: the running ones of training, or its grid of standing ones."""
 
     def rows(variable: Any) -> np.ndarray:
-        value = ops.convert_to_numpy(variable)
+        value = variable.numpy()
         return value if value.ndim == 2 else value[None]
 
     return {
@@ -72,7 +72,7 @@ def fold(generator: Generator, moments: Moments, precision: str = "float32") -> 
 
 def _fuse(layer: SNConv2D) -> None:
     """Upsampling and the 3x3 kernel as one 4x4 transposed kernel, made once instead of at every call."""
-    kernel = ops.convert_to_numpy(layer.kernel)
+    kernel = layer.kernel.numpy()
     # Output pixel 2i + p of nearest-upsampled x reads x[i + d] with the taps that fall on it: rows {0, 1, 2} of the
     # kernel land on the four rows of the transposed kernel as {2}, {1, 2}, {0, 1}, {0}.
     taps = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], np.float32)

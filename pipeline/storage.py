@@ -14,6 +14,8 @@ from apache_beam.io.filesystems import FileSystems
 from pipeline.errors import PipelineError
 from pipeline.sources import files
 
+_TEMPORARY = ".tmp"
+
 
 def write_atomically(path: str, content: bytes) -> None:
     """Writes under another name, then renames.
@@ -30,7 +32,7 @@ def write_atomically(path: str, content: bytes) -> None:
 def atomic_path(path: str) -> Iterator[str]:
     """A name to write to; renamed to `path` when the block ends well."""
     make_folder(path.rpartition("/")[0])
-    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+    temporary = f"{path}.{uuid.uuid4().hex}{_TEMPORARY}"
     yield temporary
     rename(temporary, path)
 
@@ -63,6 +65,14 @@ def rename(source: str, target: str) -> None:
         FileSystems.rename([source], [target])
     else:
         os.replace(source, target)
+
+
+def delete(path: str) -> None:
+    """Removes a file."""
+    if files.is_remote(path):
+        FileSystems.delete([path])
+    else:
+        os.remove(path)
 
 
 def delete_tree(path: str) -> None:
@@ -98,7 +108,8 @@ def publish(staged: str, final: str, last: str) -> None:
         if not files.is_remote(final):
             os.rename(staged, final)
             return
-        names = [path for path, _ in files.walk(staged)]
+        # A retried worker may have left an unfinished copy.
+        names = [path for path, _ in files.walk(staged) if not path.endswith(_TEMPORARY)]
         for name in sorted(names, key=lambda name: name == last):
             rename(files.join(staged, name), files.join(final, name))
     except (OSError, BeamIOError) as error:

@@ -14,6 +14,7 @@ from pipeline import storage
 from pipeline.errors import PipelineError
 from pipeline.plan import Plan
 from pipeline.sources import files
+from pipeline.write_shard import UNFINISHED
 
 _STAGING = ".staging-"
 
@@ -115,8 +116,12 @@ class Staging:
                 if lock:
                     lock.close()
         # What is combined over all shards, and the progress, begin anew; finished shards stay.
-        for name in ("combined", "progress", "publish"):
+        for name in ("combined", "progress", UNFINISHED):
             storage.delete_tree(files.join(self.path, name))
+        shards = files.join(self.path, "shards")
+        for name, _ in list(files.walk(shards)):
+            if not name.endswith(".tfrecord"):
+                storage.delete(files.join(shards, name))
         return self
 
     def __exit__(self, *_: object) -> None:

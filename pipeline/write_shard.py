@@ -27,6 +27,7 @@ from pipeline.sources.item import Item
 from pipeline.sources.reading import ItemReader
 from pipeline.statistics import SplitStatistics
 
+UNFINISHED = "unfinished"  # below the staging folder; what is in it at the start of a run is of no use
 _PROGRESS_EVERY = 16  # images between two marks for the progress bar
 
 
@@ -98,7 +99,8 @@ class WriteShard(beam.DoFn):
         counters: collections.Counter[str] = collections.Counter(images=0)
         with ExitStack() as stack:
             writers = {
-                size: stack.enter_context(_ShardFile(name, self._shards(size))) for size in self.settings.resolutions
+                size: stack.enter_context(_ShardFile(name, self._shards(size), files.join(self.staging, UNFINISHED)))
+                for size in self.settings.resolutions
             }
             for line_number, line in enumerate(files.read_text(task).splitlines(), 1):
                 label, values = json.loads(line)
@@ -154,12 +156,15 @@ class _ShardFile:
 
     name: str
     folder: str
+    unfinished: str
 
     def __enter__(self) -> _ShardFile:
         import tensorflow as tf
 
         storage.make_folder(self.folder)
-        where = None if files.is_remote(self.folder) else self.folder
+        storage.make_folder(self.unfinished)
+        # On the disk of the shards, so that a rename will do; but not among them, for a kill leaves it behind.
+        where = None if files.is_remote(self.unfinished) else self.unfinished
         descriptor, self.path = tempfile.mkstemp(prefix=".shard-", dir=where)
         os.close(descriptor)
         self.num_records = 0

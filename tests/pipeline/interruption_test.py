@@ -33,6 +33,7 @@ def test_half_a_run_is_invisible_and_the_next_reuses_its_shards(tmp_path, monkey
         running.load(tmp_path / "out")
     (staging,) = (tmp_path / "out").iterdir()
     shards = sorted((staging / "shards" / "16").glob("*.tfrecord"))
+    (shards[0].parent / "statistics.123.tmp").write_bytes(b"half")  # nor is any other half of a file kept
     shards[0].write_bytes(b"half")  # a shard that does not match its result is made again
     kept = shards[1].stat().st_mtime_ns
     assert running.shapes(tmp_path / "out") == 0

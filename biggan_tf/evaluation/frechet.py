@@ -1,0 +1,76 @@
+"""The Fréchet distance between two Gaussians (Heusel et al., 2017, equation 6)."""
+
+import dataclasses
+
+import numpy as np
+
+from biggan_tf.evaluation.moments import Moments
+
+
+@dataclasses.dataclass(frozen=True)
+class FrechetDistance:
+    """The distance and its two parts: what moved, and what spread or shrank.
+
+    Attributes:
+        mean: squared distance between the means.
+        covariance: Tr(A) + Tr(B) - 2 Tr((A B)^1/2).
+    """
+
+    mean: float
+    covariance: float
+
+    @property
+    def total(self) -> float:
+        return self.mean + self.covariance
+
+
+def frechet_distance(a: Moments, b: Moments) -> FrechetDistance:
+    """The distance between the Gaussians that two sets of moments describe."""
+    if a.mean.shape != b.mean.shape:
+        raise ValueError(
+            "both moments must be of the same features. Received: "
+            f"{a.mean.size} and {b.mean.size} features"
+        )
+    first, second = a.covariance, b.covariance
+    root = trace_of_root(first, second)
+    covariance = float(np.trace(first) + np.trace(second) - 2.0 * root)
+    # The exact value is never negative; rounding can make that of two equal sets so.
+    return FrechetDistance(float(np.sum((a.mean - b.mean) ** 2)), max(covariance, 0.0))
+
+
+def trace_of_root(a: np.ndarray, b: np.ndarray) -> float:
+    """Tr((A B)^1/2) of positive semi-definite A, B `[D, D]`.
+
+    With A = F F^T, the product A B has the eigenvalues of the symmetric F^T B F, which are real and
+    not negative whatever the ranks are; `sqrtm` of A B itself turns complex when D exceeds the number
+    of images. F leaves out the null space of A, so that its rounding errors never meet a square root.
+    """
+    values, vectors = np.linalg.eigh(a)
+    kept = values > _noise(values)
+    factor = vectors[:, kept] * np.sqrt(values[kept])
+    values = np.linalg.eigvalsh(factor.T @ b @ factor) if kept.any() else np.zeros(1)
+    return float(np.sum(np.sqrt(values[values > _noise(values)])))
+
+
+def frechet_distance_of_features(a: np.ndarray, b: np.ndarray) -> FrechetDistance:
+    """The same distance from the features `[N, D]`, `[M, D]` themselves, for N, M below D.
+
+    Tr((A B)^1/2) is the sum of the singular values of the N x M matrix of centred features, so the
+    D x D covariances are never formed. This is what makes one distance a class cheap.
+    """
+    if min(len(a), len(b)) < 2 or a.shape[1] != b.shape[1]:
+        raise ValueError(
+            "two sets of at least 2 features of one size are needed. Received: "
+            f"shapes {a.shape} and {b.shape}"
+        )
+    mean_a, mean_b = a.mean(axis=0, dtype=np.float64), b.mean(axis=0, dtype=np.float64)
+    scaled_a = (a - mean_a) / np.sqrt(len(a) - 1)
+    scaled_b = (b - mean_b) / np.sqrt(len(b) - 1)
+    root = np.linalg.svd(scaled_a @ scaled_b.T, compute_uv=False).sum()
+    covariance = float(np.sum(scaled_a**2) + np.sum(scaled_b**2) - 2.0 * root)
+    return FrechetDistance(float(np.sum((mean_a - mean_b) ** 2)), max(covariance, 0.0))
+
+
+def _noise(values: np.ndarray) -> float:
+    """Below this an eigenvalue of these cannot be told from zero."""
+    return len(values) * np.finfo(np.float64).eps * float(np.max(np.abs(values), initial=0.0))

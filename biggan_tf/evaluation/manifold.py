@@ -67,9 +67,7 @@ def neighbour_distances(features: np.ndarray, k: int, block_size: int = 1024) ->
     return radii
 
 
-def nearest_neighbours(
-    queries: np.ndarray, features: np.ndarray, k: int = 1, block_size: int = 1024
-) -> np.ndarray:
+def nearest_neighbours(queries: np.ndarray, features: np.ndarray, k: int = 1, block_size: int = 1024) -> np.ndarray:
     """Indices `[Q, k]` of the k features nearest to each query, nearest first."""
     found = np.empty((len(queries), k), np.int64)
     for rows, distances in _distance_blocks(queries, features, block_size):
@@ -79,15 +77,11 @@ def nearest_neighbours(
     return found
 
 
-def _distance_blocks(
-    a: np.ndarray, b: np.ndarray, block_size: int
-) -> Iterator[tuple[slice, np.ndarray]]:
+def _distance_blocks(a: np.ndarray, b: np.ndarray, block_size: int) -> Iterator[tuple[slice, np.ndarray]]:
     """Squared distances `[<= block_size, M]` of consecutive rows of `a` to all of `b`, float64."""
     # Distances do not change when both move; about the mean the products lose fewer digits.
     centre = b.mean(axis=0, dtype=np.float64)
-    norms = np.concatenate(
-        [np.sum((part - centre) ** 2, axis=1) for part in _parts(b, block_size)]
-    )
+    norms = np.concatenate([np.sum((part - centre) ** 2, axis=1) for part in _parts(b, block_size)])
     for start in range(0, len(a), block_size):
         rows = slice(start, min(start + block_size, len(a)))
         block = a[rows] - centre

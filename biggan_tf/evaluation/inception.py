@@ -43,7 +43,7 @@ def load_inception_weights(model: keras.Model, tensors: Mapping[str, np.ndarray]
     """Fills the network from the tensors of a `pt_inception-2015-12-05` file, by name."""
     missing, wrong = [], []
     for layer in model.layers:
-        names = _tensor_names(layer)
+        names = tensor_names(layer)
         absent = [name for name in names if name not in tensors]
         missing += absent
         if absent or not names:
@@ -62,7 +62,8 @@ def load_inception_weights(model: keras.Model, tensors: Mapping[str, np.ndarray]
         )
 
 
-def _tensor_names(layer: keras.Layer) -> list[str]:
+def tensor_names(layer: keras.Layer) -> list[str]:
+    """The names under which the published file has this layer's weights, in their order."""
     match layer:
         case keras.layers.Conv2D():
             return [f"{layer.name}.weight"]

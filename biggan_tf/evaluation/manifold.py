@@ -12,8 +12,10 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class ManifoldScores:
-    """Improved precision and recall (Kynkäänniemi et al., 2019, equations 1 and 2), density and
-    coverage (Naeem et al., 2020, equations 4 and 8).
+    """How much of each set lies within the other's balls.
+
+    Improved precision and recall: Kynkäänniemi et al., 2019, equations 1 and 2. Density and coverage: Naeem et al.,
+    2020, equations 4 and 8.
     """
 
     precision: float

@@ -42,12 +42,12 @@ def test_moments_of_nothing_merge_as_zero(features):
 def test_non_finite_features_are_refused(features):
     bad = features.copy()
     bad[3, 4] = np.nan
-    with pytest.raises(ValueError, match="must be finite.*1 non-finite"):
+    with pytest.raises(ValueError, match=r"must be finite.*1 non-finite"):
         Moments.of(bad)
 
 
 def test_a_covariance_of_one_image_is_refused(features):
-    with pytest.raises(ValueError, match="at least 2 images. Received: 1"):
+    with pytest.raises(ValueError, match=r"at least 2 images\. Received: 1"):
         Moments.of(features[:1]).covariance  # noqa: B018
 
 

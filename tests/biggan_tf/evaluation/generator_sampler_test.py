@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+import scipy.stats
+
+from biggan_tf.evaluation.generator_sampler import GeneratorSampler
+from biggan_tf.evaluation.perceptual_path import great_circle, perceptual_path_length
+
+
+def test_images_depend_on_the_seed_and_their_number_alone(generator):
+    ones = list(GeneratorSampler(generator, seed=3, batch_size=4).batches(10))
+    other = list(GeneratorSampler(generator, seed=3, batch_size=7).batches(10))
+    images, labels = (np.concatenate(column) for column in zip(*ones, strict=True))
+    same, same_labels = (np.concatenate(column) for column in zip(*other, strict=True))
+    np.testing.assert_array_equal(labels, same_labels)
+    assert np.max(np.abs(images.astype(int) - same.astype(int))) <= 1
+    assert np.any(images[0] != images[1])
+    another = GeneratorSampler(generator, seed=4)
+    assert np.any(another.latents([0]).numpy() != GeneratorSampler(generator, seed=3).latents([0]).numpy())
+
+
+@pytest.mark.parametrize(
+    ("method", "distribution"),
+    [
+        ("resampling", scipy.stats.truncnorm(-0.7, 0.7)),
+        ("hub", scipy.stats.truncnorm(-2, 2, scale=0.7)),
+        ("scaling", scipy.stats.norm(scale=0.7)),
+    ],
+)
+def test_each_truncation_has_its_own_distribution(generator, method, distribution):
+    sampler = GeneratorSampler(generator, truncation=0.7, method=method)
+    draws = sampler.latents(np.arange(800)).numpy().ravel()
+    assert scipy.stats.kstest(draws, distribution.cdf).pvalue > 1e-3
+    # Clipping would pile draws up at the threshold.
+    assert np.mean(np.abs(draws) >= 0.7 - 1e-6) < 1e-3 or method != "resampling"
+    for other in (scipy.stats.truncnorm(-0.7, 0.7), scipy.stats.norm(scale=0.7)):
+        if other.var() != distribution.var():
+            assert scipy.stats.kstest(draws, other.cdf).pvalue < 1e-6
+
+
+def test_the_protocol_says_how_the_samples_were_made(generator):
+    sampler = GeneratorSampler(generator, truncation=0.5, method="hub", seed=2, batch_norm="standing")
+    protocol = sampler.protocol(100)
+    assert protocol.truncation == "hub 0.5"
+    assert (protocol.batch_norm, protocol.num_images, protocol.seed) == ("standing", 100, 2)
+
+
+def test_only_the_normal_prior_is_truncated(generator):
+    with pytest.raises(ValueError, match="only the normal prior"):
+        GeneratorSampler(generator, truncation=0.5, prior="uniform")
+
+
+def test_the_great_circle_keeps_the_length():
+    random = np.random.default_rng(0)
+    first, second = random.normal(size=(2, 5, 64))
+    second *= np.linalg.norm(first, axis=1, keepdims=True) / np.linalg.norm(second, axis=1, keepdims=True)
+    lengths = np.linalg.norm(great_circle(first, second, 0.3), axis=1)
+    np.testing.assert_allclose(lengths, np.linalg.norm(first, axis=1), rtol=1e-9)
+    np.testing.assert_allclose(great_circle(first, second, 0.0), first, atol=1e-9)
+    np.testing.assert_allclose(great_circle(first, first, 0.5), first, atol=1e-9)
+
+
+def test_path_length_hardly_depends_on_the_step(generator, extractor):
+    sampler = GeneratorSampler(generator, seed=1)
+    lengths = [perceptual_path_length(sampler, extractor, num_pairs=24, epsilon=e) for e in (1e-2, 2e-3)]
+    assert lengths[0] > 0
+    assert lengths[1] == pytest.approx(lengths[0], rel=0.3)

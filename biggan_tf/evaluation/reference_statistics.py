@@ -100,7 +100,7 @@ def save(statistics: ReferenceStatistics, path: str | os.PathLike) -> None:
 def load(path: str | os.PathLike) -> ReferenceStatistics:
     """Reads what `save` wrote."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             described: dict[str, Any] = json.loads(str(archive["protocol"]))
             moments = Moments(int(archive["count"]), archive["mean"], archive["scatter"])
             bank = FeatureBank(moments, archive["features"], archive["logits"], archive["labels"])

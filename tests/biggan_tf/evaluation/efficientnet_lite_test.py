@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -36,23 +37,20 @@ def test_every_tensor_of_the_package_finds_its_place(network):
     assert model.count_params() == used == 4_694_024
 
 
+def normalised(h, tensors, name):
+    mean, variance = tensors[f"{name}.running_mean"], tensors[f"{name}.running_var"]
+    return (h - mean) / np.sqrt(variance + 1e-3) * tensors[f"{name}.weight"] + tensors[f"{name}.bias"]
+
+
 def test_the_first_layers_equal_a_plain_computation(network):
     model, tensors = network
-    x = np.random.default_rng(0).normal(size=(1, 224, 224, 3)).astype(np.float32)
-    import keras
-
+    images = np.random.default_rng(0).normal(size=(1, 224, 224, 3)).astype(np.float32)
     probe = keras.Model(model.input, model.get_layer("_blocks.0._depthwise_conv").output)
-    corner = x[0, :21, :21]
-    h = plain_convolution(corner, tensors["_conv_stem.weight"], 2)
-    mean, variance = tensors["_bn0.running_mean"], tensors["_bn0.running_var"]
-    h = (h - mean) / np.sqrt(variance + 1e-3) * tensors["_bn0.weight"] + tensors["_bn0.bias"]
-    h = plain_convolution(np.clip(h, 0, 6), tensors["_blocks.0._depthwise_conv.weight"], 1, groups=32)
-    # An image of even size is padded at its end alone by the stride of 2: position (i, j) then starts at 2 i.
-    expected = probe(x)[0].numpy()
-    shifted = plain_convolution(np.pad(corner, ((0, 1), (0, 1), (0, 0)))[:22, :22], tensors["_conv_stem.weight"], 2)
-    h = (shifted - mean) / np.sqrt(variance + 1e-3) * tensors["_bn0.weight"] + tensors["_bn0.bias"]
-    h = plain_convolution(np.clip(h, 0, 6), tensors["_blocks.0._depthwise_conv.weight"], 1, groups=32)
-    np.testing.assert_allclose(expected[:8, :8], h[:8, :8], rtol=1e-3, atol=1e-3)
+    # The corner of an image of even size: a stride of 2 pads such images at their end alone.
+    h = plain_convolution(images[0, :22, :22], tensors["_conv_stem.weight"], 2)
+    h = np.clip(normalised(h, tensors, "_bn0"), 0.0, 6.0)
+    h = plain_convolution(h, tensors["_blocks.0._depthwise_conv.weight"], 1, groups=32)
+    np.testing.assert_allclose(probe(images)[0, :8, :8], h[:8, :8], rtol=1e-3, atol=1e-3)
 
 
 def test_foreign_tensors_are_refused(network):

@@ -34,7 +34,7 @@ def test_each_truncation_has_its_own_distribution(generator, method, distributio
     assert np.mean(np.abs(draws) >= 0.7 - 1e-6) < 1e-3 or method != "resampling"
     for other in (scipy.stats.truncnorm(-0.7, 0.7), scipy.stats.norm(scale=0.7)):
         if other.var() != distribution.var():
-            assert scipy.stats.kstest(draws, other.cdf).pvalue < 1e-6
+            assert scipy.stats.kstest(draws, other.cdf).pvalue < 1e-3
 
 
 def test_the_protocol_says_how_the_samples_were_made(generator):

@@ -66,7 +66,7 @@ def test_the_distance_within_classes_is_that_of_their_features(reference, classi
 
 
 def test_an_unknown_metric_is_refused():
-    with pytest.raises(ValueError, match="fd, is, kid.*Received: fdd"):
+    with pytest.raises(ValueError, match=r"fd, is, kid.*Received: fdd"):
         metrics.check_names(["fd", "fdd"])
 
 

@@ -67,7 +67,7 @@ def test_saved_statistics_come_back(measured, tmp_path):
 
 
 def test_a_truncation_outside_is_refused(measured, generator):
-    with pytest.raises(ValueError, match="Received: 1.5"):
+    with pytest.raises(ValueError, match=r"Received: 1\.5"):
         measured.apply(generator, 1.5)
 
 

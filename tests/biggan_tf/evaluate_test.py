@@ -1,0 +1,62 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from biggan_tf.evaluation import evaluator as evaluator_lib
+from biggan_tf.evaluation import reference_statistics, results
+from biggan_tf.evaluation.generator_sampler import GeneratorSampler
+from biggan_tf.evaluation.protocol import ProtocolMismatchError
+from tests.biggan_tf.evaluation.conftest import CLASS_NAMES, coloured_images, data_folder, extractor, generator
+
+__all__ = ["data_folder", "extractor", "generator"]
+
+
+def run(*flags):
+    command = [sys.executable, "-m", "biggan_tf.evaluate", *flags]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.slow
+def test_images_are_evaluated_and_another_protocol_is_refused(data_folder, tmp_path):
+    images, labels = coloured_images(30, seed=5)
+    for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+        folder = tmp_path / "images" / CLASS_NAMES[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{i}.png")
+    flags = [f"--images={tmp_path / 'images'}", f"--data={data_folder}", "--features=classifier"]
+    flags += ["--metrics=fd,accuracy,intra_fd", "--classifier_steps=60", f"--output={tmp_path / 'out'}"]
+    first = run(*flags)
+    assert first.returncode == 0, first.stderr[-2000:]
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert result["metrics"]["accuracy"] > 0.9
+    assert result["protocol"]["reference"]["data_fingerprint"] == "abc"
+    assert "fd_classifier_covariance_part" in first.stdout
+    (tmp_path / "old.json").write_text(json.dumps(result).replace("test-1", "test-2"))
+    second = run(*flags, f"--compare={tmp_path / 'old.json'}")
+    assert second.returncode == 2
+    assert "reference.preprocessing: 'test-1' and 'test-2'" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_an_evaluation_of_a_generator_holds_its_protocol(data_folder, extractor, generator, tmp_path):
+    reference = reference_statistics.build(data_folder, extractor)
+    evaluator = evaluator_lib.Evaluator(extractor, reference, ("fd", "kid", "prdc", "ppl"), num_images=24)
+    sampler = GeneratorSampler(generator, truncation=0.5, batch_size=8)
+    result = evaluator.evaluate(sampler, images_seen=7)
+    assert result.protocol.samples.truncation == "resampling 0.5"
+    assert {"fd_tiny", "kid", "coverage", "ppl_tiny"} <= set(result.metrics)
+    assert evaluator.main_metric(result) == ("fd_tiny", True)
+    results.save(result, tmp_path / "result.json")
+    assert results.load(tmp_path / "result.json") == result
+    assert results.compare(result, result)["kid"] == 0.0
+    other = evaluator.evaluate(GeneratorSampler(generator, truncation=1.0, batch_size=8))
+    with pytest.raises(ProtocolMismatchError, match=r"samples.truncation: 'resampling 1' and 'resampling 0.5'"):
+        results.compare(other, result)
+    results.write_tensorboard(result, tmp_path)
+    assert list(tmp_path.glob("events*"))
+    assert "fd_tiny" in results.table(result)
+    assert np.isfinite(list(result.metrics.values())).all()

@@ -6,7 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-import tensorflow as tf  # noqa: E402 - after the environment is set
+import tensorflow as tf
 
 # Now, because TensorFlow takes no more devices once it has computed.
 tf.config.set_logical_device_configuration(

@@ -64,7 +64,8 @@ def folder_batches(folder: str, label_names: tuple[str, ...], batch_size: int) -
             if not names:
                 raise ValueError(f'{folder} must hold an array "images" or "arr_0". Received: {archive.files}')
             images = archive[names[0]]
-            labels = archive["labels"] if "labels" in archive else np.full(len(images), -1)
+            found = next((name for name in ("labels", "arr_1") if name in archive), None)
+            labels = archive[found] if found else np.full(len(images), -1)
         for start in range(0, len(images), batch_size):
             yield images[start : start + batch_size], labels[start : start + batch_size]
         return

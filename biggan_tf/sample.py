@@ -84,7 +84,7 @@ def _sample() -> None:
     else:
         sheet = _sheet(sampler, names, loaded)
         with atomic_files.replacing(output) as file:
-            sheet.save(file, output.suffix[1:].upper(), **({"lossless": True} if output.suffix == ".webp" else {}))
+            sheet.save(file, output.suffix[1:].upper(), lossless=True)  # PNG takes no notice of the word.
     print(output)  # noqa: T201 - the output
 
 
@@ -171,7 +171,7 @@ def _write_images(sampler: GeneratorSampler, names: ClassNames, output: Path) ->
             folder = output / (names.synsets[label] if sampler.num_classes else "")
             folder.mkdir(parents=True, exist_ok=True)
             options = {"lossless": True} if _FORMAT.value == "webp" else {}
-            Image.fromarray(image).save(folder / f"{number:06d}.{_FORMAT.value}", **options)
+            Image.fromarray(image).save(folder / f"{number:06d}.{_FORMAT.value}", None, **options)
             number += 1
 
 

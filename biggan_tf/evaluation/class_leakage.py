@@ -78,8 +78,8 @@ class _Recorder:
             self.moments.append((mean.numpy(), variance.numpy()))
             return original(layer, x, *args, **kwargs)
 
-        BatchNorm.call = call
+        BatchNorm.call = call  # type: ignore[method-assign,assignment]
         return self
 
     def __exit__(self, *_error: object) -> None:
-        BatchNorm.call = self._call
+        BatchNorm.call = self._call  # type: ignore[method-assign]

@@ -82,9 +82,7 @@ def hierarchical(sampler: GeneratorSampler, label: int, columns: int) -> SheetPl
     """One chunk of z varies in each row, the others stay: what each depth of the network decides."""
     sizes = sampler.generator.latent_chunk_sizes
     if len(sizes) < 2:
-        raise ValueError(
-            "a hierarchical sheet needs a generator whose blocks each see a chunk of z. Received: one chunk"
-        )
+        raise ValueError("a hierarchical sheet needs blocks that each see a chunk of z. Received: one chunk")
     draws = _latents(sampler, range(columns + 1))
     z = np.tile(draws[:1, None], (len(sizes), columns, 1))
     stop = 0

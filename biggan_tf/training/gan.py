@@ -109,18 +109,19 @@ class BigGAN(keras.Model):
             return self.average_generator(z, training=training)
         return self.average_generator((z, self.average_generator.embed(labels)), training=training)
 
-    def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
+    def train_step(self, data: tuple[Any, Any] | list[tuple[Any, Any]]) -> dict[str, Any]:
         """D steps, then a G step, each over its micro-batches; then the average. Runs on every replica.
 
         Args:
-            data: Real images and labels of this replica for all D steps.
+            data: Real images and labels of this replica: for all D steps, or a list with one pair for each.
 
         Returns:
             Scalars, the same on all replicas.
         """
         report: dict[str, Any] = {}
         rows = 0
-        for step, batch in enumerate(_split(data, self._discriminator_steps)):
+        batches = data if isinstance(data, list) else _split(data, self._discriminator_steps)
+        for step, batch in enumerate(batches):
             passes = []
             for number, (images, labels) in enumerate(_split(batch, self._accumulation)):
                 rows = images.shape[0]

@@ -168,7 +168,9 @@ class Run:
         self.log.pictures(self.step, grids, self._observer.singular_values())
 
     def _run_evaluation(self, evaluate: Evaluate) -> str | None:
-        metrics = {name: float(value) for name, value in evaluate(self.gan.average_generator, self._config, self.step).items()}
+        metrics = {
+            name: float(value) for name, value in evaluate(self.gan.average_generator, self._config, self.step).items()
+        }
         self._metrics = metrics
         self.log.event(self.step, metrics)
         first = self._config.evaluation.metrics[0]

@@ -33,7 +33,7 @@ class Observer:
         for network in (gan.generator, gan.discriminator):
             names = {id(variable): name for name, variable in by_name(network).items()}
             for layer in network._flatten_layers():
-                if isinstance(layer, SpectralNormLayer) and layer.u is not None:
+                if isinstance(layer, SpectralNormLayer) and layer.built and layer.u is not None:
                     self._layers[f"{network.name}/{names[id(layer.kernel)].removesuffix('/kernel')}"] = layer
         state = gan.state()
         self._names = [
@@ -99,7 +99,8 @@ class CollapseDetector:
     """Watches what foretells or follows collapse (arXiv:1809.11096, section 4).
 
     * The first singular value of a kernel grows `max_singular_value_growth`-fold over the last 20 observations.
-    * The margin D(real) - D(fake) exceeds `max_margin`: D has won, or memorised.
+    * The margin D(real) - D(fake) exceeds `max_margin`: D has won, or memorised. Not judged while a run starts, whose
+      first margins are large: before it was below once, or before the 20th observation.
     * The deviation of samples inside a batch falls under `min_sample_deviation`: G draws one image.
     * The metric is `max_metric_growth` times worse than its best for 3 evaluations in a row.
 
@@ -114,6 +115,8 @@ class CollapseDetector:
     def reset(self) -> None:
         """Forgets the past, after a rollback."""
         self._sigmas: collections.deque[Mapping[str, float]] = collections.deque(maxlen=_MEMORY)
+        self._observations = 0
+        self._was_close = False
         self._best: float | None = None
         self._bad_evaluations = 0
 
@@ -129,8 +132,12 @@ class CollapseDetector:
         if grown is not None:
             return grown
         margin = report["d_real"] - report["d_fake"]
-        if margin > self._config.max_margin:
-            return f"the margin D(real) - D(fake) is {margin:.3g}, above monitoring.max_margin={self._config.max_margin:g}"
+        self._observations += 1
+        self._was_close = self._was_close or margin <= self._config.max_margin or self._observations >= _MEMORY
+        if self._was_close and margin > self._config.max_margin:
+            return (
+                f"the margin D(real) - D(fake) is {margin:.3g}, above monitoring.max_margin={self._config.max_margin:g}"
+            )
         deviation = report["sample_deviation"]
         if deviation < self._config.min_sample_deviation:
             return (

@@ -29,8 +29,6 @@ class Shutdown:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
-        _LOGGER.warning(
-            "%s: finishing this step, then saving. Once more ends at once.", signal.Signals(number).name
-        )
+        _LOGGER.warning("%s: finishing this step, then saving. Once more ends at once.", signal.Signals(number).name)
         self.requested = True
         signal.signal(number, self._before[number])

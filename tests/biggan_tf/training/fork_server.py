@@ -1,0 +1,82 @@
+"""Runs trainings in processes that can be killed, without importing TensorFlow anew for each.
+
+Reads one JSON object a line, {"workdir", "data", "fields"}; answers with the child's process id, then its status.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+
+class ForkServer:
+    """The test's side."""
+
+    def __init__(self, environment=None):
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.biggan_tf.training.fork_server"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+
+    def start(self, workdir, data, **fields):
+        """Begins a training; its process id."""
+        line = json.dumps({"workdir": str(workdir), "data": str(data), "fields": fields})
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def wait(self):
+        """Its exit status, negative for the signal that killed it."""
+        return int(self._process.stdout.readline())
+
+    def train(self, workdir, data, **fields):
+        self.start(workdir, data, **fields)
+        return self.wait()
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait(timeout=60)
+        self._process.stdout.close()
+
+
+def _set(config, path, value):
+    *sections, name = path.split(".")
+    for section in sections:
+        config = getattr(config, section)
+    setattr(config, name, value)
+
+
+def _train(request):
+    from biggan_tf.training import loop
+    from tests.biggan_tf.training import tiny
+
+    config = tiny.config()
+    config.data.path = request["data"]
+    for path, value in request["fields"].items():
+        _set(config, path, value)
+    return loop.train(config, request["workdir"])
+
+
+def _serve():
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    import biggan_tf.training.loop  # noqa: F401 - the point: children find it imported
+
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(2, 1)
+            status = 1
+            try:
+                status = _train(json.loads(line))
+            finally:
+                os._exit(status)
+        answers.write(f"{pid}\n")
+        answers.write(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n")
+
+
+if __name__ == "__main__":
+    _serve()

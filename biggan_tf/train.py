@@ -35,15 +35,16 @@ def main(argv: Sequence[str]) -> int:
 
         print(json.dumps({**cost.report(config), "config": to_dict(config)}, indent=2))  # noqa: T201 - the output
         return 0
-    if not _WORKDIR.value:
-        config_flags.fail("--workdir must name the folder of the run. Received: none; it is made if it is not there.")
+    workdir = _WORKDIR.value
+    if not workdir:
+        return config_flags.fail("--workdir must name the folder of the run. Received: none; it is made if it is not there.")
     logging.getLogger("biggan_tf").setLevel(logging.INFO)
     from biggan_tf.data.manifest import DataError
     from biggan_tf.training import loop
     from biggan_tf.training.checkpoint_files import CheckpointError
 
     try:
-        return loop.train(config, _WORKDIR.value, profile=_PROFILE.value)
+        return loop.train(config, workdir, profile=_PROFILE.value)
     except (DataError, CheckpointError) as error:
         config_flags.fail(str(error))
     return 2

@@ -1,0 +1,206 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import biggan_tf
+from biggan_tf.losses.orthogonal import orthogonal_gradient
+from biggan_tf.training import distribution
+from biggan_tf.training.gan import BigGAN
+from biggan_tf.training.step_runner import StepRunner
+from biggan_tf.training.variables import by_name
+from tests.biggan_tf.replicas import two_replicas
+from tests.biggan_tf.training import tiny
+
+STEPS = 3
+
+
+def cluster(replicas):
+    if replicas == 1:
+        return distribution.Cluster(tf.distribute.OneDeviceStrategy("/cpu:0"))
+    return distribution.Cluster(two_replicas())
+
+
+def built(config, on, seed=1, **objects):
+    keras.utils.set_random_seed(seed)
+    with on.strategy.scope():
+        return BigGAN(config, **objects)
+
+
+def trained(config, replicas=1, steps=STEPS, **objects):
+    on = cluster(replicas)
+    gan = built(config, on, **objects)
+    rows = config.training.batch_size // config.training.accumulation_steps
+    batches = iter([tiny.batch(rows, seed) for seed in range(100)])
+    runner = StepRunner(on, gan, lambda: tuple(map(tf.constant, next(batches))))
+    reports = [runner.run() for _ in range(steps)]
+    return gan, reports, on
+
+
+def relative(ours, theirs, part):
+    """Distance of all values of a part of the state, as a share of their norm."""
+    ours = np.concatenate([np.ravel(v).astype(np.float64) for n, v in sorted(ours.items()) if n.startswith(part)])
+    theirs = np.concatenate([np.ravel(v).astype(np.float64) for n, v in sorted(theirs.items()) if n.startswith(part)])
+    return np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_two_replicas_equal_one_with_the_same_global_batch(accumulation):
+    config = tiny.config(accumulation_steps=accumulation, orthogonal_strength=1e-2)
+    # With beta_1 = 0 Adam moves a weight whose gradient is rounding noise by the whole rate, in the noise's direction.
+    # An epsilon above that noise leaves the comparison to the distribution.
+    config.training.generator.epsilon = config.training.discriminator.epsilon = 1e-4
+    one, one_reports, _ = trained(config, 1)
+    two, two_reports, on = trained(config, 2)
+    ours, theirs = tiny.values(two.state()), tiny.values(one.state())
+    for part in one.state():
+        assert relative(ours, theirs, part) < 1e-5, part
+    for ours_report, theirs_report in zip(two_reports, one_reports, strict=True):
+        assert ours_report["d_loss"] == pytest.approx(theirs_report["d_loss"], rel=1e-5)
+        assert ours_report["g_loss"] == pytest.approx(theirs_report["g_loss"], rel=1e-5)
+    assert distribution.ReplicaCheck(on, two.state()).differing() == []
+
+
+def test_replica_check_names_what_differs():
+    on = cluster(2)
+    gan = built(tiny.config(), on)
+    kernel = gan.discriminator.head.linear.kernel.value
+    kernel.values[1].assign_add(tf.ones_like(kernel.values[1]) * 1e-6)
+    assert distribution.ReplicaCheck(on, gan.state()).differing() == ["discriminator/head/linear/kernel"]
+
+
+def test_step_advances_the_networks_as_many_times_as_the_algorithm_runs_them():
+    config = tiny.config(discriminator_steps=2, orthogonal_strength=0.0)
+    gan, reports, _ = trained(config, steps=2)
+    assert int(gan.steps_done.numpy()) == 2
+    assert int(gan.images_seen.numpy()) == 2 * 2 * 8
+    assert int(gan.d_step.optimizer.iterations.numpy()) == 4
+    assert int(gan.g_step.optimizer.iterations.numpy()) == 2
+    assert all(report["d_skipped"] == report["g_skipped"] == 0 for report in reports)
+
+
+def test_average_equals_the_weights_before_its_start_and_lags_after():
+    gan, _, _ = trained(tiny.config(ema_start_step=2, ema_decay=0.5), steps=2)
+    ours, average = by_name(gan.generator), by_name(gan.average_generator)
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], average[name])
+    before = {name: np.asarray(v).copy() for name, v in average.items()}
+    rows = tiny.batch(16, 7)
+    gan.train_step(tuple(map(tf.constant, rows)))
+    for name in ours:
+        expected = 0.5 * before[name] + 0.5 * np.asarray(ours[name])
+        np.testing.assert_allclose(average[name], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_average_buffers_are_copied_where_compare_gan_copies_them():
+    config = tiny.config(ema_decay=0.9)
+    config.model.reference = "compare_gan"
+    gan, _, _ = trained(config, steps=1)
+    ours, average = by_name(gan.generator), by_name(gan.average_generator)
+    np.testing.assert_array_equal(ours["final_norm/norm/moving_mean"], average["final_norm/norm/moving_mean"])
+    assert not np.allclose(ours["to_rgb/kernel"], average["to_rgb/kernel"], atol=1e-7)
+
+
+class Ones:
+    """A loss whose gradients are 0."""
+
+    def discriminator(self, real_logits, fake_logits):
+        return 0.0 * (tf.reduce_sum(real_logits) + tf.reduce_sum(fake_logits))
+
+    def generator(self, fake_logits):
+        return 0.0 * tf.reduce_sum(fake_logits)
+
+
+def test_orthogonal_gradient_reaches_every_kernel_but_the_embedding():
+    config = tiny.config(orthogonal_strength=0.1)
+    # Rate / epsilon is the whole rate's factor while epsilon dwarfs the gradients.
+    config.training.generator.epsilon = 0.5
+    config.training.generator.beta_2 = 0.0
+    config.training.generator.learning_rate = 0.5
+    on = cluster(1)
+    gan = built(config, on, loss=Ones())
+    for kernel in gan.generator.trainable_variables:
+        kernel.assign(np.random.default_rng(0).normal(0, 0.3, kernel.shape))
+    before = {name: np.asarray(v) for name, v in by_name(gan.generator).items() if v.trainable}
+    gan.train_step(tuple(map(tf.constant, tiny.batch(16))))
+    for name, variable in by_name(gan.generator).items():
+        if name not in before:
+            continue
+        moved = np.asarray(variable) - before[name]
+        if name.startswith("class_embedding") or before[name].ndim < 2:
+            np.testing.assert_array_equal(moved, 0.0, name)
+            continue
+        gradient = keras.ops.convert_to_numpy(orthogonal_gradient(before[name], 0.1))
+        np.testing.assert_allclose(moved, -0.5 * gradient / (np.abs(gradient) + 0.5), rtol=1e-3, atol=1e-5)
+
+
+def test_variants_enter_as_objects():
+    calls = []
+
+    def prior(key, shape):
+        calls.append("prior")
+        return tf.zeros(shape)
+
+    def augmentation(images):
+        calls.append("augmentation")
+        return images[:, :, ::-1]
+
+    gan = built(tiny.config(), cluster(1), prior=prior, augmentation=augmentation)
+    gan.train_step(tuple(map(tf.constant, tiny.batch(16))))
+    assert calls == ["prior", "augmentation"] * 3
+
+
+def test_draws_are_split_over_replicas_not_repeated():
+    on = cluster(2)
+    gan = built(tiny.config(), on)
+    rows = on.strategy.run(lambda: gan.draw(4, 0)[0])
+    both = np.concatenate([value.numpy() for value in on.strategy.experimental_local_results(rows)])
+    alone = built(tiny.config(), cluster(1)).draw(8, 0)[0]
+    np.testing.assert_array_equal(both, alone)
+    assert len(np.unique(both[:, 0])) == 8
+
+
+@pytest.mark.parametrize("num_classes", [0, 3])
+def test_fit_and_call_work_in_a_notebook(num_classes):
+    config = tiny.config(accumulation_steps=2)
+    config.model.num_classes = num_classes
+    gan = biggan_tf.BigGAN(config)
+    gan.compile()
+    dataset = tf.data.Dataset.from_tensors(tiny.batch(16, classes=max(num_classes, 1))).repeat(2)
+    history = gan.fit(dataset, epochs=2, verbose=0, shuffle=False)
+    assert len(history.history["d_loss"]) == 2
+    assert int(gan.steps_done.numpy()) == 4
+    assert gan((tf.zeros([2, 8]), tf.constant([0, 0]))).shape == (2, 8, 8, 3)
+
+
+def test_fit_works_on_two_replicas():
+    on = cluster(2)
+    gan = built(tiny.config(), on)
+    with on.strategy.scope():
+        gan.compile()
+    dataset = tf.data.Dataset.from_tensor_slices(tiny.batch(32)).batch(16, drop_remainder=True)
+    gan.fit(dataset, epochs=1, verbose=0, shuffle=False)
+    assert int(gan.steps_done.numpy()) == 2
+    assert distribution.ReplicaCheck(on, gan.state()).differing() == []
+
+
+def test_step_compiles_under_xla_to_one_program_with_static_shapes():
+    config = tiny.config(jit_compile=True)
+    gan, reports, _ = trained(config, steps=2)
+    assert int(gan.steps_done.numpy()) == 2
+    assert np.isfinite([list(report.values()) for report in reports]).all()
+
+
+def test_labels_from_the_data_need_frequencies():
+    config = tiny.config()
+    config.latents.labels = "data"
+    with pytest.raises(ValueError, match="needs class_frequencies"):
+        BigGAN(config)
+    gan = BigGAN(config, class_frequencies=[0, 1, 0])
+    np.testing.assert_array_equal(gan.draw(5, 0)[1], [1] * 5)
+
+
+def test_batch_that_does_not_split_is_refused():
+    gan = BigGAN(tiny.config())
+    with pytest.raises(ValueError, match=r"2 equal parts.*Received: 7"):
+        gan.train_step(tuple(map(tf.constant, tiny.batch(7))))

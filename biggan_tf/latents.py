@@ -21,7 +21,7 @@ TRUNCATIONS = ("hub", "resampling", "scaling")
 
 def fold(key: Any, number: Any) -> Any:
     """Another key, made of a key and a number."""
-    return tf.random.fold_in(key, tf.cast(number, key.dtype), alg=_ALGORITHM)
+    return tf.random.fold_in(key, tf.cast(number, tf.int32), alg=_ALGORITHM)
 
 
 def _normal(shape: Sequence[int], key: Any) -> Any:

@@ -37,7 +37,8 @@ def main(argv: Sequence[str]) -> int:
         return 0
     workdir = _WORKDIR.value
     if not workdir:
-        return config_flags.fail("--workdir must name the folder of the run. Received: none; it is made if it is not there.")
+        config_flags.fail("--workdir must name the folder of the run. Received: none; it is made if it is not there.")
+        return 2
     logging.getLogger("biggan_tf").setLevel(logging.INFO)
     from biggan_tf.data.manifest import DataError
     from biggan_tf.training import loop

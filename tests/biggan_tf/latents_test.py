@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from biggan_tf import latents
 
-KEY = tf.constant([3, 1], tf.int64)
+KEY = np.array([3, 1])
 
 DISTRIBUTIONS = {
     "normal": scipy.stats.norm(),

@@ -9,8 +9,8 @@ from biggan_tf.training import distribution
 from biggan_tf.training.gan import BigGAN
 from biggan_tf.training.step_runner import StepRunner
 from biggan_tf.training.variables import by_name
-from tests.biggan_tf.replicas import two_replicas
 from tests.biggan_tf.training import tiny
+from tests.two_replicas import two_replicas
 
 STEPS = 3
 
@@ -44,7 +44,7 @@ def relative(ours, theirs, part):
     return np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)
 
 
-@pytest.mark.parametrize("accumulation", [1, 2])
+@pytest.mark.parametrize("accumulation", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_two_replicas_equal_one_with_the_same_global_batch(accumulation):
     config = tiny.config(accumulation_steps=accumulation, orthogonal_strength=1e-2)
     # With beta_1 = 0 Adam moves a weight whose gradient is rounding noise by the whole rate, in the noise's direction.
@@ -173,6 +173,7 @@ def test_fit_and_call_work_in_a_notebook(num_classes):
     assert gan((tf.zeros([2, 8]), tf.constant([0, 0]))).shape == (2, 8, 8, 3)
 
 
+@pytest.mark.slow
 def test_fit_works_on_two_replicas():
     on = cluster(2)
     gan = built(tiny.config(), on)
@@ -184,6 +185,7 @@ def test_fit_works_on_two_replicas():
     assert distribution.ReplicaCheck(on, gan.state()).differing() == []
 
 
+@pytest.mark.slow
 def test_step_compiles_under_xla_to_one_program_with_static_shapes():
     config = tiny.config(jit_compile=True)
     gan, reports, _ = trained(config, steps=2)

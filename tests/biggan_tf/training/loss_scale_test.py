@@ -6,8 +6,8 @@ import tensorflow as tf
 from biggan_tf.config import LossScaleConfig
 from biggan_tf.training import distribution, loss_scale
 from biggan_tf.training.gan import BigGAN
-from tests.biggan_tf.replicas import two_replicas
 from tests.biggan_tf.training import tiny
+from tests.two_replicas import two_replicas
 
 
 def scale(**fields):

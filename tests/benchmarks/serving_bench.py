@@ -25,7 +25,7 @@ from serving.server.loaded_model import LoadedModel
 
 TITLE = "Serving: export and server, as ratios of the same run"
 MODELS = ((32, 16), (32, 64), (128, 16), (128, 64))
-SECONDS = 8.0
+SECONDS = 5.0
 BATCHING = "max_batch_size { value: 8 } max_enqueued_batches { value: 32 } num_batch_threads { value: 2 }"
 
 
@@ -116,7 +116,7 @@ def _run(model, batch):
     return model.run(s.SAMPLE, inputs, (s.IMAGE_BYTES,), None)
 
 
-def _rate(call, images, seconds=3.0) -> float:
+def _rate(call, images, seconds=2.0) -> float:
     call()
     call()
     count, start = 0, time.perf_counter()

@@ -1,0 +1,57 @@
+"""From a run's checkpoint to a served version, by the command."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from biggan_tf.config import to_dict
+from biggan_tf.training import checkpoint_files
+from biggan_tf.training.checkpoints import Checkpoints
+from biggan_tf.training.gan import BigGAN
+from serving.client import GeneratorClient
+from tests.biggan_tf.training import tiny
+from tests.serving.embedded import running
+
+
+def export(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "serving.export", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_checkpoint_becomes_a_served_version(tmp_path, precision):
+    config = tiny.config()
+    workdir, base = str(tmp_path / "run"), str(tmp_path / "exports")
+    record = checkpoint_files.Record(3, 30, to_dict(config), metrics={"fid": 12.5})
+    Checkpoints(workdir, config, BigGAN(config).state()).save(record)
+    result = export(
+        f"--workdir={workdir}",
+        f"--output={base}",
+        f"--precision={precision}",
+        "--truncations=0,0.5,1",
+        "--passes=2",
+        "--batch_size=8",
+    )
+    assert result.returncode == 0, result.stderr
+    path = result.stdout.strip()
+    assert os.path.basename(path) == "1"
+    with open(os.path.join(path, "assets", "provenance.json")) as file:
+        provenance = json.load(file)
+    assert (provenance["images_seen"], provenance["metrics"]) == (30, {"fid": 12.5})
+    assert provenance["standing_statistics"]["truncations"] == [0.0, 0.5, 1.0]
+    with running(model_base_path=base, model_name="biggan") as (_, target), GeneratorClient(target) as client:
+        size = config.model.resolution
+        assert client.sample([0, 1, 0]).shape == (3, size, size, 3)
+
+
+@pytest.mark.slow
+def test_a_folder_without_checkpoints_is_one_clear_line(tmp_path):
+    result = export(f"--workdir={tmp_path}", f"--output={tmp_path}/exports")
+    assert result.returncode == 1
+    assert "train there first" in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 
 from absl import app, flags
-from biggan_tf.evaluation import standing_statistics
-from biggan_tf.evaluation.class_names import ClassNames
 
 from biggan_tf.config import to_dict
+from biggan_tf.evaluation import standing_statistics
+from biggan_tf.evaluation.class_names import ClassNames
 from biggan_tf.training.checkpoint_files import CheckpointError, newest_whole, read_record
 from biggan_tf.training.workdir import load_generator
 from serving import signatures as s

@@ -72,21 +72,22 @@ def run(request: Request, beam_arguments: list[str]) -> int:
             _say(f"{request.output} is up to date; nothing to do.")
             return _verdict([finished[size] for size in made.settings.resolutions])
         judging = finish.Judging(schema, request.max_leaked_fraction, request.allowances.empty_classes)
-        return _work(request, made, index, options, judging, set(finished))
+        return _work(request, made, index, beam_arguments, judging, set(finished))
 
 
 def _work(
     request: Request,
     made: plan.Plan,
     index: plan.Index,
-    options: PipelineOptions,
+    beam_arguments: list[str],
     judging: finish.Judging,
     have: set[int],
 ) -> int:
+    options = runners.make_options(beam_arguments)
     missing = tuple(size for size in made.settings.resolutions if size not in have)
     made = dataclasses.replace(made, settings=dataclasses.replace(made.settings, resolutions=missing))
     num_images, num_tasks = sum(made.num_images.values()), sum(made.num_shards.values())
-    _say(f"Runner: {runners.choose_workers(options, num_images, num_tasks)}")
+    _say(f"Runner: {runners.choose_workers(options, beam_arguments, num_images, num_tasks)}")
     is_local = options.view_as(StandardOptions).runner in runners.TESTED
     with target.Staging(request.output, made) as staging:
         tasks = plan.write_tasks(index, made, files.join(staging.path, "tasks"))

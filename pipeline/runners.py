@@ -57,11 +57,12 @@ def check_runner(name: str) -> str:
     return short
 
 
-def choose_workers(options: PipelineOptions, num_images: int, num_tasks: int) -> str:
+def choose_workers(options: PipelineOptions, arguments: list[str], num_images: int, num_tasks: int) -> str:
     """Gives the local runners a process for each core if nobody said otherwise and the work is worth it.
 
     Args:
         options: Changed in place.
+        arguments: That the options were made from; Beam does not tell a default from a wish.
         num_images: To be converted.
         num_tasks: Shards; more processes than these would idle.
 
@@ -73,7 +74,7 @@ def choose_workers(options: PipelineOptions, num_images: int, num_tasks: int) ->
     if runner not in LOCAL:
         return str(runner)
     mode, workers = direct.direct_running_mode, direct.direct_num_workers
-    unset = (mode or "in_memory") == "in_memory" and (workers or 1) == 1
+    unset = not any(argument.startswith("--direct_") for argument in arguments)
     cores = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, num_tasks)
     if unset and cores > 1 and num_images >= _MIN_IMAGES_FOR_PROCESSES:
         direct.direct_running_mode, direct.direct_num_workers = "multi_processing", cores

@@ -78,8 +78,9 @@ def delete(path: str) -> None:
 def delete_tree(path: str) -> None:
     """Removes a folder with all in it; none is fine."""
     if files.is_remote(path):
-        if FileSystems.match([path.rstrip("/") + "/**"])[0].metadata_list:
-            FileSystems.delete([path.rstrip("/") + "/"])
+        found = FileSystems.match([path.rstrip("/") + "/**"])[0].metadata_list
+        if found:
+            FileSystems.delete([entry.path for entry in found])
     else:
         shutil.rmtree(path, ignore_errors=True)
 

@@ -9,7 +9,6 @@ import os
 from typing import IO
 
 from biggan_tf.data import manifest as manifest_lib
-from biggan_tf.data import verification
 from pipeline import storage
 from pipeline.errors import PipelineError
 from pipeline.plan import Plan
@@ -63,11 +62,12 @@ def _same_plan(folder: str, plan: Plan) -> manifest_lib.Manifest:
             f"{folder} was made from other input or with other settings ({changes or 'the input has changed'}), and "
             "two runs are never mixed. Name another --output, or delete it."
         )
-    for split in manifest.splits.values():
-        damages = verification.missing_or_resized(folder, split)
-        if damages:
+    sizes = dict(files.walk(folder))
+    for shard in (shard for split in manifest.splits.values() for shard in split.shards):
+        if sizes.get(shard.name) != shard.num_bytes:
             raise PipelineError(
-                f"{folder} was finished and has been damaged since: {damages[0]}. Delete it and run again."
+                f"{folder} was finished and has been damaged since: {shard.name} must have {shard.num_bytes} bytes; "
+                f"it has {sizes.get(shard.name, 'been deleted')}. Delete the folder and run again."
             )
     return manifest
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from typing import Any
 
 from biggan_tf.data import manifest as manifest_lib
 from biggan_tf.data import records
+from pipeline import storage
+from pipeline.sources import files
 
 TEMPLATE = "{SPLIT}-{SHARD_X_OF_Y}.{FILEFORMAT}"
 
@@ -17,6 +21,18 @@ def write(folder: str, manifest: manifest_lib.Manifest) -> None:
         folder: Of one resolution; local or remote.
         manifest: What it holds.
     """
+    # TFDS knows fewer file systems than Beam, so it writes locally.
+    with tempfile.TemporaryDirectory() as local:
+        shards = {shard.name for split in manifest.splits.values() for shard in split.shards}
+        for name in shards:  # it asks whether they are there, not what is in them
+            open(os.path.join(local, name), "wb").close()
+        _write_local(local, manifest)
+        for name in sorted(set(os.listdir(local)) - shards):
+            with open(os.path.join(local, name), "rb") as file:
+                storage.write_atomically(files.join(folder, name), file.read())
+
+
+def _write_local(folder: str, manifest: manifest_lib.Manifest) -> None:
     import tensorflow_datasets as tfds
 
     template = tfds.core.ShardedFileTemplate(

@@ -18,8 +18,8 @@ TITLE = (
     "above it, pillow and one worker. Memory: peak of all processes together, CIFAR-10 at 32"
 )
 SHARED = Path(os.environ.get("BIGGAN_TF_SHARED", "../shared")) / "data"
-COPIES = 12  # of the 500 photographs, so that a run lasts long enough to be timed
-ROUNDS = 3
+COPIES = 6  # of the 500 photographs, so that a run lasts long enough to be timed
+ROUNDS = 2
 POLL_S = 0.05
 
 

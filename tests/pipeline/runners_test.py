@@ -36,7 +36,7 @@ def test_unknown_option_is_an_error_that_names_a_near_one():
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core: one process is all there is")
 def test_enough_work_gets_a_process_for_each_core():
     options = runners.make_options([])
-    runners.choose_workers(options, 100_000, 64)
+    runners.choose_workers(options, [], 100_000, 64)
     direct = options.view_as(DirectOptions)
     assert direct.direct_running_mode == "multi_processing"
     assert direct.direct_num_workers == len(os.sched_getaffinity(0))
@@ -44,13 +44,20 @@ def test_enough_work_gets_a_process_for_each_core():
 
 def test_little_work_stays_in_one_process():
     options = runners.make_options([])
-    runners.choose_workers(options, 100, 64)
+    runners.choose_workers(options, [], 100, 64)
     assert options.view_as(DirectOptions).direct_num_workers == 1
 
 
+def test_asking_for_one_worker_is_respected():
+    arguments = ["--direct_num_workers=1"]
+    options = runners.make_options(arguments)
+    assert "1 workers" in runners.choose_workers(options, arguments, 100_000, 64)
+
+
 def test_asking_for_workers_gets_processes():
-    options = runners.make_options(["--direct_num_workers=2"])
-    runners.choose_workers(options, 100, 64)
+    arguments = ["--direct_num_workers=2"]
+    options = runners.make_options(arguments)
+    runners.choose_workers(options, arguments, 100, 64)
     assert options.view_as(DirectOptions).direct_running_mode == "multi_processing"
 
 

@@ -70,16 +70,23 @@ def _reference(generator: Generator, moments: Moments, sizes: dict[str, int]) ->
     truncation = np.array([1.0, 0.5, 0.25], np.float32)
     z = np.random.default_rng(0).standard_normal((3, sizes["z_dim"])).astype(np.float32) * truncation[:, None]
     y = np.eye(sizes["num_classes"], dtype=np.float32)[np.arange(3) % sizes["num_classes"]]
-    eager = Generator(generator.model_config, num_statistics=len(next(iter(moments.values()))[0]), dtype="float32")
-    for source, target in zip(generator.weights, eager.weights, strict=True):
-        if not source.name.startswith("moving_"):
-            target.assign(source)
-    for path, layer in layers_of(eager, BatchNorm).items():
-        for variable, value in zip((layer.moving_mean, layer.moving_variance), moments[path], strict=True):
-            variable.assign(value.reshape(variable.shape))
+    eager = with_moments(generator, moments)
     embedding = eager.embed(np.argmax(y, axis=1))
     images = eager((z, embedding), training=False, truncation=truncation)
     return {s.LATENT: z, s.CLASS_WEIGHTS: y, s.TRUNCATION: truncation, s.IMAGES: np.asarray(images)}
+
+
+def with_moments(generator: Generator, moments: Moments) -> Generator:
+    """Returns a copy that differs from the trained generator in nothing but the batch norms' moments."""
+    count = len(next(iter(moments.values()))[0])
+    copy = Generator(generator.model_config, num_statistics=count, dtype="float32")
+    for source, target in zip(generator.weights, copy.weights, strict=True):
+        if not source.name.startswith("moving_"):
+            target.assign(source)
+    for path, layer in layers_of(copy, BatchNorm).items():
+        for variable, value in zip((layer.moving_mean, layer.moving_variance), moments[path], strict=True):
+            variable.assign(value.reshape(variable.shape))
+    return copy
 
 
 def _write_json(path: str, value: Any) -> None:

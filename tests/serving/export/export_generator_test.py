@@ -1,3 +1,5 @@
+import base64
+import http.client
 import io
 import json
 import os
@@ -11,13 +13,15 @@ from biggan_tf.config import ModelConfig
 from biggan_tf.layers.batch_norm import BatchNorm
 from biggan_tf.networks.generator import Generator
 from serving import signatures as s
+from serving.client import GeneratorClient
 from serving.export import export_generator as module
 from serving.export.export_generator import export_generator
 from serving.export.inference_generator import fold, layers_of
 from serving.export.infra_validation import ExportError
 from serving.export.row_latents import row_latents
-from serving.export.served_generator import ServedGenerator
+from serving.export.served_generator import ServedGenerator, to_uint8
 from serving.server.loaded_model import LoadedModel
+from tests.serving.embedded import free_port, running
 
 LABELS = [{"synset": f"n{i:08d}", "name": f"thing {i}"} for i in range(10)]
 
@@ -143,3 +147,25 @@ def test_a_failed_validation_leaves_nothing_and_numbers_are_not_reused(exported,
         with pytest.raises(ExportError, match=r"differ from the generator's by 0\.1"):
             export_generator(generator, moments, base, LABELS, {}, batch_sizes=(1,))
     assert sorted(os.listdir(base)) == before
+
+
+@pytest.mark.slow
+def test_grpc_rest_and_the_eager_generator_give_the_same_png(exported, generator, moments):
+    rest = free_port()
+    row = {s.LABEL: 3, s.SEED: 2**40 + 1, s.TRUNCATION: 0.4}
+    options = {"model_base_path": os.path.dirname(exported), "model_name": "biggan", "rest_api_port": rest}
+    with running(**options) as (_, target), GeneratorClient(target) as client:
+        over_grpc = client.sample_png([row[s.LABEL]], [row[s.SEED]], row[s.TRUNCATION])[0]
+        connection = http.client.HTTPConnection("127.0.0.1", rest, timeout=60)
+        connection.request("POST", "/v1/models/biggan:predict", json.dumps({"instances": [row]}))
+        answer = json.loads(connection.getresponse().read())
+        connection.close()
+    over_rest = base64.b64decode(answer["predictions"][0][s.IMAGE_BYTES]["b64"])
+    types = {s.LABEL: tf.int32, s.SEED: tf.int64, s.TRUNCATION: tf.float32}
+    eager = ServedGenerator(fold(generator, moments))._sample(**{k: tf.constant([v], types[k]) for k, v in row.items()})
+    assert over_grpc == over_rest == eager[s.IMAGE_BYTES].numpy()[0]
+    # And the generator as it was trained, spectral norm at work, only with the standing statistics.
+    plain = module.with_moments(generator, moments)
+    z = row_latents(tf.constant([row[s.SEED]]), tf.constant([row[s.TRUNCATION]]), generator.model_config.z_dim)
+    images = plain((z, plain.embed(np.array([3]))), training=False, truncation=np.array([0.4], np.float32))
+    assert over_grpc == tf.io.encode_png(to_uint8(images)[0]).numpy()

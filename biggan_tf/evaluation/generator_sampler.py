@@ -51,9 +51,10 @@ class GeneratorSampler:
         self.weights = weights
         self.batch_norm = batch_norm
         self.num_classes: int = generator.model_config.num_classes
-        self._latents = tf.function(self._draw_latents)
-        self._labels = tf.function(self._draw_labels)
-        self._render = tf.function(self._images_of)
+        numbers = [tf.TensorSpec([None], tf.int32)]
+        self._latents = tf.function(self._draw_latents, input_signature=numbers)
+        self._labels = tf.function(self._draw_labels, input_signature=numbers)
+        self._render = tf.function(self._images_of, reduce_retracing=True)
 
     def protocol(self, num_images: int) -> SampleProtocol:
         """How a set of these images is made."""

@@ -60,14 +60,17 @@ class HtmlReport:
         image.save(buffer, "PNG")
         self._picture(buffer.getvalue(), description)
 
-    def save(self, path: str | Path) -> None:
-        """Writes the file, whole or not at all."""
+    def html(self) -> str:
+        """The whole document."""
         links = "".join(f'<a href="#s{i}">{html.escape(title)}</a>' for i, title in enumerate(self._sections, 1))
         title = html.escape(self._title)
         head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         head += f"<style>{_STYLE}</style></head>"
-        body = f"<body><h1>{title}</h1><nav>{links}</nav>{''.join(self._parts)}</body></html>\n"
-        atomic_files.write_text(path, head + body)
+        return head + f"<body><h1>{title}</h1><nav>{links}</nav>{''.join(self._parts)}</body></html>\n"
+
+    def save(self, path: str | Path) -> None:
+        """Writes the file, whole or not at all."""
+        atomic_files.write_text(path, self.html())
 
     def _picture(self, data: bytes, description: str) -> None:
         encoded = base64.b64encode(data).decode()

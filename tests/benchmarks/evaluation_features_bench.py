@@ -76,8 +76,3 @@ def _cifar(count: int) -> np.ndarray:
             if index % (50_000 // count) == 0:
                 images.append(np.asarray(Image.open(io.BytesIO(archive.extractfile(member).read())).convert("RGB")))
     return np.stack(images)
-
-
-if __name__ == "__main__":
-    for row in measure():
-        print(row)

@@ -49,8 +49,3 @@ def measure() -> list[dict]:
             }
         )
     return rows
-
-
-if __name__ == "__main__":
-    for row in measure():
-        print(row)

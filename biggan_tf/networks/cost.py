@@ -45,9 +45,7 @@ def network_costs(model: ModelConfig, batch: int = 64) -> tuple[NetworkCost, Net
         model: Both networks.
         batch: Images in a call; which convolutions are fused depends on it.
     """
-    with keras.StatelessScope(initialize_variables=False):
-        generator = Generator(model)
-        discriminator = Discriminator(model)
+    generator, discriminator = _without_weights(model)
     z = keras.KerasTensor((batch, model.z_dim), model_dtype(model))
     embedding = keras.KerasTensor((batch, model.embedding_dim), model_dtype(model)) if model.num_classes else None
     images = keras.KerasTensor((batch, model.resolution, model.resolution, 3), "float32")
@@ -55,6 +53,21 @@ def network_costs(model: ModelConfig, batch: int = 64) -> tuple[NetworkCost, Net
     inputs = (z, embedding) if model.num_classes else z
     seen = (images, labels) if model.num_classes else images
     return _trace(generator, inputs, batch), _trace(discriminator, seen, batch)
+
+
+def parameter_counts(model: ModelConfig) -> tuple[int, int]:
+    """Trained numbers of the generator and of the discriminator, without creating one."""
+    generator, discriminator = _without_weights(model)
+    return _size(generator.trainable_variables), _size(discriminator.trainable_variables)
+
+
+def _without_weights(model: ModelConfig) -> tuple[Generator, Discriminator]:
+    with keras.StatelessScope(initialize_variables=False):
+        return Generator(model), Discriminator(model)
+
+
+def _size(variables: list[Any]) -> int:
+    return sum(math.prod(variable.shape) for variable in variables)
 
 
 def model_dtype(model: ModelConfig) -> str:
@@ -80,12 +93,9 @@ def _trace(network: keras.Model, inputs: Any, batch: int) -> NetworkCost:
 
 
 def _cost(network: keras.Model, counter: OperationCounter, batch: int) -> NetworkCost:
-    def size(variables: list[Any]) -> int:
-        return sum(math.prod(variable.shape) for variable in variables)
-
     return NetworkCost(
-        size(network.trainable_variables),
-        size(network.non_trainable_variables),
+        _size(network.trainable_variables),
+        _size(network.non_trainable_variables),
         {kind: count // batch for kind, count in counter.multiply_adds.items()},
         counter.output_values // batch,
     )

@@ -1,0 +1,81 @@
+"""The Hub's generators as their PyTorch port stores them, on a folder that the test writes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from biggan_tf.interop import load_tfhub_port, tfhub_port, weight_map
+from biggan_tf.interop.torch_files import write_state_dict
+from biggan_tf.interop.weights_file_error import WeightsFileError
+from biggan_tf.networks import Generator
+
+SETTINGS = {
+    "attention_layer_position": 4,
+    "channel_width": 8,
+    "class_embed_dim": 6,
+    "eps": 1e-4,
+    "layers": [[False, 4, 4], [True, 4, 4], [False, 4, 4], [True, 4, 2], [False, 2, 2], [True, 2, 1]],
+    "n_stats": 51,
+    "num_classes": 7,
+    "output_dim": 32,
+    "z_dim": 6,
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    generator = Generator(tfhub_port._model_config(SETTINGS, "float32"), num_statistics=51)
+    random = np.random.default_rng(0)
+    for layer in generator._flatten_layers():
+        if hasattr(layer, "moving_mean"):
+            layer.moving_mean.assign(random.standard_normal(layer.moving_mean.shape) * 0.1)
+    tensors = weight_map.extract(tfhub_port._entries(generator))
+    tensors["generator.gen_z.weight_v"] = np.ones(12, np.float32)
+    write_state_dict(tmp_path / "pytorch_model.bin", tensors)
+    (tmp_path / "config.json").write_text(json.dumps(SETTINGS))
+    return tmp_path, generator
+
+
+def test_folder_loads_with_all_statistics(folder):
+    path, generator = folder
+    loaded = load_tfhub_port(path)
+    assert loaded.model_config.generator_attention == (16,)
+    assert loaded.to_rgb.kernel.shape == (3, 3, 8, 8)
+    z, labels = np.random.default_rng(1).standard_normal((2, 6)).astype(np.float32), np.array([0, 6])
+    images = {t: loaded((z, loaded.embed(labels)), truncation=t) for t in (0.4, 0.41, 0.42)}
+    np.testing.assert_array_equal(images[0.4], generator((z, generator.embed(labels)), truncation=0.4))
+    # Half way between two stored truncations lies between them, not on either.
+    ends = np.abs(np.asarray(images[0.4]) - images[0.42]).mean()
+    assert 0 < np.abs(np.asarray(images[0.4]) - images[0.41]).mean() < ends
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layers": [[True, 4, 4]]}, "must come in pairs"),
+        ({"attention_layer_position": 3}, "attention between two pairs"),
+        ({"channel_width": 16}, "shape: generator"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(folder, change, message):
+    path, _ = folder
+    (path / "config.json").write_text(json.dumps({**SETTINGS, **change}))
+    with pytest.raises(WeightsFileError, match=message):
+        load_tfhub_port(path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", json.dumps({"layers": []})])
+def test_a_foreign_config_is_refused(folder, text):
+    path, _ = folder
+    (path / "config.json").write_text(text)
+    with pytest.raises(WeightsFileError, match=r"config\.json"):
+        load_tfhub_port(path)
+
+
+def test_a_truncated_file_is_refused(folder):
+    path, _ = folder
+    data = (path / "pytorch_model.bin").read_bytes()
+    (path / "pytorch_model.bin").write_bytes(data[: len(data) // 2])
+    with pytest.raises(WeightsFileError, match=r"pytorch_model\.bin"):
+        load_tfhub_port(path)

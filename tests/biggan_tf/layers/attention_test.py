@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from biggan_tf.layers import SelfAttention
+
+X = np.random.default_rng(0).standard_normal((2, 4, 4, 16)).astype(np.float32)
+
+
+def _numpy(layer, x):
+    def project(name, value):
+        return value @ np.asarray(getattr(layer, name).normalised_kernel())[0, 0]
+
+    def pool(value):
+        n, h, w, c = value.shape
+        return value.reshape(n, h // 2, 2, w // 2, 2, c).max((2, 4)).reshape(n, h * w // 4, c)
+
+    queries = project("query", x).reshape(2, 16, 2)
+    keys, values = pool(project("key", x)), pool(project("value", x))
+    logits = queries @ keys.transpose(0, 2, 1)
+    weights = np.exp(logits - logits.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    return x + np.asarray(layer.gamma) * project("output_projection", (weights @ values).reshape(2, 4, 4, 8))
+
+
+def test_attention_is_numpys():
+    layer = SelfAttention()
+    layer.build(X.shape)
+    layer.gamma.assign(0.7)
+    np.testing.assert_allclose(layer(X), _numpy(layer, X), rtol=1e-4, atol=1e-5)
+
+
+def test_attention_starts_as_the_identity():
+    np.testing.assert_array_equal(SelfAttention()(X), X)
+
+
+def test_too_few_channels_are_refused():
+    with pytest.raises(ValueError, match="at least 8 channels"):
+        SelfAttention()(X[..., :4])

@@ -1,0 +1,138 @@
+"""What every public layer must do: shapes, serialisation, state only in training, XLA, replicas, precision."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from biggan_tf import layers
+from tests.biggan_tf.layers.registry import ABSTRACT, CASES
+from tests.biggan_tf.replicas import two_replicas
+
+every_layer = pytest.mark.parametrize("name", sorted(CASES))
+
+
+def _called(name, **options):
+    case = CASES[name]
+    layer = case.make(**options)
+    return case, layer, layer(*case.inputs, training=False)
+
+
+def _numpy(values):
+    return [np.asarray(value, np.float32) for value in values]
+
+
+def test_registry_is_complete():
+    assert set(CASES) | ABSTRACT == set(layers.__all__)
+
+
+@every_layer
+def test_output_has_the_shape_it_computes(name):
+    case, layer, y = _called(name)
+    assert tuple(y.shape) == case.output_shape
+    assert tuple(layer.compute_output_shape(*(array.shape for array in case.inputs))) == case.output_shape
+
+
+@every_layer
+def test_config_rebuilds_the_layer(name):
+    case, layer, _ = _called(name)
+    config = keras.saving.serialize_keras_object(layer)
+    again = keras.saving.deserialize_keras_object(config)
+    again(*case.inputs, training=False)
+    again.set_weights(layer.get_weights())
+    assert again.get_config() == layer.get_config()
+    for training in (False, True):
+        np.testing.assert_array_equal(again(*case.inputs, training=training), layer(*case.inputs, training=training))
+
+
+@every_layer
+def test_keras_file_saves_and_loads(name, tmp_path):
+    case = CASES[name]
+    inputs = [keras.Input(array.shape[1:], batch_size=4, dtype=str(array.dtype)) for array in case.inputs]
+    model = keras.Model(inputs, case.make()(*inputs))
+    model.save(tmp_path / "layer.keras")
+    loaded = keras.saving.load_model(tmp_path / "layer.keras")
+    np.testing.assert_array_equal(loaded(list(case.inputs)), model(list(case.inputs)))
+
+
+@every_layer
+def test_state_moves_in_training_only(name):
+    case, layer, _ = _called(name)
+    before = _numpy(layer.non_trainable_variables)
+    layer(*case.inputs, training=False)
+    for old, new in zip(before, _numpy(layer.non_trainable_variables), strict=True):
+        np.testing.assert_array_equal(old, new)
+    layer(*case.inputs, training=True)
+    for old, new in zip(before, _numpy(layer.non_trainable_variables), strict=True):
+        assert old.size == 1 or not np.array_equal(old, new)
+
+
+@every_layer
+def test_gradient_reaches_every_weight_that_is_used(name):
+    case, layer, _ = _called(name)
+    if name == "SelfAttention":
+        layer.gamma.assign(1.0)
+    inputs = [tf.constant(array) for array in case.inputs]
+    with tf.GradientTape() as tape:
+        y = layer(*inputs, training=True)
+        loss = tf.reduce_sum(y * tf.cos(tf.reshape(tf.range(tf.size(y), dtype=y.dtype), y.shape)))
+    for variable, gradient in zip(
+        layer.trainable_variables, tape.gradient(loss, layer.trainable_variables), strict=True
+    ):
+        assert gradient is not None, variable.path
+        assert np.isfinite(np.asarray(tf.convert_to_tensor(gradient))).all(), variable.path
+
+
+@every_layer
+def test_xla_gives_the_same(name):
+    case, layer, _ = _called(name)
+    compiled = tf.function(lambda *inputs: layer(*inputs, training=True), jit_compile=True)
+    weights = layer.get_weights()
+    got = compiled(*(tf.constant(array) for array in case.inputs))
+    state = layer.get_weights()
+    layer.set_weights(weights)
+    np.testing.assert_allclose(got, layer(*case.inputs, training=True), rtol=2e-4, atol=2e-5)
+    for one, other in zip(state, layer.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+@every_layer
+def test_two_replicas_equal_one(name):
+    case = CASES[name]
+    strategy = two_replicas()
+    with strategy.scope():
+        layer = case.make()
+        layer(*case.inputs, training=False)
+    alone = case.make()
+    alone(*case.inputs, training=False)
+    alone.set_weights(layer.get_weights())
+    halves = [
+        strategy.experimental_distribute_values_from_function(
+            lambda context, array=array: tf.constant(np.split(array, 2)[context.replica_id_in_sync_group])
+        )
+        for array in case.inputs
+    ]
+    run = tf.function(lambda: strategy.run(lambda *inputs: layer(*inputs, training=True), halves))
+    got = np.concatenate([np.asarray(part) for part in strategy.experimental_local_results(run())])
+    np.testing.assert_allclose(got, alone(*case.inputs, training=True), rtol=1e-4, atol=1e-5)
+    for variable, expected in zip(layer.non_trainable_variables, alone.non_trainable_variables, strict=True):
+        for copy in strategy.experimental_local_results(variable.value):
+            np.testing.assert_allclose(copy, expected, rtol=1e-4, atol=1e-5)
+
+
+@every_layer
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_keeps_state_in_float32(name, policy):
+    case, layer, y = _called(name, dtype=policy)
+    inside = "float32" if name == "ProjectionHead" else policy.removeprefix("mixed_")
+    assert y.dtype == inside
+    assert {variable.dtype for variable in layer.variables} == {"float32"}
+    alone = case.make()
+    alone(*case.inputs, training=False)
+    alone.set_weights(layer.get_weights())
+    expected = np.asarray(alone(*case.inputs, training=True), np.float64)
+    got = np.asarray(tf.cast(layer(*case.inputs, training=True), "float32"), np.float64)
+    # Relative: 8 bits of mantissa, over the handful of roundings inside a block.
+    assert np.linalg.norm(got - expected) / np.linalg.norm(expected) < 0.03
+    for one, other in zip(layer.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0.05, atol=0.02)

@@ -1,0 +1,58 @@
+"""Every public layer, with arguments and inputs that suit it. conformance_test.py runs them all."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from biggan_tf import layers
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One layer: how to make it, what to call it with, and what comes out.
+
+    Attributes:
+        make: Takes keyword arguments of the base layer (dtype).
+        inputs: Positional inputs of a call.
+        output_shape: Of the result.
+        takes_training: Whether `call` has the argument.
+    """
+
+    make: Callable[..., Any]
+    inputs: tuple[np.ndarray, ...]
+    output_shape: tuple[int, ...]
+    takes_training: bool = True
+
+
+_random = np.random.default_rng(0)
+
+
+def _images(*shape: int) -> np.ndarray:
+    return _random.standard_normal(shape).astype(np.float32)
+
+
+X, CONDITION = _images(4, 8, 8, 16), _images(4, 6)
+LABELS = np.array([0, 3, 1, 2], np.int32)
+
+# Bases, which are used through the layers that extend them.
+ABSTRACT = {"SpectralNormLayer"}
+
+CASES = {
+    "BatchNorm": Case(
+        lambda **k: layers.BatchNorm(**k), (X, 1 + 0.1 * _images(4, 16), 0.1 * _images(4, 16)), (4, 8, 8, 16)
+    ),
+    "ClassEmbedding": Case(lambda **k: layers.ClassEmbedding(5, 7, **k), (LABELS,), (4, 7)),
+    "ConditionalBatchNorm": Case(lambda **k: layers.ConditionalBatchNorm(**k), (X, CONDITION), (4, 8, 8, 16)),
+    "DeepDiscriminatorBlock": Case(lambda **k: layers.DeepDiscriminatorBlock(24, **k), (X,), (4, 4, 4, 24)),
+    "DeepGeneratorBlock": Case(
+        lambda **k: layers.DeepGeneratorBlock(8, "nearest", **k), (X, CONDITION), (4, 16, 16, 8)
+    ),
+    "DiscriminatorBlock": Case(lambda **k: layers.DiscriminatorBlock(24, **k), (X,), (4, 4, 4, 24)),
+    "GeneratorBlock": Case(lambda **k: layers.GeneratorBlock(8, "nearest", **k), (X, CONDITION), (4, 16, 16, 8)),
+    "ProjectionHead": Case(lambda **k: layers.ProjectionHead(5, **k), (X, LABELS), (4,)),
+    "SNConv2D": Case(lambda **k: layers.SNConv2D(8, resampling="nearest", **k), (X,), (4, 16, 16, 8)),
+    "SNDense": Case(lambda **k: layers.SNDense(9, **k), (CONDITION,), (4, 9)),
+    "SelfAttention": Case(lambda **k: layers.SelfAttention(**k), (X,), (4, 8, 8, 16)),
+}

@@ -62,7 +62,7 @@ def discriminator_entries(discriminator: Discriminator) -> list[Entry]:
 def singular_values(network: Generator | Discriminator) -> Iterator[tuple[SpectralNormLayer, float]]:
     """Each layer with spectral norm and its sigma as it stands."""
     for layer in network._flatten_layers():
-        if isinstance(layer, SpectralNormLayer) and layer.u is not None:
+        if isinstance(layer, SpectralNormLayer) and layer.built and layer.u is not None:
             yield layer, float(np.asarray(layer.singular_value()))
 
 

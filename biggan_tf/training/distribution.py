@@ -26,7 +26,7 @@ class Cluster:
         self.strategy = strategy
         self.worker = worker
         self.num_workers = num_workers
-        self._total = tf.function(self._all_reduce)
+        self._total = tf.function(self._all_reduce, autograph=False)
 
     @property
     def num_replicas(self) -> int:
@@ -38,7 +38,8 @@ class Cluster:
 
     def _all_reduce(self, value: Any) -> Any:
         def on_replica(value: Any) -> Any:
-            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+            # identity puts the value on the replica's device, which the reduction needs.
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(value))
 
         return self.strategy.run(on_replica, args=(value,))
 
@@ -137,7 +138,7 @@ class ReplicaCheck:
         self._cluster = cluster
         self._names = [f"{part}/{name}" for part, variables in state.items() for name in variables]
         self._variables = [variable for variables in state.values() for variable in variables.values()]
-        self._count = tf.function(lambda: cluster.strategy.run(self._mismatches))
+        self._count = tf.function(lambda: cluster.strategy.run(self._mismatches), autograph=False)
 
     def differing(self) -> list[str]:
         """Names of the variables that differ, the same on every worker; all must ask at the same point."""

@@ -72,7 +72,7 @@ class GradientStep:
         gradients = self.loss_scale.unscale(gradients)
         norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(gradient)) for gradient in gradients]))
         rate = schedules.learning_rate(self._config, images_seen)
-        self.optimizer.apply_averaged(self._regularised(gradients), self.variables, rate, finite)
+        self.optimizer.apply_averaged(self.regularised(gradients, self.variables), self.variables, rate, finite)
         self.loss_scale.update(finite, share)
         first_bad = tf.argmax(tf.cast(tf.logical_not(finite_each), tf.int32))
         report = {
@@ -86,10 +86,11 @@ class GradientStep:
             report.update(scale_report, underflow_share=share)
         return report
 
-    def _regularised(self, gradients: Sequence[Any]) -> list[Any]:
+    def regularised(self, gradients: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+        """The gradients with the regulariser's at `values`, which may be the variables themselves."""
         result = []
-        for gradient, name, variable in zip(gradients, self.names, self.variables, strict=True):
-            extra = self._regulariser.gradient(name, variable)
+        for gradient, name, value in zip(gradients, self.names, values, strict=True):
+            extra = self._regulariser.gradient(name, value)
             result.append(gradient if extra is None else gradient + extra)
         return result
 

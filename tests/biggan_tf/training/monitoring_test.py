@@ -1,0 +1,104 @@
+import pytest
+
+from biggan_tf.config import Config, MonitoringConfig, to_dict
+from biggan_tf.training import monitoring, resume
+from biggan_tf.training.checkpoint_files import CheckpointError, Record
+from biggan_tf.training.gan import BigGAN
+from tests.biggan_tf.training import tiny
+
+HEALTHY = {"d_real": 0.5, "d_fake": -0.5, "sample_deviation": 0.4}
+
+
+def detector():
+    return monitoring.CollapseDetector(MonitoringConfig())
+
+
+def test_detector_is_silent_on_a_healthy_run():
+    made = detector()
+    assert [made.observe(HEALTHY, {"g/a": 1.0 + 0.05 * i}) for i in range(40)] == [None] * 40
+
+
+@pytest.mark.parametrize(
+    ("report", "sigma", "message"),
+    [
+        (HEALTHY, 4.5, r"sigma of g/a grew 4\.5-fold"),
+        ({**HEALTHY, "d_real": 13.0}, 1.0, r"the margin D\(real\) - D\(fake\) is 13\.5"),
+        ({**HEALTHY, "sample_deviation": 0.001}, 1.0, "the deviation of samples inside a batch is 0.001"),
+    ],
+)
+def test_detector_says_what_tripped(report, sigma, message):
+    made = detector()
+    assert made.observe(HEALTHY, {"g/a": 1.0}) is None
+    tripped = made.observe(report, {"g/a": sigma})
+    assert tripped is not None
+    with pytest.raises(ValueError, match=message):
+        raise ValueError(tripped)
+
+
+def test_detector_forgives_the_large_margin_of_a_start_but_not_for_ever():
+    made = detector()
+    wide = {**HEALTHY, "d_real": 20.0}
+    observed = [made.observe(wide, {"g/a": 1.0}) for _ in range(20)]
+    assert observed[:19] == [None] * 19
+    assert observed[19] is not None
+
+
+def test_detector_watches_the_trend_of_the_metric_in_its_own_direction():
+    lower = detector()
+    assert [lower.observe_metric("fd", value) is not None for value in (50, 20, 41, 42, 30, 50, 50, 50)] == [
+        False, False, False, False, False, False, False, True,
+    ]  # fmt: skip
+    higher = detector()
+    assert [higher.observe_metric("is", value) is not None for value in (2, 8, 3, 3, 3)] == [False] * 4 + [True]
+
+
+def sound():
+    return {
+        "d_loss": 1.0, "g_loss": 1.0,
+        "d_skipped": 0.0, "g_skipped": 0.0, "d_bad_gradient": -1.0, "g_bad_gradient": -1.0,
+    }  # fmt: skip
+
+
+def test_non_finite_values_are_named():
+    gan = BigGAN(tiny.config())
+    observer = monitoring.Observer(gan)
+    monitoring.check_finite(sound(), gan, observer)
+    assert observer.non_finite() == []
+    gan.generator.to_rgb.bias.assign([0.0, float("nan"), 0.0])
+    assert observer.non_finite() == ["generator/to_rgb/bias"]
+    bad = {**sound(), "g_loss": float("nan"), "d_skipped": 1.0, "d_bad_gradient": 0.0}
+    with pytest.raises(monitoring.NonFiniteError, match=r"g_loss is nan.*generator/to_rgb/bias.*discriminator/"):
+        monitoring.check_finite(bad, gan, observer)
+
+
+def test_a_step_that_the_loss_scale_skipped_is_sound():
+    gan = BigGAN(tiny.config())
+    report = {**sound(), "d_skipped": 1.0, "d_bad_gradient": 0.0, "d_loss_scale": 1024.0}
+    monitoring.check_finite(report, gan, monitoring.Observer(gan))
+
+
+def record(config):
+    return Record(7, 70, to_dict(config))
+
+
+def test_resume_keeps_the_position_while_the_data_stays(caplog):
+    changed = tiny.config()
+    changed.training.num_steps = 5
+    changed.training.generator.learning_rate = 1e-3
+    assert resume.check(record(tiny.config()), changed, 1)
+    assert "training.generator.learning_rate: 5e-05 -> 0.001" in caplog.text
+
+
+def test_resume_begins_the_data_anew_where_its_position_is_lost(caplog):
+    changed = tiny.config(batch_size=16)
+    assert not resume.check(record(tiny.config()), changed, 1)
+    assert not resume.check(record(tiny.config()), tiny.config(), 2)
+    assert "The data begins anew, because of workers: 1 -> 2" in caplog.text
+
+
+@pytest.mark.parametrize(("name", "value"), [("z_dim", 16), ("num_classes", 4), ("policy", "mixed_float16")])
+def test_resume_refuses_another_model(name, value):
+    changed: Config = tiny.config()
+    setattr(changed.model, name, value)
+    with pytest.raises(CheckpointError, match=rf"at step 7:\n  - model\.{name}"):
+        resume.check(record(tiny.config()), changed, 1)

@@ -1,0 +1,97 @@
+"""Two worker processes over gRPC on this machine: identical weights, a restart of both, a signal to one."""
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import time
+
+import pytest
+import tensorflow as tf
+
+from biggan_tf.training import checkpoint_files as files
+from tests.biggan_tf.training.fork_server import ForkServer
+from tests.data import made_data
+
+pytestmark = pytest.mark.slow
+
+FIELDS = {
+    "training.num_steps": 6,
+    "checkpoints.every_steps": 3,
+    "monitoring.log_every_steps": 1,
+    "monitoring.sample_every_steps": 100,
+    "distribution.strategy": "multi_worker",
+}
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+@pytest.fixture(scope="module")
+def workers():
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
+    servers = [
+        ForkServer({"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})})
+        for index in range(2)
+    ]
+    yield servers
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    made_data.write(folder, num_shards=4, per_shard=60)
+    return folder
+
+
+def start(workers, *args, **fields):
+    return [worker.start(*args, **fields) for worker in workers]
+
+
+def digest(workdir, step):
+    reader = tf.train.load_checkpoint(os.path.join(files.folder_of(str(workdir), step), files.STATE))
+    names = [name for name in sorted(reader.get_variable_to_shape_map()) if name != "_CHECKPOINTABLE_OBJECT_GRAPH"]
+    return hashlib.sha256(b"".join(reader.get_tensor(name).tobytes() for name in names)).hexdigest()
+
+
+def wait_for(condition, timeout_s=180):
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_two_workers_agree_and_survive_the_restart_of_both(tmp_path, workers, data):
+    """Every checkpoint is refused unless all replicas agree to the bit, so status 0 says that they did."""
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    start(workers, straight, data, **FIELDS)
+    assert [worker.wait() for worker in workers] == [0, 0]
+    pids = start(workers, killed, data, **FIELDS)
+    wait_for(lambda: 3 in files.list_steps(str(killed)))
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    assert [worker.wait() for worker in workers] == [-signal.SIGKILL] * 2
+    assert files.list_steps(str(killed)) == [3]
+    start(workers, killed, data, **FIELDS)
+    assert [worker.wait() for worker in workers] == [0, 0]
+    assert digest(killed, 6) == digest(straight, 6)
+    names = os.listdir(files.folder_of(str(killed), 6))
+    assert {"batches-0-of-2.index", "batches-1-of-2.index"} <= set(names)
+
+
+def test_signal_to_one_worker_stops_both_after_saving(tmp_path, workers, data):
+    pids = start(workers, tmp_path, data, **{**FIELDS, "training.num_steps": 100_000})
+    wait_for((tmp_path / "metrics.jsonl").exists)
+    os.kill(pids[1], signal.SIGTERM)
+    assert [worker.wait() for worker in workers] == [75, 75]
+    assert files.damage(files.folder_of(str(tmp_path), files.list_steps(str(tmp_path))[-1])) is None

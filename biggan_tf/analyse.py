@@ -16,7 +16,7 @@ from biggan_tf.evaluation import image_sources, run_report
 from biggan_tf.evaluation.features import EXTRACTORS, load_extractor
 from biggan_tf.evaluation.html_report import HtmlReport
 
-_WORKDIR = flags.DEFINE_string("workdir", "", "A run of biggan_tf.train.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "A run of biggan_tf.train.", required=True)
 _OUTPUT = flags.DEFINE_string("output", "", "The report; default: WORKDIR/analysis.html.")
 _DATA = flags.DEFINE_string("data", "", "Real images for the truncation curve; default: the run's own.")
 _FEATURES = flags.DEFINE_enum("features", "efficientnet_lite0", EXTRACTORS, "Of the truncation curve.")

@@ -55,7 +55,7 @@ def gradients_by_torch_name(step, gradients, entries):
 
 
 def assert_gradients_agree(ours, io, prefix, each, together):
-    """All of them within `together`, every tensor within `each`; one that is noise as a whole is compared with the largest of the network."""
+    """All within `together`, every tensor within `each`; one that is all noise is held against the largest."""
     scale = max(np.linalg.norm(io[prefix + name]) / np.sqrt(value.size) for name, value in ours.items())
     compared = 0
     for name, value in ours.items():

@@ -1,0 +1,122 @@
+"""What the trainer costs beside its step, and what accumulation costs in memory.
+
+    python -m tests.benchmarks.run training
+
+Overhead: the wall time of the loop's steps less the time inside the step's compiled functions, as a share. Memory: the
+peak of a fresh process that trains one step.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+TITLE = "Training: the trainer's own share of wall time, and peak memory by accumulation"
+# (batch, accumulation): the last trains 64 times what its micro-batch holds.
+MEMORY_CASES = ((64, 1), (256, 4), (4096, 64))
+_WARM_UP, _STEPS = 3, 30
+
+
+def _data(folder: str) -> str:
+    from tests.data import made_data
+
+    made_data.write(folder, num_shards=4, per_shard=2000, num_classes=10, resolution=32)
+    return folder
+
+
+def _config(data: str, batch_size: int, accumulation: int, channels: int) -> Any:
+    from configs import biggan_cifar10
+
+    config = biggan_cifar10.get_config()
+    config.data.path = data
+    config.model.generator_channels = config.model.discriminator_channels = channels
+    config.training.batch_size, config.training.accumulation_steps = batch_size, accumulation
+    return config
+
+
+def overhead(folder: str) -> dict[str, float]:
+    """Shares of wall time of the 32-pixel recipe at batch 64 and ch 16, with logging every 50 steps."""
+    from biggan_tf.training import distribution, loop
+
+    config = _config(_data(os.path.join(folder, "data")), 64, 1, 16)
+    config.training.num_steps = 1 << 30
+    run = loop.Run(config, os.path.join(folder, "run"), distribution.connect(config.distribution))
+    inner, waits = [0.0], [0.0]
+    compiled = run._runner._whole
+
+    def timed(batches: Any) -> Any:
+        begin = time.perf_counter()
+        result = compiled(batches)
+        # On one CPU device the call returns when the step is done; reading makes sure of it.
+        run._cluster.strategy.experimental_local_results(result)[0].numpy()
+        inner[0] += time.perf_counter() - begin
+        return result
+
+    run._runner._whole = timed
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            report = run._runner.run()
+            run.step += 1
+            waits[0] += run._runner.data_wait_s
+            loop.monitoring.check_finite(report, run.gan, run._observer)
+            run._means.add({**report, "data_wait_s": run._runner.data_wait_s})
+            run.log.advance()
+            if run.step % config.monitoring.log_every_steps == 0:
+                run._write_log()
+
+    steps(_WARM_UP)
+    run._write_log()
+    # One log line falls into the measured steps where a run has one in 50.
+    run.step = config.monitoring.log_every_steps - 10
+    inner[0] = waits[0] = 0.0
+    begin = time.perf_counter()
+    steps(_STEPS)
+    wall = time.perf_counter() - begin
+    run.log.close()
+    return {
+        "step_s": inner[0] / _STEPS,
+        "overhead_share": 1.0 - inner[0] / wall,
+        "data_wait_share": waits[0] / wall,
+    }
+
+
+def memory(data: str, batch_size: int, accumulation: int) -> int:
+    """Peak bytes of a process that trains one step."""
+    code = (
+        "import sys; from tests.benchmarks import training_bench as b; "
+        f"b.one_step({data!r}, {batch_size}, {accumulation})"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=os.environ
+    ).stdout
+    return int(output.strip().splitlines()[-1])
+
+
+def one_step(data: str, batch_size: int, accumulation: int) -> None:
+    """The child of `memory`: trains one step and prints its peak."""
+    from biggan_tf.training import distribution, loop, run_log
+
+    config = _config(data, batch_size, accumulation, 16)
+    config.training.discriminator_steps = 1
+    with tempfile.TemporaryDirectory() as folder:
+        run = loop.Run(config, folder, distribution.connect(config.distribution))
+        run._runner.run()
+        run.log.close()
+    sys.stdout.write(f"{run_log.memory_bytes()}\n")
+
+
+def measure() -> list[dict[str, Any]]:
+    """One row for the overhead, one for each batch size."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows: list[dict[str, Any]] = [{"case": "biggan_cifar10 at ch 16, batch 64", **overhead(folder)}]
+        data = os.path.join(folder, "data")
+        for batch, count in MEMORY_CASES:
+            rows.append(
+                {"case": f"batch {batch} = {count} x {batch // count}", "peak_bytes": memory(data, batch, count)}
+            )
+    return rows

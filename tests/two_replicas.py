@@ -1,4 +1,4 @@
-"""The two virtual CPU replicas that tests of replicas share.
+"""The two virtual CPU replicas that tests of replicas share; conftest.py makes the devices.
 
 One strategy for the whole process: TensorFlow numbers the collectives of each MirroredStrategy from the same start and
 remembers their shapes, so a second one with collectives in the same process fails with a shape mismatch.
@@ -7,11 +7,6 @@ remembers their shapes, so a second one with collectives in the same process fai
 import functools
 
 import tensorflow as tf
-
-_CPU = tf.config.list_physical_devices("CPU")[0]
-# While tests are collected, because TensorFlow takes no more devices once it has computed.
-if len(tf.config.get_logical_device_configuration(_CPU) or []) < 2:
-    tf.config.set_logical_device_configuration(_CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
 @functools.cache

@@ -5,6 +5,7 @@ import tensorflow as tf
 from biggan_tf.data import batch_iterator, input_pipeline, manifest, records
 from tests.data import made_data
 from tests.data.input_pipeline_test import make_config
+from tests.two_replicas import two_replicas
 
 
 def test_record_whose_image_does_not_decode_is_reported_as_such(tmp_path, monkeypatch):
@@ -30,7 +31,7 @@ def test_shard_deleted_after_the_start_is_named(tmp_path):
 def test_each_replica_gets_its_equal_share_in_order(tmp_path, num_replicas):
     made_data.write(tmp_path)
     config = make_config(tmp_path)
-    strategy = tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(num_replicas)])
+    strategy = two_replicas() if num_replicas == 2 else tf.distribute.OneDeviceStrategy("CPU:0")
     batch = next(batch_iterator.BatchIterator(input_pipeline.make_dataset(config), config))
     images, labels = batch_iterator.split_over_replicas(strategy, batch)
     shares = strategy.experimental_local_results(labels)
@@ -41,6 +42,6 @@ def test_each_replica_gets_its_equal_share_in_order(tmp_path, num_replicas):
 
 
 def test_batch_that_replicas_cannot_share_is_refused():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = two_replicas()
     with pytest.raises(manifest.DataError, match=r"multiple of its 2 replicas\. Received: 3"):
         batch_iterator.split_over_replicas(strategy, (tf.zeros([3, 2, 2, 3]), tf.zeros([3], tf.int32)))

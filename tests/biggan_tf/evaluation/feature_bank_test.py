@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from biggan_tf.evaluation import feature_bank
 from tests.biggan_tf.evaluation.conftest import coloured_images
+from tests.two_replicas import two_replicas
 
 
 def batches(images, labels, size):
@@ -31,10 +31,7 @@ def test_batches_do_not_change_the_bank(extractor, whole, size):
 
 
 def test_replicas_do_not_change_the_bank(extractor, whole):
-    devices = tf.config.list_logical_devices("CPU")
-    if len(devices) < 2:
-        pytest.skip("two CPU devices are needed; tests/conftest.py makes them")
-    strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+    strategy = two_replicas()
     images, labels, bank = whole
     assert_same(feature_bank.collect(batches(images, labels, 7), extractor, strategy=strategy), bank)
 

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from biggan_tf import latents
 from biggan_tf.evaluation import standing_statistics
+from tests.two_replicas import two_replicas
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +33,7 @@ def test_truncation_zero_leaves_no_spread_but_that_of_the_place(measured, genera
 
 
 def test_replicas_hold_equal_statistics_and_agree_with_one(generator):
-    devices = [device.name for device in tf.config.list_logical_devices("CPU")]
-    strategy = tf.distribute.MirroredStrategy(devices)
+    strategy = two_replicas()
     two = standing_statistics.measure(generator, (0.0,), num_passes=2, batch_size=8, strategy=strategy)
     one = standing_statistics.measure(generator, (0.0,), num_passes=2, batch_size=8)
     # z is 0 and the first norm sees no class: there is nothing random in it.

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from biggan_tf import layers
 from tests.biggan_tf.layers.registry import ABSTRACT, CASES
-from tests.biggan_tf.replicas import two_replicas
+from tests.two_replicas import two_replicas
 
 every_layer = pytest.mark.parametrize("name", sorted(CASES))
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from biggan_tf.config import ModelConfig
 from biggan_tf.networks import Discriminator, Generator
 from tests.biggan_tf.networks.models import small
-from tests.biggan_tf.replicas import two_replicas
+from tests.two_replicas import two_replicas
 
 random = np.random.default_rng(0)
 Z = random.standard_normal((4, 16)).astype(np.float32)

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from biggan_tf.ops.replicas import mean_over_replicas
-from tests.biggan_tf.replicas import two_replicas
+from tests.two_replicas import two_replicas
 
 
 @pytest.mark.parametrize(("group_size", "expected"), [(0, [2.0, 2.0]), (2, [2.0, 2.0]), (1, [1.0, 3.0])])

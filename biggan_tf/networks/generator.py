@@ -93,7 +93,9 @@ class Generator(keras.Model):
         bottom = self.stages[0].in_channels
         self.linear = SNDense(BOTTOM_SIZE**2 * bottom, name="linear", dtype=self.dtype_policy, **self._normalised)
         self.linear.build((None, first))
-        self.blocks = [self._stage(i, stage, (None, condition) if condition else None) for i, stage in self._numbered()]
+        self.blocks = [
+            self._stage(i, stage, (None, condition) if condition else None) for i, stage in enumerate(self.stages)
+        ]
         last = self.stages[-1].out_channels
         shape = (None, model.resolution, model.resolution, last)
         self.final_norm = ConditionalBatchNorm(name="final_norm", dtype=self.dtype_policy, **self._norm)
@@ -109,9 +111,6 @@ class Generator(keras.Model):
         )
         self.to_rgb.build(shape)
         self.built = True
-
-    def _numbered(self) -> list[tuple[int, Stage]]:
-        return list(enumerate(self.stages))
 
     def _stage(self, index: int, stage: Stage, condition_shape: tuple[Any, ...] | None) -> list[Any]:
         """The layers of a stage: one block, or two in the deep network, then attention if there is any."""
@@ -197,7 +196,7 @@ class Generator(keras.Model):
         if self.model_config.is_deep:
             return [self._join(z, embedding)] * len(self.stages)
         size = self.latent_chunk_sizes[0]
-        return [self._join(z[:, size * (i + 1) : size * (i + 2)], embedding) for i, _ in self._numbered()]
+        return [self._join(z[:, size * (i + 1) : size * (i + 2)], embedding) for i in range(len(self.stages))]
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         batch = input_shape[0][0] if isinstance(input_shape[0], tuple | list) else input_shape[0]

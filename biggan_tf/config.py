@@ -147,7 +147,8 @@ class EvaluationConfig:
     features: str = "efficientnet_lite0"  # inception | efficientnet_lite0 | classifier
     features_path: str = ""
     num_samples: int = 10_000
-    reference_path: str = ""
+    num_real: int = 0  # of the reference; 0: all
+    reference_path: str = ""  # made from the data where it is missing; "": workdir/evaluation/reference.npz
 
 
 @dataclasses.dataclass

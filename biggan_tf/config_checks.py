@@ -50,6 +50,7 @@ AT_LEAST_ZERO = (
     "training.ema_warmup_ratio",
     "checkpoints.keep_every_steps",
     "evaluation.every_steps",
+    "evaluation.num_real",
     "distribution.num_replicas",
     "training.generator.warmup_images",
     "training.discriminator.warmup_images",

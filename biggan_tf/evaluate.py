@@ -122,12 +122,10 @@ def _train_classifier(data: str) -> small_classifier.TrainedClassifier:
 
 
 def _reference(data: str, extractor: FeatureExtractor) -> reference_statistics.ReferenceStatistics:
-    path = Path(_REFERENCE.value) if _REFERENCE.value else None
-    if path and path.exists():
-        return reference_statistics.load(path)
-    if not data:
+    if not data and not (_REFERENCE.value and Path(_REFERENCE.value).exists()):
         raise ValueError("--data must name the real images, or --reference a file of their statistics")
-    statistics = reference_statistics.build(
+    return reference_statistics.load_or_build(
+        _REFERENCE.value,
         data,
         extractor,
         split=_SPLIT.value,
@@ -135,9 +133,6 @@ def _reference(data: str, extractor: FeatureExtractor) -> reference_statistics.R
         batch_size=_BATCH_SIZE.value,
         progress=True,
     )
-    if path:
-        reference_statistics.save(statistics, path)
-    return statistics
 
 
 def _generator_result(evaluator: Evaluator, loaded: image_sources.LoadedGenerator, truncation: float | None) -> Result:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -49,14 +48,33 @@ class Evaluator:
 
     @classmethod
     def from_config(
-        cls, config: EvaluationConfig, data_path: str, strategy: tf.distribute.Strategy | None = None
+        cls,
+        config: EvaluationConfig,
+        data_path: str,
+        *,
+        split: str = "train",
+        kept_path: str = "",
+        strategy: tf.distribute.Strategy | None = None,
     ) -> Evaluator:
-        """The evaluator of a run; its reference is read from `reference_path`, or made from the data."""
+        """The evaluator of a run.
+
+        Args:
+            config: Names the metrics, the extractor and the reference's file.
+            data_path: The real images.
+            split: Of them.
+            kept_path: Where the reference is kept if the configuration names no file; "": nowhere.
+            strategy: See the class.
+        """
+        metrics.check_names(config.metrics)
         extractor = load_extractor(config.features, config.features_path)
-        if config.reference_path:
-            reference = reference_statistics.load(config.reference_path)
-        else:
-            reference = reference_statistics.build(data_path, extractor, strategy=strategy)
+        reference = reference_statistics.load_or_build(
+            config.reference_path or kept_path,
+            data_path,
+            extractor,
+            split=split,
+            num_images=config.num_real,
+            strategy=strategy,
+        )
         return cls(extractor, reference, config.metrics, config.num_samples, strategy)
 
     def evaluate(self, sampler: GeneratorSampler, *, images_seen: int = 0, progress: bool = False) -> Result:
@@ -82,7 +100,6 @@ class Evaluator:
         names = [name for name in self.names if name != "ppl"]
         return metrics.compute(names, self.reference, bank, self.extractor) if names else {}
 
-    def main_metric(self, result: Result) -> tuple[str, Any]:
-        """The first number, which decides what the best checkpoint is, and whether lower is better."""
-        name = next(iter(result.metrics))
-        return name, name.startswith(metrics.LOWER_IS_BETTER)
+    def main_metric(self, result: Result) -> tuple[str, bool]:
+        """The number that decides what the best checkpoint is, and whether lower is better."""
+        return metrics.main_metric(result.metrics)

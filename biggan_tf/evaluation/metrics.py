@@ -73,6 +73,12 @@ def check_names(names: Sequence[str]) -> None:
         raise ValueError(f"metrics must be some of {', '.join(METRICS)}. Received: {', '.join(unknown) or 'none'}")
 
 
+def main_metric(values: dict[str, float]) -> tuple[str, bool]:
+    """The first number, which decides what the best checkpoint is, and whether lower is better."""
+    name = next(iter(values))
+    return name, name.startswith(LOWER_IS_BETTER)
+
+
 def intra_class_distance(real: FeatureBank, generated: FeatureBank, title: str) -> dict[str, float]:
     """The distance within each class that has at least two real and two generated images: mean, worst and number."""
     distances = {}

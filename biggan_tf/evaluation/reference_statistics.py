@@ -46,6 +46,74 @@ class ReferenceStatistics:
             raise ProtocolMismatchError(f"the reference statistics are not comparable, they differ in\n  - {listed}")
 
 
+def load_or_build(
+    path: str | os.PathLike,
+    data_path: str,
+    extractor: FeatureExtractor,
+    *,
+    split: str = "train",
+    num_images: int = 0,
+    batch_size: int = 64,
+    strategy: tf.distribute.Strategy | None = None,
+    progress: bool = False,
+) -> ReferenceStatistics:
+    """Reads the statistics from a file, or makes them from the data and leaves them there.
+
+    Args:
+        path: The file; "": statistics are made and not kept.
+        data_path: The real images; "": whatever the file holds is taken.
+        extractor: Must be that of the file.
+        split: Of the data.
+        num_images: The first of the split; 0: all.
+        batch_size: Images at a time.
+        strategy: Shares the work of the extractor.
+        progress: Show a bar.
+
+    Raises:
+        ProtocolMismatchError: The file was made from other images or by another extractor; names each difference.
+    """
+    if path and os.path.exists(path):
+        statistics = load(path)
+        found = differences(statistics.features, extractor.protocol)
+        if data_path:
+            found |= differences(statistics.images, image_protocol(manifest_lib.load(data_path), split, num_images))
+        if found:
+            listed = "\n  - ".join(f"{name}: {kept!r} and {asked!r}" for name, (kept, asked) in found.items())
+            raise ProtocolMismatchError(
+                f"{os.fspath(path)} holds statistics that are not those asked for, they differ in\n  - {listed}\n"
+                "Name another file, or delete this one to have it made anew."
+            )
+        return statistics
+    if not data_path:
+        raise ValueError("reference statistics need the real images they are of (--data), or an existing file")
+    statistics = build(
+        data_path,
+        extractor,
+        split=split,
+        num_images=num_images,
+        batch_size=batch_size,
+        strategy=strategy,
+        progress=progress,
+    )
+    if path:
+        save(statistics, path)
+    return statistics
+
+
+def image_protocol(manifest: manifest_lib.Manifest, split: str, num_images: int = 0) -> ImageProtocol:
+    """What decides the first `num_images` (0: all) of a split."""
+    if split not in manifest.splits:
+        raise ValueError(f"the split must be one of {', '.join(manifest.splits)}. Received: {split!r}")
+    available = manifest.splits[split].num_records
+    return ImageProtocol(
+        data_fingerprint=manifest.fingerprint,
+        split=split,
+        preprocessing=manifest.preprocessing,
+        resolution=manifest.resolution,
+        num_images=min(num_images, available) if num_images else available,
+    )
+
+
 def build(
     data_path: str,
     extractor: FeatureExtractor,
@@ -58,22 +126,13 @@ def build(
 ) -> ReferenceStatistics:
     """Computes the statistics of the first `num_images` of a split (0: of all)."""
     manifest = manifest_lib.load(data_path)
-    batches = input_pipeline.one_pass(data_path, batch_size, split=split)
-    available = manifest.splits[split].num_records
-    count = min(num_images, available) if num_images else available
+    images = image_protocol(manifest, split, num_images)
     bank = feature_bank.collect(
-        batches,
+        input_pipeline.one_pass(data_path, batch_size, split=split),
         extractor,
-        num_images=count,
+        num_images=images.num_images,
         strategy=strategy,
         progress="reference" if progress else "",
-    )
-    images = ImageProtocol(
-        data_fingerprint=manifest.fingerprint,
-        split=split,
-        preprocessing=manifest.preprocessing,
-        resolution=manifest.resolution,
-        num_images=count,
     )
     return ReferenceStatistics(extractor.protocol, images, bank, manifest.label_names)
 

@@ -1,0 +1,50 @@
+import dataclasses
+
+import pytest
+
+from biggan_tf.config import Config
+from biggan_tf.evaluation import evaluator, results
+from biggan_tf.evaluation.protocol import ProtocolMismatchError
+from biggan_tf.evaluation.scheduled_evaluation import ScheduledEvaluation
+
+
+@pytest.fixture
+def config(data_folder, generator):
+    made = Config()
+    made.model = generator.model_config
+    made.data.path = data_folder
+    made.evaluation = dataclasses.replace(made.evaluation, metrics=("fd", "kid"), num_samples=24)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def tiny_extractor(monkeypatch, extractor):
+    monkeypatch.setattr(evaluator, "load_extractor", lambda name, path: extractor)
+
+
+def test_a_scheduled_evaluation_is_the_evaluators_and_leaves_its_protocol(config, generator, tmp_path):
+    evaluate = ScheduledEvaluation(str(tmp_path))
+    values = evaluate(generator, config, 50)
+    assert evaluate.main_metric(values) == ("fd_tiny", True)
+    kept = results.load(tmp_path / "evaluation" / "step-00000050.json")
+    assert kept.metrics == values
+    assert kept.protocol.samples.num_images == 24
+    # The same weights again, by a run that goes on: the same numbers, from the reference that was kept.
+    assert ScheduledEvaluation(str(tmp_path))(generator, config, 60) == values
+
+
+def test_a_kept_reference_of_other_data_is_refused_with_the_differences(config, generator, tmp_path):
+    ScheduledEvaluation(str(tmp_path))(generator, config, 1)
+    config.evaluation.num_real = 48
+    with pytest.raises(ProtocolMismatchError, match="num_images: 96 and 48"):
+        ScheduledEvaluation(str(tmp_path))(generator, config, 2)
+
+
+def test_nothing_is_written_by_a_process_that_does_not_write(config, generator, tmp_path):
+    assert ScheduledEvaluation(str(tmp_path), writes=False)(generator, config, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_higher_score_is_better_where_it_is_a_score():
+    assert ScheduledEvaluation.main_metric({"inception_score": 3.0, "kid": 1.0}) == ("inception_score", False)
+    assert ScheduledEvaluation.main_metric({"intra_fid": 3.0}) == ("intra_fid", True)

@@ -1,12 +1,14 @@
 """Runs trainings in processes that can be killed, without importing TensorFlow anew for each.
 
 Reads one JSON object a line, {"workdir", "data", "fields"}; answers with the child's process id, then its status.
+What a child raises is added to the file WORKDIR.error.
 """
 
 import json
 import os
 import subprocess
 import sys
+import traceback
 
 
 class ForkServer:
@@ -70,8 +72,12 @@ def _serve():
         if pid == 0:
             os.dup2(2, 1)
             status = 1
+            request = json.loads(line)
             try:
-                status = _train(json.loads(line))
+                status = _train(request)
+            except BaseException:  # noqa: BLE001 - whatever it is, the test wants to see it
+                with open(f"{request['workdir']}.error", "a") as error:
+                    traceback.print_exc(file=error)
             finally:
                 os._exit(status)
         answers.write(f"{pid}\n")

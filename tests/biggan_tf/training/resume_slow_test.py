@@ -95,7 +95,8 @@ def test_kills_at_random_moments_never_break_the_workdir(tmp_path, server, data)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         status = server.wait()
-        assert status in (0, -signal.SIGKILL)
+        error = pathlib.Path(f"{workdir}.error")
+        assert status in (0, -signal.SIGKILL), error.read_text() if error.exists() else status
         kills += status == -signal.SIGKILL
         folder = pathlib.Path(workdir, files.FOLDER)
         for name in os.listdir(folder) if folder.exists() else []:

@@ -41,11 +41,13 @@ def main(argv: Sequence[str]) -> int:
         return 2
     logging.getLogger("biggan_tf").setLevel(logging.INFO)
     from biggan_tf.data.manifest import DataError
+    from biggan_tf.evaluation.scheduled_evaluation import ScheduledEvaluation
     from biggan_tf.training import loop
     from biggan_tf.training.checkpoint_files import CheckpointError
 
+    evaluate = ScheduledEvaluation(workdir) if config.evaluation.every_steps else None
     try:
-        return loop.train(config, workdir, profile=_PROFILE.value)
+        return loop.train(config, workdir, profile=_PROFILE.value, evaluate=evaluate)
     except (DataError, CheckpointError) as error:
         config_flags.fail(str(error))
     return 2

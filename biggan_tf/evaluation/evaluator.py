@@ -99,7 +99,3 @@ class Evaluator:
         """The metrics that need nothing but features."""
         names = [name for name in self.names if name != "ppl"]
         return metrics.compute(names, self.reference, bank, self.extractor) if names else {}
-
-    def main_metric(self, result: Result) -> tuple[str, bool]:
-        """The number that decides what the best checkpoint is, and whether lower is better."""
-        return metrics.main_metric(result.metrics)

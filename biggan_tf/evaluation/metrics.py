@@ -13,7 +13,6 @@ from biggan_tf.evaluation.reference_statistics import ReferenceStatistics
 
 # Path length needs a generator and is computed beside these.
 METRICS = ("fd", "is", "kid", "prdc", "intra_fd", "accuracy", "ppl")
-LOWER_IS_BETTER = ("fid", "fd_", "kid", "intra_", "ppl")
 
 
 def compute(
@@ -71,12 +70,6 @@ def check_names(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in METRICS]
     if unknown or not names:
         raise ValueError(f"metrics must be some of {', '.join(METRICS)}. Received: {', '.join(unknown) or 'none'}")
-
-
-def main_metric(values: dict[str, float]) -> tuple[str, bool]:
-    """The first number, which decides what the best checkpoint is, and whether lower is better."""
-    name = next(iter(values))
-    return name, name.startswith(LOWER_IS_BETTER)
 
 
 def intra_class_distance(real: FeatureBank, generated: FeatureBank, title: str) -> dict[str, float]:

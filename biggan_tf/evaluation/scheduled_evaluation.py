@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from biggan_tf.config import Config
-from biggan_tf.evaluation import metrics, results
+from biggan_tf.evaluation import results
 from biggan_tf.evaluation.evaluator import Evaluator
 from biggan_tf.evaluation.generator_sampler import GeneratorSampler
 
@@ -40,7 +40,7 @@ class ScheduledEvaluation:
         self._sampler: GeneratorSampler | None = None
 
     def __call__(self, generator: Any, config: Config, step: int) -> dict[str, float]:
-        """Metrics by name, the one that decides what the best checkpoint is first (`metrics.main_metric`)."""
+        """Metrics by name, the one that decides what the best checkpoint is first (`training.main_metric`)."""
         if self._evaluator is None:
             self._evaluator = self._make_evaluator(config)
         if self._sampler is None or self._sampler.generator is not generator:
@@ -50,11 +50,6 @@ class ScheduledEvaluation:
         if self._folder and self._writes:
             results.save(result, os.path.join(self._folder, f"step-{step:08d}.json"))
         return dict(result.metrics)
-
-    @staticmethod
-    def main_metric(values: dict[str, float]) -> tuple[str, bool]:
-        """Name of the deciding metric, and whether lower is better."""
-        return metrics.main_metric(values)
 
     def _make_evaluator(self, config: Config) -> Evaluator:
         kept = os.path.join(self._folder, "reference.npz") if self._folder and self._writes else ""

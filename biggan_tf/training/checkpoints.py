@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from biggan_tf.config import Config
 from biggan_tf.training import checkpoint_files as files
+from biggan_tf.training import main_metric
 
 _LOGGER = logging.getLogger(__name__)
-HIGHER_IS_BETTER = ("is", "inception_score", "precision", "recall", "density", "coverage")
 
 
 class Checkpoints:
@@ -123,21 +123,17 @@ class Checkpoints:
                 self._remove(files.folder_of(self._workdir, step))
 
     def _best(self, steps: list[int]) -> int | None:
-        """The step whose metric, the first of `evaluation.metrics`, is best."""
-        name = self._config.evaluation.metrics[0] if self._config.evaluation.metrics else ""
-        scores = {}
+        """The step whose main metric is best."""
+        costs = {}
         for step in steps:
             try:
                 metrics = files.read_record(files.folder_of(self._workdir, step)).metrics
             except files.CheckpointError as error:
                 _LOGGER.warning("%s", error)
                 continue
-            if name in metrics:
-                scores[step] = metrics[name]
-        if not scores:
-            return None
-        sign = -1.0 if name in HIGHER_IS_BETTER else 1.0
-        return min(scores, key=lambda step: sign * scores[step])
+            if metrics:
+                costs[step] = main_metric.cost(metrics)
+        return min(costs, key=lambda step: costs[step]) if costs else None
 
 
 def trackables(variables: Mapping[str, Any]) -> dict[str, tf.Variable]:

@@ -31,7 +31,7 @@ _PROFILE_AFTER, _PROFILED = 5, 3  # steps
 _MAX_ROLLBACKS = 3  # to one and the same checkpoint
 _LOGGER = logging.getLogger(__name__)
 
-# (generator, configuration, step) to metrics by name
+# (generator, configuration, step) to metrics by name, the main one first
 Evaluate = Callable[[Any, Config, int], Mapping[str, float]]
 
 
@@ -173,8 +173,7 @@ class Run:
         }
         self._metrics = metrics
         self.log.event(self.step, metrics)
-        first = self._config.evaluation.metrics[0]
-        return self._detector.observe_metric(first, metrics[first]) if first in metrics else None
+        return self._detector.observe_metrics(metrics)
 
     def _collapsed(self, reason: str) -> bool:
         """Does what `monitoring.on_collapse` says; True if the run went back."""

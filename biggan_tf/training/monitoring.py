@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from biggan_tf.config import MonitoringConfig
 from biggan_tf.layers import SpectralNormLayer
-from biggan_tf.training.checkpoints import HIGHER_IS_BETTER
+from biggan_tf.training import main_metric
 from biggan_tf.training.gan import BigGAN
 from biggan_tf.training.loss_scale import SMALLEST_SCALE
 from biggan_tf.training.variables import by_name
@@ -160,14 +160,16 @@ class CollapseDetector:
             f"monitoring.max_singular_value_growth={limit:g}"
         )
 
-    def observe_metric(self, name: str, value: float) -> str | None:
+    def observe_metrics(self, values: Mapping[str, float]) -> str | None:
         """What tripped, in words, after an evaluation."""
-        cost = 1.0 / max(value, 1e-12) if name in HIGHER_IS_BETTER else value
+        name, _ = main_metric.main_metric(values)
+        cost = main_metric.cost(values)
         self._best = cost if self._best is None else min(self._best, cost)
         self._bad_evaluations = self._bad_evaluations + 1 if cost > self._config.max_metric_growth * self._best else 0
         if self._bad_evaluations < _PATIENCE:
             return None
-        return f"{name} is {value:.4g}, {cost / self._best:.3g} times worse than its best, {_PATIENCE} times in a row"
+        worse = f"{cost / self._best:.3g} times worse than its best, {_PATIENCE} times in a row"
+        return f"{name} is {values[name]:.4g}, {worse}"
 
 
 class Means:

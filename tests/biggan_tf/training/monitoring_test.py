@@ -45,11 +45,12 @@ def test_detector_forgives_the_large_margin_of_a_start_but_not_for_ever():
 
 def test_detector_watches_the_trend_of_the_metric_in_its_own_direction():
     lower = detector()
-    assert [lower.observe_metric("fd", value) is not None for value in (50, 20, 41, 42, 30, 50, 50, 50)] == [
+    values = (50, 20, 41, 42, 30, 50, 50, 50)
+    assert [lower.observe_metrics({"fd": value, "is": 1.0}) is not None for value in values] == [
         False, False, False, False, False, False, False, True,
     ]  # fmt: skip
     higher = detector()
-    assert [higher.observe_metric("is", value) is not None for value in (2, 8, 3, 3, 3)] == [False] * 4 + [True]
+    assert [higher.observe_metrics({"is": value}) is not None for value in (2, 8, 3, 3, 3)] == [False] * 4 + [True]
 
 
 def sound():

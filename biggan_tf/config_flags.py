@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 from ml_collections import config_flags
 
-from biggan_tf import config_checks
+from biggan_tf import command_help, config_checks
 from biggan_tf.config import Config, ConfigError, field_paths
+
+# --config belongs to the binary that asks for it, and so does its line in --help.
+flags.disclaim_key_flags()
 
 _OVERRIDE = re.compile(r"--?(?:no)?config\.([A-Za-z0-9_.]+)")
 
@@ -25,7 +29,8 @@ def define_config(default: str | None = None, required: bool = True) -> flags.Fl
         default: A recipe to use where none is given.
         required: Whether a binary without a recipe ends with an error.
     """
-    holder = config_flags.DEFINE_config_file("config", default, "Recipe, e.g. configs/biggan_128.py.")
+    text = "Recipe, e.g. configs/biggan_128.py; --config.SECTION.FIELD=VALUE overrides a field."
+    holder = config_flags.DEFINE_config_file("config", default, text)
     if required:
         flags.mark_flag_as_required("config")
     return holder
@@ -45,7 +50,7 @@ def resolve(holder: Any) -> Config:
 
 def run(main: Callable[[Sequence[str]], int | None]) -> None:
     """`app.run` whose user mistakes end in one clear message and status 2."""
-    app.run(_without_traceback(main), flags_parser=_parse)
+    command_help.run(_without_traceback(main), _parse)
 
 
 def fail(message: str) -> None:
@@ -55,6 +60,7 @@ def fail(message: str) -> None:
 
 
 def _without_traceback(main: Callable[[Sequence[str]], int | None]) -> Callable[[Sequence[str]], int | None]:
+    @functools.wraps(main)
     def guarded(argv: Sequence[str]) -> int | None:
         try:
             if len(argv) > 1:

@@ -13,13 +13,13 @@ import logging
 import os
 import sys
 
-# Before TensorFlow and Beam are imported, here and in worker processes: no GPU is used, and their notes help nobody.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Before TensorFlow and Beam are imported, here and in worker processes: no GPU is used.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 logging.getLogger().setLevel(logging.ERROR)
 
-from absl import app, flags  # noqa: E402
+from absl import flags  # noqa: E402
 
+from biggan_tf import command_help  # noqa: E402
 from pipeline import preprocess_run  # noqa: E402
 from pipeline.errors import PipelineError  # noqa: E402
 from pipeline.preflight import Allowances  # noqa: E402
@@ -113,7 +113,7 @@ def _parse(argv: list[str]) -> list[str]:
 
 def run() -> None:
     """Entry point of the console script."""
-    app.run(main, flags_parser=_parse)
+    command_help.run(main, _parse)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Exports a run's EMA generator: `python -m serving.export --workdir=DIR --output=BASE`."""
+"""Exports a run's EMA generator as the next version of a served model.
+
+python -m serving.export --workdir=RUN --output=BASE
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
+from biggan_tf import command_help
 from biggan_tf.config import to_dict
 from biggan_tf.evaluation import standing_statistics
 from biggan_tf.evaluation.class_names import ClassNames
@@ -83,7 +87,7 @@ def main(argv: list[str]) -> None:
 
 def run() -> None:
     """Console entry point."""
-    app.run(main)
+    command_help.run(main)
 
 
 if __name__ == "__main__":

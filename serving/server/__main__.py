@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 import threading
 from typing import Any
 
+from biggan_tf import command_help
 from serving.server.flags import FlagError, parse, usage
+from serving.server.help_page import help_page
 
 _DRAIN_S = 30.0
 _PROGRAM = "python -m serving.server"
@@ -24,7 +25,12 @@ def serve(arguments: list[str]) -> int:
     Returns:
         The exit code.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if command_help.asks_for_help([_PROGRAM, *arguments]):
+        sys.stdout.write(help_page(_PROGRAM))
+        return 0
+    if "--helpfull" in arguments:
+        sys.stdout.write(usage(_PROGRAM) + "\n")
+        return 0
     try:
         options, unknown = parse(arguments)
     except FlagError as error:
@@ -33,8 +39,6 @@ def serve(arguments: list[str]) -> int:
     if unknown:
         sys.stderr.write("".join(f"unknown argument: {word}\n" for word in unknown))
         sys.stderr.write(usage(_PROGRAM) + "\n")
-        if {"--help", "-h"} & set(unknown):
-            return 0
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # TensorFlow takes seconds to import; a wrong flag need not wait for it.
     import tensorflow as tf

@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null)
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: help setup test test-all lint format bench lock clean
+.PHONY: help setup test test-all lint format bench build-files lock clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ format: $(STAMP)  ## Put the code into ruff's format.
 
 bench: $(STAMP)  ## Measure speed as ratios, print the tables, write out/bench/*.json.
 	$(BIN)/python -m tests.benchmarks.run
+
+build-files: $(STAMP)  ## Write the deps of the BUILD files that the imports ask for.
+	$(BIN)/python -m tests.build_files --fix
 
 lock:  ## Resolve requirements.lock anew (needs uv).
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --upgrade --quiet -o requirements.lock

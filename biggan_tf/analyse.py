@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     del argv
     try:
         _analyse()
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         config_flags.fail(f"biggan_tf.analyse: {error}")
     return 0
 

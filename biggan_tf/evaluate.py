@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
     del argv
     try:
         _evaluate()
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         config_flags.fail(f"biggan_tf.evaluate: {error}")
     return 0
 

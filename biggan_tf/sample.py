@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     del argv
     try:
         _sample()
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         config_flags.fail(f"biggan_tf.sample: {error}")
     return 0
 

@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
     evaluate = ScheduledEvaluation(workdir) if config.evaluation.every_steps else None
     try:
         return loop.train(config, workdir, profile=_PROFILE.value, evaluate=evaluate)
-    except (DataError, CheckpointError) as error:
+    except (DataError, CheckpointError, PermissionError, NotADirectoryError, FileExistsError) as error:
         config_flags.fail(str(error))
     return 2
 

@@ -59,7 +59,7 @@ def main(argv: list[str]) -> int:
     logging.getLogger().setLevel(logging.WARNING)
     try:
         return preprocess_run.run(_request(), argv[1:])
-    except PipelineError as error:
+    except (PipelineError, OSError) as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1
     except KeyboardInterrupt:

@@ -1,0 +1,108 @@
+"""Every command: a help page for one screen, and no traceback for a user's mistake."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from tests.command_server import CommandServer
+
+ROOT = pathlib.Path(__file__).parents[1]
+SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+SCREEN = 50
+
+# One flag that the page must show, for each command.
+OWN_FLAGS = {
+    "biggan-analyse": "--workdir",
+    "biggan-client": "--target",
+    "biggan-evaluate": "--metrics",
+    "biggan-export": "--precision",
+    "biggan-preprocess": "--resolutions",
+    "biggan-sample": "--classes",
+    "biggan-serve": "--model_base_path",
+    "biggan-train": "--config",
+}
+
+
+@pytest.fixture(scope="module")
+def commands():
+    server = CommandServer()
+    yield server
+    server.close()
+
+
+def test_the_table_has_every_command():
+    assert set(SCRIPTS) == set(OWN_FLAGS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", OWN_FLAGS)
+def test_help_fits_a_screen(script, commands):
+    module = SCRIPTS[script].partition(":")[0].removesuffix(".__main__")
+    shown = commands.run(module, "--help")
+    assert shown.status == 0
+    assert shown.stderr == ""
+    assert OWN_FLAGS[script] in shown.stdout
+    assert len(shown.stdout.splitlines()) <= SCREEN
+    assert "alsologtostderr" not in shown.stdout
+    assert commands.run("--help", script=(script, SCRIPTS[script])).stdout == shown.stdout
+
+
+@pytest.mark.slow
+def test_a_command_starts_without_notes_of_tensorflow():
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    command = [sys.executable, "-m", "biggan_tf.sample", "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, check=True)
+    assert result.stderr == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["biggan_tf.train"], "--config"),
+        (["biggan_tf.train", "--config=configs/bigan_128.py"], "configs/biggan_128.py"),
+        (["biggan_tf.train", "--config=configs/smoke.py"], "--workdir"),
+        (["biggan_tf.train", "--config=configs/smoke.py", "--workdir=WORK"], "data.path"),
+        (
+            ["biggan_tf.train", "--config=configs/smoke.py", "--workdir=FILE", "--config.data.path=WORK"],
+            "manifest.json",
+        ),
+        (["biggan_tf.train", "--config=configs/smoke.py", "--workdr=WORK"], "workdr"),
+        (["biggan_tf.train", "--config=configs/smoke.py", "--config.training.batchsize=8"], "training.batch_size"),
+        (["biggan_tf.evaluate"], "--workdir"),
+        (["biggan_tf.evaluate", "--workdir=NONE"], "NONE"),
+        (["biggan_tf.evaluate", "--workdir=FILE", "--metrics=fid"], "fid"),
+        (["biggan_tf.sample", "--workdir=NONE"], "NONE"),
+        (["biggan_tf.sample", "--workdir=WORK", "--output=sheet.jpg"], "sheet.jpg"),
+        (["biggan_tf.sample", "--kind=clases"], "clases"),
+        (["biggan_tf.analyse"], "--workdir"),
+        (["biggan_tf.analyse", "--workdir=NONE"], "NONE"),
+        (["pipeline.preprocess"], "--source"),
+        (["pipeline.preprocess", "--source=shape", "--output=WORK/data"], "shape"),
+        (["pipeline.preprocess", "--source=folders", "--input=NONE", "--output=WORK/data"], "NONE"),
+        (["pipeline.preprocess", "--source=shapes", "--output=FILE/data", "--resolutions=32"], "FILE"),
+        (["pipeline.preprocess", "--source=shapes", "--output=WORK/data", "--num_shapes=x"], "num_shapes"),
+        (["serving.export"], "--workdir"),
+        (["serving.export", "--workdir=NONE", "--output=WORK/models"], "NONE"),
+        (["serving.server", "--port=x"], "port"),
+        (["serving.server"], "model_base_path"),
+        (["serving.server", "--port=1", "--model_config_file=NONE"], "NONE"),
+        (["serving.client", "--target=localhost:1", "--timeout_s=1"], "localhost:1"),
+        (["serving.client", "--labels=cat", "--target=localhost:1"], "cat"),
+        (["serving.client", "--seeds=x"], "x"),
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_ends_in_one_clear_message(words, said, commands, tmp_path):
+    (tmp_path / "FILE").write_text("")
+    (tmp_path / "WORK").mkdir()
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    result = commands.run(*words, cwd=tmp_path)
+    told = result.stderr + result.stdout
+    assert result.status not in (0, -6, -11)
+    assert "Traceback" not in told
+    assert said in told

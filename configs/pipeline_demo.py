@@ -1,0 +1,45 @@
+"""The whole pipeline on made shapes at 32 pixels: what `make demo` runs.
+
+python -m pipeline.run --config=configs/pipeline_demo.py --pipeline_root=DIR
+"""
+
+from pipeline.pipeline_config import PipelineConfig
+
+
+def get_config() -> PipelineConfig:
+    config = PipelineConfig(name="shapes")
+    config.examples.source = "shapes"
+    config.examples.num_shapes = 2000
+    model = config.trainer.model
+    model.resolution = 32
+    model.num_classes = 10
+    model.z_dim = 32
+    model.embedding_dim = 32
+    model.generator_channels = model.discriminator_channels = 16
+    model.generator_table, model.generator_upsampling = (8, 4, 2, 1), (True, True, True)
+    model.discriminator_table, model.discriminator_downsampling = (1, 2, 4, 8), (True, True, True, False)
+    model.generator_attention = model.discriminator_attention = ()
+    model.policy = "mixed_bfloat16"
+    config.trainer.name = "shapes"
+    training = config.trainer.training
+    training.batch_size = 64
+    training.num_steps = 1000
+    training.discriminator_steps = 1
+    training.orthogonal_strength = 0.0
+    training.generator.learning_rate = 4e-4
+    training.discriminator.learning_rate = 8e-4
+    training.ema_half_life_images = 10_000
+    training.ema_warmup_ratio = 0.1
+    config.trainer.checkpoints.every_steps = 200
+    config.trainer.monitoring.sample_every_steps = 250
+    config.export.passes = 20
+    config.export.batch_size = 32
+    evaluator = config.evaluator
+    evaluator.features = "classifier"
+    evaluator.classifier_steps = 400
+    evaluator.metrics = ("fd", "accuracy")
+    evaluator.num_samples = 1000
+    evaluator.thresholds = ("accuracy >= 0.8",)
+    evaluator.must_not_worsen = ("fd_classifier",)
+    evaluator.tolerance = 0.05
+    return config

@@ -1,0 +1,1 @@
+"""The staged pipeline's machinery: what is recorded, what is run again, what came from what."""

@@ -1,0 +1,148 @@
+"""What came from what: the records as a graph, cut to the ancestors of chosen artifacts, and as text."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pipeline.orchestration.metadata import Artifact, EventType, Execution, MetadataStore, State
+from pipeline.orchestration.runner import RUN
+from pipeline.orchestration.stage import StageError
+
+
+@dataclasses.dataclass(frozen=True)
+class Lineage:
+    """Artifacts, the executions that made them, and the edges between both.
+
+    Attributes:
+        artifacts: By id.
+        executions: By id.
+        reads: (artifact id, execution id, key).
+        writes: (execution id, artifact id, key).
+        targets: Ids of the artifacts that were asked for.
+    """
+
+    artifacts: dict[int, Artifact]
+    executions: dict[int, Execution]
+    reads: tuple[tuple[int, int, str], ...]
+    writes: tuple[tuple[int, int, str], ...]
+    targets: tuple[int, ...]
+
+
+def trace(store: MetadataStore, artifact_ids: Sequence[int] = ()) -> Lineage:
+    """Everything that chosen artifacts came from, back to what no stage made.
+
+    Args:
+        store: The records.
+        artifact_ids: The chosen ones; none: all that the newest run made or found up to date.
+
+    Raises:
+        StageError: If an artifact is not on record, or nothing is.
+    """
+    artifacts = {artifact.id: artifact for artifact in store.artifacts()}
+    unknown = sorted(set(artifact_ids) - set(artifacts))
+    if unknown:
+        known = ", ".join(f"{a.id} ({a.type})" for a in artifacts.values()) or "none"
+        raise StageError(f"--artifact must be the number of a recorded artifact: {known}. Received: {unknown[0]}.")
+    targets = tuple(artifact_ids) or _of_newest_run(store)
+    if not targets:
+        raise StageError("There must be a run to show; none is on record. Run the pipeline first.")
+    executions = {e.id: e for e in store.executions() if e.state != State.CACHED}
+    events = [event for event in store.events() if event.execution_id in executions]
+    made_by = {event.artifact_id: event.execution_id for event in events if event.type == EventType.OUTPUT}
+    wanted, open_ends, used = set(targets), list(targets), set()
+    while open_ends:
+        execution_id = made_by.get(open_ends.pop())
+        if execution_id is None or execution_id in used:
+            continue
+        used.add(execution_id)
+        for event in events:
+            if event.execution_id == execution_id and event.artifact_id not in wanted:
+                wanted.add(event.artifact_id)
+                if event.type == EventType.INPUT:
+                    open_ends.append(event.artifact_id)
+    shown = [event for event in events if event.execution_id in used and event.artifact_id in wanted]
+    return Lineage(
+        {number: artifacts[number] for number in sorted(wanted)},
+        {number: executions[number] for number in sorted(used)},
+        tuple((e.artifact_id, e.execution_id, e.key) for e in shown if e.type == EventType.INPUT),
+        tuple((e.execution_id, e.artifact_id, e.key) for e in shown if e.type == EventType.OUTPUT),
+        targets,
+    )
+
+
+def to_text(lineage: Lineage, root: str = "") -> str:
+    """The lineage for a terminal: executions in their order, with what each read and wrote.
+
+    Args:
+        lineage: To show.
+        root: Left out of the paths.
+    """
+    lines: list[str] = []
+    for artifact in _raw(lineage):
+        lines += [f"{_name(artifact)}  {artifact.uri}", f"    {_described(artifact)}", ""]
+    for execution in lineage.executions.values():
+        lines.append(f"{execution.type}, execution {execution.id}: {_when(execution)}")
+        for source, reader, key in lineage.reads:
+            if reader == execution.id:
+                lines.append(f"    read   {key}: {_name(lineage.artifacts[source])}")
+        for writer, made, key in lineage.writes:
+            if writer == execution.id:
+                artifact = lineage.artifacts[made]
+                lines.append(f"    wrote  {key}: {_name(artifact)}  {_below(artifact.uri, root)}")
+                lines += [f"           {text}" for text in _notes(artifact)]
+        if execution.properties.get("gate"):
+            lines.append(f"    closed the gate: {execution.properties['gate']}")
+        if execution.state != State.COMPLETE:
+            lines.append(f"    {execution.state.name.lower()}: {execution.properties.get('error', 'not finished')}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def duration_s(execution: Execution) -> float:
+    """Seconds between the record of its begin and the last word on it."""
+    return max(0.0, (execution.updated_ms - execution.created_ms) / 1000)
+
+
+def _of_newest_run(store: MetadataStore) -> tuple[int, ...]:
+    runs = store.contexts(RUN)
+    for context_id, _ in reversed(runs):
+        found = tuple(artifact.id for artifact in store.artifacts(context_id=context_id))
+        if found:
+            return found
+    return ()
+
+
+def _raw(lineage: Lineage) -> Iterable[Artifact]:
+    made = {number for _, number, _ in lineage.writes}
+    return [artifact for number, artifact in lineage.artifacts.items() if number not in made]
+
+
+def _name(artifact: Artifact) -> str:
+    return f"{artifact.type} {artifact.id}"
+
+
+def _when(execution: Execution) -> str:
+    begin = datetime.datetime.fromtimestamp(execution.created_ms / 1000).strftime("%Y-%m-%d %H:%M:%S")
+    attempts = int(execution.properties.get("attempts", 1))
+    again = f", {attempts} attempts" if attempts > 1 else ""
+    return f"{begin}, {duration_s(execution):.1f} s{again}, code {str(execution.properties.get('code', ''))[:12]}"
+
+
+def _described(artifact: Artifact) -> str:
+    return f"fingerprint {artifact.fingerprint[:16]}"
+
+
+def _notes(artifact: Artifact) -> list[str]:
+    hidden = ("fingerprint", "sizes", "producer")
+    notes = [f"{name}: {value}" for name, value in artifact.properties.items() if name not in hidden]
+    return [f"{_described(artifact)}", *notes]
+
+
+def _below(uri: str, root: str) -> str:
+    try:
+        return str(Path(uri).relative_to(root)) if root else uri
+    except ValueError:
+        return uri

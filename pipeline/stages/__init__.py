@@ -1,0 +1,1 @@
+"""One stage a file: a pure core with thin plumbing."""

@@ -1,0 +1,46 @@
+import subprocess
+import sys
+
+import pytest
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "pipeline.run", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 1, "--pipeline_root must name a local folder"),
+        (["--pipeline_root=none", "--show"], 1, "without metadata.sqlite"),
+        (["--config=configs/pipeline_dmo.py"], 2, "did you mean configs/pipeline_demo.py?"),
+        (["--config=configs/pipeline_demo.py", "--config.trainer.trainin.seed=1"], 2, "trainer.training.seed"),
+        (["--config=configs/smoke.py", "--pipeline_root={root}"], 1, "Received: Config"),
+        (
+            ["--config=configs/pipeline_demo.py", "--pipeline_root={root}", "--until=Trainr"],
+            1,
+            "ExampleGen, Statistics",
+        ),
+        (
+            ["--config=configs/pipeline_demo.py", "--pipeline_root={root}", "--config.evaluator.thresholds=('fd',)"],
+            1,
+            "must read like 'accuracy >= 0.8'",
+        ),
+    ],
+)
+def test_a_users_mistake_is_one_message_without_a_traceback(tmp_path, arguments, code, message):
+    finished = run(*(argument.format(root=tmp_path / "root") for argument in arguments))
+    assert message in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert finished.returncode == code
+
+
+def test_starting_builds_no_model():
+    code = (
+        "import sys, pipeline.run, pipeline.stages.all_stages\n"
+        "heavy = ('biggan_tf.layers', 'biggan_tf.networks', 'biggan_tf.training', 'biggan_tf.evaluation', 'serving')\n"
+        "print([name for name in sys.modules if name.startswith(heavy)])"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
+    assert finished.stdout.strip() == "[]"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from biggan_tf.config import Config, ConfigError
 from pipeline import preflight
-from pipeline.stages.thresholds import ThresholdError, parse
+from pipeline.orchestration.thresholds import ThresholdError, parse
 
 
 @dataclasses.dataclass

@@ -14,11 +14,11 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-logging.getLogger().setLevel(logging.ERROR)
+logging.getLogger().setLevel(logging.ERROR)  # before Beam is imported, whose notes help nobody
 
-from absl import app, flags  # noqa: E402
+from absl import flags  # noqa: E402
 
+from biggan_tf import command_help  # noqa: E402
 from pipeline import pipeline_flags  # noqa: E402
 from pipeline.errors import PipelineError  # noqa: E402
 from pipeline.orchestration import lineage, lineage_drawing  # noqa: E402
@@ -118,7 +118,7 @@ def _indented(text: str) -> str:
 
 def run() -> None:
     """Entry point of the console script."""
-    app.run(main, flags_parser=pipeline_flags.parse)
+    command_help.run(main, pipeline_flags.parse)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline.orchestration import thresholds
 from pipeline.orchestration.metadata import Artifact, EventType, MetadataStore
 from pipeline.orchestration.stage import Outcome, Stage, StageError, Work, link_or_copy
 from pipeline.pipeline_config import EvaluatorConfig, PipelineConfig
-from pipeline.stages import thresholds
 from pipeline.stages.trainer import TRAINING_CODE
 
 if TYPE_CHECKING:
@@ -36,7 +36,12 @@ class Evaluator(Stage):
         "model": ("Trainer", "model"),
     }
     outputs: ClassVar = {"evaluation": "ModelEvaluation", "blessing": "ModelBlessing", "features": "FeatureExtractor"}
-    code = (*TRAINING_CODE, "biggan_tf/evaluation", "pipeline/stages/evaluator.py", "pipeline/stages/thresholds.py")
+    code = (
+        *TRAINING_CODE,
+        "biggan_tf/evaluation",
+        "pipeline/stages/evaluator.py",
+        "pipeline/orchestration/thresholds.py",
+    )
 
     def settings(self, config: PipelineConfig) -> Any:
         return {"evaluator": config.evaluator}
@@ -215,6 +220,6 @@ def draw_samples(workdir: Path, path: Path) -> None:
 
 
 def _is_lower_better(name: str) -> bool:
-    from biggan_tf.evaluation import metrics
+    from biggan_tf.training.main_metric import main_metric
 
-    return name.startswith(metrics.LOWER_IS_BETTER)
+    return main_metric({name: 0.0})[1]

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pipeline.stages.thresholds import ThresholdError, judge, parse
+from pipeline.orchestration.thresholds import ThresholdError, judge, parse
 
 
 def reasons(metrics, thresholds=(), baseline=None, must_not_worsen=(), tolerance=0.0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import tensorflow as tf
@@ -11,27 +12,49 @@ from biggan_tf.data import input_pipeline, verification
 from biggan_tf.data import manifest as manifest_lib
 
 
-class BatchIterator(tf.Module):
-    """Iterates over a dataset; its position is saved by `tf.train.Checkpoint(batches=iterator)`.
+class BatchIterator(tf.train.experimental.PythonState):
+    """One worker's endless batches; `tf.train.Checkpoint(batches=iterator)` saves and restores how many it gave.
 
     Args:
-        dataset: From `input_pipeline.make_dataset`.
-        config: Names the data when a damaged record is met.
+        config: Of the run; see `input_pipeline.make_dataset`.
+        num_workers: Processes that read.
+        worker_index: Which of them this is.
+
+    Raises:
+        DataError: If the data does not fit the configuration, or a shard is missing or damaged.
     """
 
-    def __init__(self, dataset: tf.data.Dataset, config: config_lib.Config):
-        super().__init__(name="batches")
+    def __init__(self, config: config_lib.Config, *, num_workers: int = 1, worker_index: int = 0):
+        super().__init__()
         self.config = config
-        self.iterator = iter(dataset)
+        self._make_dataset = functools.partial(
+            input_pipeline.make_dataset, config, num_workers=num_workers, worker_index=worker_index
+        )
+        self._begin(0)
+
+    def _begin(self, position: int) -> None:
+        self._position = position
+        self._iterator = iter(self._make_dataset(first_batch=position))
+
+    def serialize(self) -> str:
+        """The position, for a checkpoint."""
+        return str(self._position)
+
+    def deserialize(self, state: str) -> None:
+        """Goes to a checkpoint's position."""
+        if int(state) != self._position:
+            self._begin(int(state))
 
     def __iter__(self) -> BatchIterator:
         return self
 
     def __next__(self) -> tuple[Any, Any]:
         try:
-            return next(self.iterator)
+            batch = next(self._iterator)
         except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
             raise self._named(error) from error
+        self._position += 1
+        return batch
 
     def _named(self, error: tf.errors.OpError) -> manifest_lib.DataError:
         """The same error with the shard and the offset, found by reading the shards once."""

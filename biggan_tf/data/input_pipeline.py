@@ -1,13 +1,11 @@
 """TFRecords to batches, with a position that a checkpoint holds.
 
-    dataset = input_pipeline.make_dataset(config)
-    batches = batch_iterator.BatchIterator(dataset, config)
+    batches = batch_iterator.BatchIterator(config)
     checkpoint = tf.train.Checkpoint(..., batches=batches)
     images, labels = next(batches)          # float32 [B, H, W, 3] in [-1, 1], int32 [B]
 
 After `checkpoint.restore(...)` the next batch is the one that would have come next. Order and flips depend on the
-shards, `training.seed` and the number of workers, never on timing. The checkpoint is symbolic: it says where to read
-on, and holds no images.
+shards, `training.seed` and the number of workers, never on timing. The checkpoint holds a number of batches, no images.
 """
 
 from __future__ import annotations
@@ -19,17 +17,20 @@ from typing import Any
 import tensorflow as tf
 
 from biggan_tf import config as config_lib
-from biggan_tf.data import compatibility, records, verification
+from biggan_tf.data import compatibility, record_order, records, verification
 from biggan_tf.data import manifest as manifest_lib
 
 _LOGGER = logging.getLogger(__name__)
-_OPEN_SHARDS = 16  # read in turn; more mixes better and makes checkpoints of the position larger
 _READ_BUFFER_BYTES = 1 << 20
-_EPOCHS = 1 << 40  # more than anyone trains; unlike repeat(), tells each epoch its number
 
 
 def make_dataset(
-    config: config_lib.Config, *, num_workers: int = 1, worker_index: int = 0, split: str | None = None
+    config: config_lib.Config,
+    *,
+    num_workers: int = 1,
+    worker_index: int = 0,
+    split: str | None = None,
+    first_batch: int = 0,
 ) -> tf.data.Dataset:
     """The endless training batches of one worker.
 
@@ -39,6 +40,7 @@ def make_dataset(
         num_workers: Processes that read; each gets an equal share of the shards and of every batch.
         worker_index: Which of them this is.
         split: Overrides `data.split`.
+        first_batch: The number of the batch to begin with.
 
     Returns:
         A dataset of `(images, labels)`: float32 `[batch_size / num_workers, H, W, 3]` in [-1, 1] and int32.
@@ -55,13 +57,21 @@ def make_dataset(
     batch_size = _share_of_batch(config.training.batch_size, num_workers)
     # A buffer larger than the data would be filled by reading the data over and over.
     buffer = min(config.data.shuffle_buffer, manifest.splits[split].num_records // num_workers)
-    dataset = _shuffled_records(shards, config.training.seed, buffer, num_workers, worker_index)
+    sizes = {shard.name: shard.num_records for shard in manifest.splits[split].shards}
+    order = record_order.RecordOrder.of_worker(
+        shards, [sizes[os.path.basename(shard)] for shard in shards],
+        config.training.seed, buffer, num_workers, worker_index,
+    )  # fmt: skip
 
-    dataset = dataset.map(
-        lambda serialized: records.parse(serialized, manifest.image_format, manifest.resolution),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
-    ).batch(batch_size, drop_remainder=True)
+    dataset = (
+        order.records(first_batch * batch_size)
+        .map(
+            lambda serialized: records.parse(serialized, manifest.image_format, manifest.resolution),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        .batch(batch_size, drop_remainder=True)
+    )
 
     # Whole batches: flipping and scaling image by image costs several times as much.
     def augment(number: Any, batch: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -70,7 +80,7 @@ def make_dataset(
             images = _flip(images, number, config.training.seed)
         return _scale(images, labels)
 
-    dataset = dataset.enumerate().map(augment, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.enumerate(first_batch).map(augment, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return dataset.prefetch(2).with_options(_options())
 
 
@@ -141,34 +151,6 @@ def damage_message(damages: list[verification.Damage], num_shards: int) -> str:
     )
 
 
-def _shuffled_records(
-    shards: list[str], seed: int, buffer: int, num_workers: int, worker_index: int
-) -> tf.data.Dataset:
-    """Serialized records without end: shards permuted anew for each epoch, read in turn, then a shuffle buffer."""
-    by_file = len(shards) % num_workers == 0
-    paths = tf.constant(shards[worker_index::num_workers] if by_file else shards)
-
-    def epoch(number: Any) -> tf.data.Dataset:
-        key = tf.stack([tf.cast(number % (1 << 31), tf.int32), seed, 0])
-        order = tf.data.Dataset.range(len(paths)).map(
-            lambda index: tf.random_index_shuffle(index, key, max_index=tf.cast(len(paths) - 1, tf.int64))
-        )
-        # Reading in parallel here would lose the position: TensorFlow 2.21's parallel interleave does not come back
-        # from a symbolic checkpoint. The reading is a small part of the work; the decoding after it is parallel.
-        return order.interleave(
-            lambda index: tf.data.TFRecordDataset(paths[index], buffer_size=_READ_BUFFER_BYTES),
-            cycle_length=_OPEN_SHARDS,
-        )
-
-    dataset = tf.data.Dataset.range(_EPOCHS).flat_map(epoch)
-    if not by_file:
-        # Unequal numbers of files would let some workers see their images more often than others see theirs.
-        dataset = dataset.shard(num_workers, worker_index)
-    if buffer > 1:
-        dataset = dataset.shuffle(buffer, seed=seed + worker_index)
-    return dataset
-
-
 def _flip(images: Any, number: Any, seed: int) -> Any:
     """Mirrors half of the images; which ones depends on the batch's number in the stream alone."""
     draws = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], tf.stack([number, tf.cast(seed, tf.int64)]))
@@ -190,7 +172,6 @@ def _share_of_batch(batch_size: int, num_workers: int) -> int:
 def _options() -> tf.data.Options:
     options = tf.data.Options()
     options.deterministic = True
-    options.experimental_symbolic_checkpoint = True
     # Sharding is done here, by file; left on, tf.distribute would do it once more.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return options

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from biggan_tf.config import Config, to_dict
-from biggan_tf.data import batch_iterator, compatibility, input_pipeline
+from biggan_tf.data import batch_iterator, compatibility
 from biggan_tf.data import manifest as manifest_lib
 from biggan_tf.training import checkpoint_files, distribution, monitoring, resume, run_log
 from biggan_tf.training.checkpoints import Checkpoints
@@ -246,8 +246,7 @@ def _batches(config: Config, cluster: distribution.Cluster) -> batch_iterator.Ba
     """This worker's micro-batches."""
     micro_batch = config.training.batch_size // config.training.accumulation_steps
     fed = dataclasses.replace(config, training=dataclasses.replace(config.training, batch_size=micro_batch))
-    dataset = input_pipeline.make_dataset(fed, num_workers=cluster.num_workers, worker_index=cluster.worker)
-    return batch_iterator.BatchIterator(dataset, config)
+    return batch_iterator.BatchIterator(fed, num_workers=cluster.num_workers, worker_index=cluster.worker)
 
 
 def _profile(folder: str, steps_here: int) -> None:

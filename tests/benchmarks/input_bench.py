@@ -7,7 +7,7 @@ import tempfile
 import time
 
 from biggan_tf import config as config_lib
-from biggan_tf.data import batch_iterator, input_pipeline
+from biggan_tf.data import batch_iterator
 
 TITLE = "Input: images/s from TFRecords to float32 batches, shuffled and flipped; ratio = against png of the same size"
 RESOLUTIONS = (32, 128)
@@ -50,7 +50,7 @@ def _rate(path: str, resolution: int) -> float:
     config.model.resolution, config.model.num_classes = resolution, 10
     config.data.path, config.data.shuffle_buffer = path, 1000
     config.training.batch_size = BATCH
-    batches = batch_iterator.BatchIterator(input_pipeline.make_dataset(config), config)
+    batches = batch_iterator.BatchIterator(config)
     for _ in range(40):  # fill the buffers, let autotuning settle
         next(batches)
     count, start = 0, time.perf_counter()

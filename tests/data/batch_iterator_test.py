@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from biggan_tf.data import batch_iterator, input_pipeline, manifest, records
+from biggan_tf.data import batch_iterator, manifest, records
 from tests.data import made_data
 from tests.data.input_pipeline_test import make_config
 from tests.two_replicas import two_replicas
@@ -12,7 +12,7 @@ def test_record_whose_image_does_not_decode_is_reported_as_such(tmp_path, monkey
     monkeypatch.setattr(made_data, "encode", lambda image, image_format: b"not a png")
     made_data.write(tmp_path)
     config = make_config(tmp_path)
-    batches = batch_iterator.BatchIterator(input_pipeline.make_dataset(config), config)
+    batches = batch_iterator.BatchIterator(config)
     with pytest.raises(manifest.DataError, match="cannot be decoded, though its checksums hold"):
         next(batches)
 
@@ -20,9 +20,8 @@ def test_record_whose_image_does_not_decode_is_reported_as_such(tmp_path, monkey
 def test_shard_deleted_after_the_start_is_named(tmp_path):
     made_data.write(tmp_path)
     config = make_config(tmp_path)
-    dataset = input_pipeline.make_dataset(config)
+    batches = batch_iterator.BatchIterator(config)
     (tmp_path / records.shard_name("train", 0, 4)).unlink()
-    batches = batch_iterator.BatchIterator(dataset, config)
     with pytest.raises(manifest.DataError, match=r"train-00000-of-00004\.tfrecord: the shard is missing"):
         list(batches)
 
@@ -32,7 +31,7 @@ def test_each_replica_gets_its_equal_share_in_order(tmp_path, num_replicas):
     made_data.write(tmp_path)
     config = make_config(tmp_path)
     strategy = two_replicas() if num_replicas == 2 else tf.distribute.OneDeviceStrategy("CPU:0")
-    batch = next(batch_iterator.BatchIterator(input_pipeline.make_dataset(config), config))
+    batch = next(batch_iterator.BatchIterator(config))
     images, labels = batch_iterator.split_over_replicas(strategy, batch)
     shares = strategy.experimental_local_results(labels)
     assert [len(share) for share in shares] == [8 // num_replicas] * num_replicas

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from biggan_tf import config as config_lib
-from biggan_tf.data import batch_iterator, input_pipeline, manifest
+from biggan_tf.data import batch_iterator, input_pipeline, manifest, record_order
 from tests.data import made_data
 
 
@@ -65,32 +65,49 @@ def test_two_workers_share_an_epoch_without_overlap(tmp_path, num_shards):
     assert sorted(np.concatenate(seen)) == list(range(48))
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("buffer", [1, 20])
-def test_restored_position_continues_with_the_very_next_batch(tmp_path, buffer):
-    made_data.write(tmp_path / "data", num_shards=6)
+def test_a_run_resumed_again_and_again_sees_the_batches_of_the_run_that_was_left_alone(
+    tmp_path, monkeypatch, buffer, workers
+):
+    monkeypatch.setattr(record_order, "OPEN_SHARDS", 3)
+    made_data.write(tmp_path / "data", num_shards=7)
     config = make_config(tmp_path / "data", shuffle_buffer=buffer)
-    batches = batch_iterator.BatchIterator(input_pipeline.make_dataset(config), config)
-    for _ in range(13):
-        next(batches)
+
+    def start():
+        return batch_iterator.BatchIterator(config, num_workers=workers, worker_index=workers - 1)
+
+    expected = list(itertools.islice(start(), 60))
+    seen, saved = [], None
+    for count in (2, 1, 5, 13, 1, 1, 30, 7):
+        batches = start()
+        if saved:
+            tf.train.Checkpoint(batches=batches).restore(saved).assert_consumed()
+        seen += itertools.islice(batches, count)
+        saved = tf.train.Checkpoint(batches=batches).save(str(tmp_path / "checkpoint"))
+        next(batches)  # what a killed run had seen and not saved
+    for (images, labels), (seen_images, seen_labels) in zip(expected, seen, strict=True):
+        np.testing.assert_array_equal(seen_images, images)
+        np.testing.assert_array_equal(seen_labels, labels)
+
+
+def test_a_restored_position_further_back_is_gone_to_as_well(tmp_path):
+    made_data.write(tmp_path / "data")
+    batches = batch_iterator.BatchIterator(make_config(tmp_path / "data"))
     saved = tf.train.Checkpoint(batches=batches).save(str(tmp_path / "checkpoint"))
-    expected = [next(batches) for _ in range(12)]
-    resumed = batch_iterator.BatchIterator(input_pipeline.make_dataset(config), config)
-    tf.train.Checkpoint(batches=resumed).restore(saved).assert_consumed()
-    for images, labels in expected:
-        resumed_images, resumed_labels = next(resumed)
-        np.testing.assert_array_equal(resumed_images, images)
-        np.testing.assert_array_equal(resumed_labels, labels)
+    first = next(batches)
+    tf.train.Checkpoint(batches=batches).restore(saved)
+    np.testing.assert_array_equal(next(batches)[0], first[0])
 
 
 def test_saved_position_holds_no_images(tmp_path):
     made_data.write(tmp_path / "data", resolution=64, image_format="raw")
     config = make_config(tmp_path / "data", shuffle_buffer=30)
     config.model.resolution = 64
-    batches = batch_iterator.BatchIterator(input_pipeline.make_dataset(config), config)
+    batches = batch_iterator.BatchIterator(config)
     next(batches)
     tf.train.Checkpoint(batches=batches).save(str(tmp_path / "checkpoint"))
-    size = sum(file.stat().st_size for file in tmp_path.glob("checkpoint-1.*"))
-    assert size < 64 * 64 * 3 * 30 / 5
+    assert sum(file.stat().st_size for file in tmp_path.glob("checkpoint-1.*")) < 2000
 
 
 def test_one_pass_reads_each_image_once_in_stored_order(tmp_path):
@@ -126,7 +143,7 @@ def test_damaged_record_is_named_with_its_offset_when_it_is_met(tmp_path):
     content[len(content) // 2] ^= 0xFF
     shard.write_bytes(content)
     config = make_config(tmp_path)
-    batches = batch_iterator.BatchIterator(input_pipeline.make_dataset(config), config)
+    batches = batch_iterator.BatchIterator(config)
     with pytest.raises(manifest.DataError, match=r"train-00001-of-00004\.tfrecord at byte \d+: corrupted record"):
         list(itertools.islice(batches, 7))
 

@@ -13,6 +13,8 @@ MODEL_NAME = "biggan"
 SAMPLE = "serving_default"
 SYNTHESIZE = "synthesize"
 EMBED = "embed"
+LATENTS = "latents"
+SYNTHESIZE_PNG = "synthesize_png"
 DISCRIMINATE = "discriminate"
 
 LABEL = "label"
@@ -74,6 +76,23 @@ SIGNATURES: dict[str, Signature] = {
             TRUNCATION: TensorSpec("float32", (None,)),
         },
         outputs={IMAGES: TensorSpec("float32", _IMAGE)},
+    ),
+    # The point that `SAMPLE` draws for a seed: what lies between two pictures can be asked for.
+    LATENTS: Signature(
+        inputs={
+            SEED: TensorSpec("int64", (None,)),
+            TRUNCATION: TensorSpec("float32", (None,)),
+        },
+        outputs={LATENT: TensorSpec("float32", (None, "z_dim"))},
+    ),
+    # REST has no output filter; as PNG a picture is a tenth of its size as numbers.
+    SYNTHESIZE_PNG: Signature(
+        inputs={
+            LATENT: TensorSpec("float32", (None, "z_dim")),
+            CLASS_WEIGHTS: TensorSpec("float32", (None, "num_classes")),
+            TRUNCATION: TensorSpec("float32", (None,)),
+        },
+        outputs={IMAGE_BYTES: TensorSpec("string", (None,))},
     ),
     EMBED: Signature(
         inputs={LABEL: TensorSpec("int32", (None,))},

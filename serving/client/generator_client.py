@@ -91,6 +91,15 @@ class GeneratorClient:
         inputs = {s.LATENT: z, s.CLASS_WEIGHTS: class_weights, s.TRUNCATION: truncation}
         return self._run(s.SYNTHESIZE, {k: np.asarray(v, np.float32) for k, v in inputs.items()}, s.IMAGES)
 
+    def latents(self, seeds: Iterable[int], truncation: float | Sequence[float] = 0.5) -> np.ndarray:
+        """Returns the points that `sample` draws for seeds."""
+        count = len(seeds := list(seeds))
+        inputs = {
+            s.SEED: np.asarray(seeds, np.int64),
+            s.TRUNCATION: np.broadcast_to(np.asarray(truncation, np.float32), (count,)),
+        }
+        return self._run(s.LATENTS, inputs, s.LATENT)
+
     def embed(self, labels: Labels) -> np.ndarray:
         """Returns class embeddings."""
         return self._run(s.EMBED, {s.LABEL: self._labels.resolve(labels)}, s.EMBEDDING)

@@ -37,7 +37,13 @@ class ServedGenerator(tf.Module):
 
     def functions(self) -> dict[str, Any]:
         """Returns the concrete functions by signature name."""
-        made = {s.SAMPLE: self._sample, s.SYNTHESIZE: self._synthesize, s.EMBED: self._embed}
+        made = {
+            s.SAMPLE: self._sample,
+            s.SYNTHESIZE: self._synthesize,
+            s.SYNTHESIZE_PNG: self._synthesize_png,
+            s.LATENTS: self._latents,
+            s.EMBED: self._embed,
+        }
         return {
             name: tf.function(function, autograph=False).get_concrete_function(**self._specs(name))
             for name, function in made.items()
@@ -54,8 +60,7 @@ class ServedGenerator(tf.Module):
             label, truncation = tf.identity(label), tf.identity(truncation)
         z = row_latents(seed, truncation, self._sizes["z_dim"])
         images = to_uint8(self._images(z, self._look_up(label), truncation))
-        pictures = tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)
-        return {s.IMAGE_BYTES: pictures, s.IMAGES: images}
+        return {s.IMAGE_BYTES: _to_png(images), s.IMAGES: images}
 
     def _synthesize(self, z: Any, y: Any, truncation: Any) -> dict[str, Any]:
         with tf.control_dependencies(_check_truncation(truncation)):
@@ -64,6 +69,14 @@ class ServedGenerator(tf.Module):
         table = tf.convert_to_tensor(self._generator.class_embedding.kernel)
         embedding = tf.squeeze(tf.matmul(y[:, None], table), 1)
         return {s.IMAGES: self._images(z, embedding, truncation)}
+
+    def _synthesize_png(self, z: Any, y: Any, truncation: Any) -> dict[str, Any]:
+        return {s.IMAGE_BYTES: _to_png(to_uint8(self._synthesize(z, y, truncation)[s.IMAGES]))}
+
+    def _latents(self, seed: Any, truncation: Any) -> dict[str, Any]:
+        with tf.control_dependencies(_check_truncation(truncation)):
+            truncation = tf.identity(truncation)
+        return {s.LATENT: row_latents(seed, truncation, self._sizes["z_dim"])}
 
     def _embed(self, label: Any) -> dict[str, Any]:
         with tf.control_dependencies(self._check_labels(label)):
@@ -99,6 +112,10 @@ class ServedGenerator(tf.Module):
 def to_uint8(images: Any) -> Any:
     """Images in [-1, 1] to the nearest of 256 levels."""
     return tf.cast(tf.clip_by_value(tf.round((images + 1.0) * 127.5), 0.0, 255.0), tf.uint8)
+
+
+def _to_png(images: Any) -> Any:
+    return tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)
 
 
 def _check_truncation(truncation: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from serving import signatures as s
 
 
 def write_warmup(directory: str, sizes: dict[str, int], batch_sizes: Sequence[int], model_name: str) -> int:
-    """Writes one request for every signature, output set and batch size.
+    """Writes one request for every signature that programs ask, output set and batch size.
 
     Args:
         directory: The version directory.

@@ -146,6 +146,11 @@ class ServerCore:
         return number, outputs
 
     @property
+    def model_names(self) -> list[str]:
+        """The configured models."""
+        return sorted(self._configs)
+
+    @property
     def max_in_flight(self) -> int:
         """Requests beyond this number are refused at once: they could only wait for a thread."""
         capacity = self._batching.capacity() if self._batching else 0

@@ -68,6 +68,7 @@ class ServerOptions:
     enable_serialization_as_tensor_content: bool = False
     mixed_precision: str = ""  # accepted
     version: bool = False
+    playground_port: int = 0  # ours; tensorflow_model_server has no such page
 
 
 _BOOLS = {

@@ -11,6 +11,7 @@ _COLUMNS = 110
 _COMMON = {
     "port": "gRPC port; 0: none.",
     "rest_api_port": "REST port; 0: none.",
+    "playground_port": "Port of a page to try the models in a browser; 0: none.",
     "grpc_socket_path": "Unix socket to listen on as well.",
     "model_name": "The model's name in requests.",
     "model_base_path": "Folder whose numbered subfolders are the model's versions.",
@@ -44,4 +45,6 @@ def help_page(program: str) -> str:
         default = getattr(defaults, name)
         shown = "" if default in ("", False) else f" [{str(default).lower()}]"
         lines += table_row(f"--{name}", description + shown, columns)
-    return "\n".join([*lines, "", "--helpfull lists every flag of tensorflow_model_server.", ""])
+    return "\n".join(
+        [*lines, "", "--helpfull lists every flag; all but --playground_port are tensorflow_model_server's.", ""]
+    )

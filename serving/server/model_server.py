@@ -14,6 +14,7 @@ from serving.server.config_files import read_text_proto
 from serving.server.core import MAX_THREADS, ServerCore
 from serving.server.flags import ServerOptions
 from serving.server.grpc_services import model_service, prediction_service
+from serving.server.playground import PlaygroundHandler
 from serving.server.rest import DEFAULT_METRICS_PATH, RestServer
 from serving.server.status import ServingError, invalid_argument
 
@@ -48,6 +49,7 @@ class ModelServer:
         self.core = ServerCore(options)
         self._server: Any = None
         self._rest: RestServer | None = None
+        self._playground: RestServer | None = None
         self._health: Any = None
 
     def start(self) -> None:
@@ -75,6 +77,7 @@ class ModelServer:
         self._server.start()
         _log.info("Running gRPC ModelServer at 0.0.0.0:%d ...", options.port)
         self._start_rest()
+        self._start_playground()
 
     def stop(self, grace_s: float) -> None:
         """Refuses new requests, lets those that run finish, and unloads.
@@ -87,8 +90,9 @@ class ModelServer:
             self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         if self._server is not None:
             self._server.stop(grace_s).wait()
-        if self._rest is not None:
-            self._rest.stop()
+        for front in (self._rest, self._playground):
+            if front is not None:
+                front.stop()
         self.core.stop()
 
     def _listen(self, address: str) -> None:
@@ -113,6 +117,17 @@ class ModelServer:
         except OSError as error:
             _log.error("Failed to start HTTP Server at localhost:%d: %s", options.rest_api_port, error)
 
+    def _start_playground(self) -> None:
+        port = self._options.playground_port
+        if not port:
+            return
+        try:
+            self._playground = RestServer(self.core, port, None, PlaygroundHandler)
+        except OSError as error:
+            message = f"Cannot listen on --playground_port={port}: {error}"
+            raise ServingError(grpc.StatusCode.UNKNOWN, message) from error
+        _log.info("Playground at http://localhost:%d/", port)
+
     def _set_health(self, status: Any) -> None:
         for name in _HEALTH_NAMES:
             self._health.set(name, status)
@@ -127,6 +142,8 @@ def _check(options: ServerOptions) -> None:
         raise ServingError(grpc.StatusCode.UNIMPLEMENTED, "ALTS is not supported; use --ssl_config_file")
     if not options.model_base_path and not options.model_config_file:
         raise invalid_argument("Both server_options.model_base_path and server_options.model_config_file are empty!")
+    if options.playground_port and options.playground_port in (options.port, options.rest_api_port):
+        raise invalid_argument("--playground_port must differ from --port and --rest_api_port.")
     if options.batching_parameters_file and not options.enable_batching:
         raise invalid_argument(
             "server_options.batching_parameters_file is set without setting server_options.enable_batching to true."

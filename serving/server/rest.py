@@ -42,11 +42,16 @@ class RestServer:
         core: The models.
         port: Where to listen.
         metrics_path: Where Prometheus reads; None is nowhere.
+        answering: A `RestHandler` that knows more pages.
     """
 
-    def __init__(self, core: ServerCore, port: int, metrics_path: str | None):
+    def __init__(
+        self, core: ServerCore, port: int, metrics_path: str | None, answering: type[RestHandler] | None = None
+    ):
         pool = concurrent.futures.ThreadPoolExecutor(_MAX_CONNECTIONS, "rest-run")
-        handler = type("Handler", (_Handler,), {"core": core, "metrics_path": metrics_path, "pool": pool})
+        handler = type(
+            "Handler", (answering or RestHandler,), {"core": core, "metrics_path": metrics_path, "pool": pool}
+        )
         self._server = _HttpServer(("0.0.0.0", port), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
@@ -82,7 +87,9 @@ class _HttpServer(ThreadingHTTPServer):
         _log.debug("A connection from %s broke", client_address, exc_info=True)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class RestHandler(BaseHTTPRequestHandler):
+    """Answers one connection's requests."""
+
     core: ServerCore
     metrics_path: str | None
     pool: concurrent.futures.ThreadPoolExecutor

@@ -70,7 +70,7 @@ def test_the_export_was_served_and_holds_its_assets(exported):
 @pytest.mark.slow
 def test_signatures_are_those_of_the_specification(exported):
     model = LoadedModel(exported, ["serve"], None, None)
-    for name in (s.SAMPLE, s.SYNTHESIZE, s.EMBED):
+    for name in (s.SAMPLE, s.SYNTHESIZE, s.SYNTHESIZE_PNG, s.LATENTS, s.EMBED):
         definition = model.signatures[name]
         assert set(definition.inputs) == set(s.SIGNATURES[name].inputs)
         assert set(definition.outputs) == set(s.SIGNATURES[name].outputs)

@@ -1,0 +1,104 @@
+// The form: shows a state, and reads one from what a person entered.
+
+import { labelOf, showChosen, suggest } from "./class_names.js";
+import { integer, MAX_COLUMNS, MAX_FRAMES, randomSeed } from "./link.js";
+
+const byId = (id) => document.getElementById(id);
+
+/** Connects the form. `changed()` is called when a person has changed the state. */
+export class Controls {
+  constructor(changed) {
+    this.changed = changed;
+    byId("controls").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.addClass(false);
+      this.changed();
+      // On a phone the pictures are below the form.
+      if (matchMedia("(max-width: 56rem)").matches) byId("pictures-heading").scrollIntoView();
+    });
+    byId("class-add").addEventListener("click", () => this.addClass(true));
+    byId("class-search").addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      this.addClass(true);
+    });
+    byId("new-seed").addEventListener("click", () => this.set("seed", randomSeed()));
+    byId("truncation").addEventListener("input", () => this.nameTruncation());
+    byId("truncation").addEventListener("change", () => this.set("truncation", Number(byId("truncation").value)));
+    document.getElementsByName("show").forEach((radio) =>
+      radio.addEventListener("change", () => this.set("show", radio.value)),
+    );
+    this.number("seed", 0, Number.MAX_SAFE_INTEGER, (value) => this.set("seed", value));
+    this.number("columns", 1, MAX_COLUMNS, (value) => this.set("columns", value));
+    this.number("frames", 2, MAX_FRAMES, (value) => this.set("frames", value));
+    for (const end of ["from", "to"]) {
+      this.number(`${end}-seed`, 0, Number.MAX_SAFE_INTEGER, (seed) => this.set(end, { ...this.state[end], seed }));
+      byId(`${end}-class`).addEventListener("change", () => this.readEnd(end));
+    }
+  }
+
+  /** Shows a state of a model; from here on `this.state` follows what is entered. */
+  show(model, state) {
+    if (this.model !== model) suggest(byId("class-names"), model.classes);
+    [this.model, this.state] = [model, state];
+    const names = model.classes;
+    document.getElementsByName("show").forEach((radio) => (radio.checked = radio.value === state.show));
+    document.querySelectorAll("[data-show]").forEach((part) => (part.hidden = part.dataset.show !== state.show));
+    showChosen(byId("chosen"), state.classes, names, (label) => this.removeClass(label));
+    [byId("truncation").min, byId("truncation").max] = model.truncation;
+    for (const name of ["seed", "columns", "frames", "truncation"]) byId(name).value = state[name];
+    for (const end of ["from", "to"]) {
+      byId(`${end}-class`).value = names[state[end].label];
+      byId(`${end}-seed`).value = state[end].seed;
+    }
+    document.querySelectorAll("#controls input").forEach((input) => input.setCustomValidity(""));
+    this.nameTruncation();
+  }
+
+  set(name, value) {
+    this.state = { ...this.state, [name]: value };
+    this.show(this.model, this.state);
+    this.changed();
+  }
+
+  number(id, low, high, take) {
+    const input = byId(id);
+    input.addEventListener("change", () => {
+      const value = integer(input.value, low, high);
+      input.setCustomValidity(value === null ? `A whole number from ${low} to ${high}.` : "");
+      if (value === null) input.reportValidity();
+      else take(value);
+    });
+  }
+
+  addClass(complain) {
+    const text = byId("class-search").value;
+    const [label, complaint] = labelOf(text, this.model.classes);
+    byId("class-note").textContent = text || complain ? complaint : "";
+    if (label === null) return;
+    byId("class-search").value = "";
+    byId("class-note").textContent = `${this.model.classes[label]} added.`;
+    this.set("classes", [...new Set([...this.state.classes, label])]);
+  }
+
+  removeClass(label) {
+    const place = this.state.classes.indexOf(label);
+    this.set("classes", this.state.classes.filter((other) => other !== label));
+    byId("class-note").textContent = `${this.model.classes[label]} removed.`;
+    // The button that had the focus is gone.
+    const buttons = byId("chosen").querySelectorAll("button");
+    (buttons[Math.min(place, buttons.length - 1)] ?? byId("class-search")).focus();
+  }
+
+  readEnd(end) {
+    const input = byId(`${end}-class`);
+    const [label, complaint] = labelOf(input.value, this.model.classes);
+    input.setCustomValidity(complaint);
+    if (label === null) input.reportValidity();
+    else this.set(end, { ...this.state[end], label });
+  }
+
+  nameTruncation() {
+    byId("truncation-value").textContent = Number(byId("truncation").value).toFixed(2);
+  }
+}

@@ -42,13 +42,8 @@ def wanted_deps(tree, target):
     """The labels that a target's imports ask for; None where its deps are for whoever depends on it."""
     if not target.srcs:
         return None
-    if target.kind == "py_test":
-        together = [other for other in tree.targets.values() if _same_tests(target, other)]
-        files = {src for other in together for src in other.srcs}
-    else:
-        files = set(target.srcs)
     owners, wanted = _owners(tree), set()
-    for file in files:
+    for file in _files(tree, target):
         for name in _imports(tree.root, file):
             wanted.add(owners.get(name) if name.endswith(".py") else name)
     if target.kind == "py_test":
@@ -64,8 +59,12 @@ def short(label, where=""):
     return package if package.split("/")[-1] == name else label
 
 
-def _same_tests(target, other):
-    return other.kind == "py_test" and other.package == target.package
+def _files(tree, target):
+    """A target's sources; the tests of a package are one, for they share their deps."""
+    if target.kind != "py_test":
+        return sorted(target.srcs)
+    together = [t for t in tree.targets.values() if t.kind == "py_test" and t.package == target.package]
+    return sorted({src for other in together for src in other.srcs})
 
 
 def _owners(tree):
@@ -121,11 +120,11 @@ def _distribution(name):
 def _why(tree, target, dep):
     """One of the imports that ask for a dependency."""
     owners = _owners(tree)
-    for file in target.srcs:
+    for file in _files(tree, target):
         for name in sorted(_imports(tree.root, file)):
             if dep in (name, owners.get(name)):
                 return f"{name} (in {file})"
-    return f"{dep} (in another test of the package, or its conftest.py)"
+    return "what is in a conftest.py above them"
 
 
 def _sources(tree):

@@ -58,7 +58,7 @@ def losses(workdir):
     return [(line["step"], line["d_loss"], line["g_loss"]) for line in lines]
 
 
-def wait_for_step(workdir, step, timeout_s=120):
+def wait_for_step(workdir, step, timeout_s=900):
     end = time.monotonic() + timeout_s
     while step not in files.list_steps(str(workdir)):
         assert time.monotonic() < end

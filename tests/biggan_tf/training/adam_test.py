@@ -1,0 +1,68 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from biggan_tf.training.adam import Adam
+
+
+def reference(weights, gradients, rate, beta_1, beta_2, epsilon):
+    """Algorithm 1 of arXiv:1412.6980, as it is printed."""
+    m, v = np.zeros_like(weights), np.zeros_like(weights)
+    for t, gradient in enumerate(gradients, 1):
+        m = beta_1 * m + (1 - beta_1) * gradient
+        v = beta_2 * v + (1 - beta_2) * gradient**2
+        weights = weights - rate * (m / (1 - beta_1**t)) / (np.sqrt(v / (1 - beta_2**t)) + epsilon)
+    return weights
+
+
+@pytest.mark.parametrize("beta_1", [0.0, 0.5])
+@pytest.mark.parametrize("epsilon", [1e-8, 1e-2])
+def test_steps_are_those_of_the_paper(beta_1, epsilon):
+    random = np.random.default_rng(0)
+    start, gradients = random.standard_normal((3, 4)), random.standard_normal((5, 3, 4))
+    variable = keras.Variable(start.astype("float32"))
+    optimizer = Adam(beta_1=beta_1, beta_2=0.99, epsilon=epsilon)
+    optimizer.build([variable])
+    for gradient in gradients:
+        optimizer.apply_averaged([tf.constant(gradient, tf.float32)], [variable], 0.01, tf.constant(True))
+    expected = reference(start, gradients, 0.01, beta_1, 0.99, epsilon)
+    np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-5)
+    assert int(optimizer.iterations) == 5
+
+
+def test_keras_apply_takes_the_same_steps():
+    variables = [keras.Variable(np.ones(3, "float32")) for _ in range(2)]
+    optimizers = [Adam(learning_rate=0.01), Adam(learning_rate=0.01)]
+    for optimizer, variable in zip(optimizers, variables, strict=True):
+        optimizer.build([variable])
+    for gradient in np.random.default_rng(1).standard_normal((3, 3)).astype("float32"):
+        optimizers[0].apply([tf.constant(gradient)], [variables[0]])
+        optimizers[1].apply_averaged([tf.constant(gradient)], [variables[1]], 0.01, tf.constant(True))
+    np.testing.assert_allclose(variables[0].numpy(), variables[1].numpy(), rtol=1e-6)
+
+
+def test_a_step_that_is_not_valid_changes_nothing_even_with_a_gradient_that_is_not_finite():
+    variable = keras.Variable(np.ones(3, "float32"))
+    optimizer = Adam(beta_1=0.5)
+    optimizer.build([variable])
+    before = [v.numpy().copy() for v in optimizer.variables]
+    optimizer.apply_averaged([tf.constant([np.nan, np.inf, 1.0])], [variable], 0.01, tf.constant(False))
+    np.testing.assert_array_equal(variable.numpy(), np.ones(3))
+    for now, then in zip(optimizer.variables, before, strict=True):
+        np.testing.assert_array_equal(now.numpy(), then)
+
+
+def test_no_first_moment_is_stored_without_momentum():
+    variable = keras.Variable(np.ones(3, "float32"))
+    with_momentum, without = Adam(beta_1=0.5), Adam(beta_1=0.0)
+    with_momentum.build([variable])
+    without.build([variable])
+    assert len(with_momentum.variables) == len(without.variables) + 1
+
+
+def test_config_makes_the_same_optimizer_again():
+    optimizer = Adam(learning_rate=3e-4, beta_1=0.1, beta_2=0.9, epsilon=1e-6)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert isinstance(again, Adam)
+    assert again.get_config() == optimizer.get_config()

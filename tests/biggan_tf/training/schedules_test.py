@@ -1,0 +1,39 @@
+import pytest
+import tensorflow as tf
+
+from biggan_tf.config import OptimizerConfig, TrainingConfig
+from biggan_tf.training import schedules
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"), [(0, 0.0), (250, 0.25), (1000, 1.0), (4999, 1.0), (5000, 0.1), (8000, 0.01)]
+)
+def test_learning_rate_rises_from_zero_and_falls_to_a_tenth_at_each_boundary(images, expected):
+    config = OptimizerConfig(learning_rate=1.0, warmup_images=1000, decay_images=(5000, 8000))
+    assert float(schedules.learning_rate(config, tf.constant(images))) == pytest.approx(expected)
+
+
+def test_learning_rate_is_constant_unless_asked_for_more():
+    config = OptimizerConfig(learning_rate=2e-4)
+    assert float(schedules.learning_rate(config, tf.constant(10**9, tf.int64))) == pytest.approx(2e-4)
+
+
+def test_average_begins_after_its_start():
+    config = TrainingConfig(ema_decay=0.99, ema_start_step=10)
+    decays = [float(schedules.ema_decay(config, tf.constant(step), tf.constant(0))) for step in (9, 10, 11)]
+    assert decays == pytest.approx([0.0, 0.0, 0.99])
+
+
+def test_half_life_is_in_images_whatever_the_batch():
+    for batch, d_steps in ((64, 1), (32, 2), (256, 2)):
+        config = TrainingConfig(batch_size=batch, discriminator_steps=d_steps, ema_half_life_images=6400)
+        decay = float(schedules.ema_decay(config, tf.constant(1), tf.constant(0)))
+        assert decay ** (6400 / (batch * d_steps)) == pytest.approx(0.5, rel=1e-4)
+
+
+def test_half_life_warms_up_with_the_images_seen():
+    config = TrainingConfig(batch_size=10, discriminator_steps=1, ema_half_life_images=1_000_000, ema_warmup_ratio=0.05)
+    early = float(schedules.ema_decay(config, tf.constant(1), tf.constant(2000)))
+    assert early == pytest.approx(0.5 ** (10 / 100), rel=1e-5)
+    late = float(schedules.ema_decay(config, tf.constant(1), tf.constant(10**9)))
+    assert late == pytest.approx(0.5 ** (10 / 1_000_000), rel=1e-5)

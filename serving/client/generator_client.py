@@ -94,7 +94,7 @@ class GeneratorClient:
     def latents(self, seeds: Iterable[int], truncation: float | Sequence[float] = 0.5) -> np.ndarray:
         """Returns the points that `sample` draws for seeds."""
         count = len(seeds := list(seeds))
-        inputs = {
+        inputs: dict[str, np.ndarray] = {
             s.SEED: np.asarray(seeds, np.int64),
             s.TRUNCATION: np.broadcast_to(np.asarray(truncation, np.float32), (count,)),
         }

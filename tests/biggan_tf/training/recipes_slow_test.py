@@ -17,10 +17,10 @@ RECIPES = sorted(path.stem for pattern in ("biggan_*.py", "smoke.py") for path i
 
 
 def narrow(name, policy):
-    """The recipe, at most 64 pixels high and 4 channels wide."""
+    """The recipe, at most 64 pixels high and 8 channels wide."""
     config = importlib.import_module(f"configs.{name}").get_config()
     model = config.model
-    model.generator_channels = model.discriminator_channels = 4
+    model.generator_channels = model.discriminator_channels = 8
     if model.resolution > 64:
         model.resolution = 64
         model.generator_attention = model.discriminator_attention = (32,)

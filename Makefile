@@ -44,6 +44,9 @@ format: $(STAMP)  ## Put the code into ruff's format.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+demo: $(STAMP)  ## Train on made shapes, serve the model, ask it for pictures; see out/demo.
+	$(BIN)/python -m pipeline.demo --output=out/demo
+
 bench: $(STAMP)  ## Measure speed as ratios, print the tables, write out/bench/*.json.
 	$(BIN)/python -m tests.benchmarks.run
 

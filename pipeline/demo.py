@@ -1,0 +1,78 @@
+"""From nothing to a served generator: runs the whole pipeline on made shapes, serves the result, asks it for pictures.
+
+    python -m pipeline.demo --output=out/demo
+
+`make demo` sets up and runs it. A second time only what has changed is done again. Exit codes as of pipeline.run.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from absl import flags
+
+from biggan_tf import command_help
+from pipeline import demo_report, demo_requests, pipeline_flags, pipeline_run
+from pipeline.errors import PipelineError
+from pipeline.orchestration.stage import GateError, StageError, StageInterrupted
+
+_CONFIG = pipeline_flags.define_config("configs/pipeline_demo.py")
+_OUTPUT = flags.DEFINE_string("output", "out/demo", "Folder for the pipeline and for what there is to look at.")
+flags.declare_key_flag("config")
+
+
+def main(argv: list[str]) -> int:
+    """Runs the pipeline, serves, asks, reports."""
+    start = time.monotonic()
+    pipeline_run.configure_logging()
+    output = Path(_OUTPUT.value)
+    root = output / "pipeline"
+    try:
+        config = pipeline_flags.resolve(_CONFIG)
+        reports = pipeline_run.run_stages(config, str(root), "", argv[1:])
+        artifacts = {(report.stage, key): Path(a.uri) for report in reports for key, a in report.outputs.items()}
+        version = Path(str(reports[-1].outputs["pushed_model"].properties["pushed_destination"]))
+        requests = demo_requests.ask(version.parent, output, config.trainer.model.num_classes)
+        demo_report.write(output, root, artifacts, requests)
+    except GateError as error:
+        sys.stderr.write(f"{error.stage} stops the demo:\n  {error}\nIts records: {root / 'lineage.svg'}\n")
+        return pipeline_run.GATE_CLOSED
+    except StageInterrupted as error:
+        sys.stderr.write(f"{error}\n")
+        return pipeline_run.INTERRUPTED
+    except (StageError, PipelineError) as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return pipeline_run.FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. Run the same command again to go on.\n")
+        return 130
+    sys.stdout.write(_farewell(output, version.parent, requests, time.monotonic() - start))
+    return pipeline_run.DONE
+
+
+def _farewell(output: Path, base: Path, requests: demo_requests.Answers, seconds: float) -> str:
+    name, pictures = demo_requests.MODEL_NAME, output / "pictures"
+    return f"""
+Done in {seconds:.0f} s. {requests.describe()}
+Look at
+  {output / "samples.png"}        samples of the trained generator, a class a row
+  {output / "served.png"}         what the server answered
+  {output / "report.html"}        the training: curves, samples, how good they are
+  {output / "lineage.svg"}        what came from what (lineage.txt: as text)
+Try next
+  python -m serving.server --port=8500 --rest_api_port=8501 --model_name={name} --model_base_path={base}
+  python -m serving.client --model={name} --labels=0,3,7 --output={pictures}
+  python -m pipeline.demo --output={output} --config.trainer.training.num_steps=6000
+      a longer training: ExampleGen to ExampleValidator are up to date, and only a better model is pushed
+"""
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    command_help.run(main, pipeline_flags.parse)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,66 @@
+"""One run of the staged pipeline, with its drawing: what `pipeline.run` and the demo have in common."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from pipeline.orchestration import lineage, lineage_drawing
+from pipeline.orchestration.metadata import MetadataStore
+from pipeline.orchestration.runner import STORE, Report, Runner
+from pipeline.orchestration.stage import StageError
+from pipeline.pipeline_config import PipelineConfig
+
+DONE, FAILED, GATE_CLOSED, INTERRUPTED = 0, 1, 3, 75  # exit codes
+
+
+def run_stages(config: PipelineConfig, root: str, until: str, beam_arguments: list[str]) -> list[Report]:
+    """Brings the pipeline in `root` up to date, and its drawing, whatever comes of it."""
+    from pipeline.stages.all_stages import STAGES
+
+    with Runner(root, config, beam_arguments) as runner:
+        try:
+            return runner.run(STAGES, until)
+        finally:
+            if MetadataStore(Path(root, STORE)).executions():
+                show(root)
+
+
+def show(root: str, artifacts: list[int] | None = None) -> str:
+    """The lineage as text; draws it beside the records, too.
+
+    Args:
+        root: Of the pipeline.
+        artifacts: Whose ancestors; none: those of all that the newest run used.
+    """
+    path = Path(root, STORE)
+    if not path.exists():
+        raise StageError(f"--pipeline_root must hold a pipeline's records. Received: {root}, without {STORE}.")
+    store = MetadataStore(path)
+    traced = lineage.trace(store, artifacts or ())
+    store.close()
+    text = lineage.to_text(traced, str(Path(root).absolute()))
+    drawn = {
+        "lineage.txt": text,
+        "lineage.dot": lineage_drawing.to_dot(traced),
+        "lineage.svg": lineage_drawing.to_svg(traced),
+    }
+    for name, content in drawn.items():
+        beside = Path(root, f".{name}")
+        beside.write_text(content, encoding="utf-8")
+        os.replace(beside, Path(root, name))
+    return f"{text}Drawn in {Path(root, 'lineage.svg')} and {Path(root, 'lineage.dot')}\n"
+
+
+def configure_logging() -> None:
+    """The stages' own messages to stderr, a line each; of the libraries' only the warnings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    for name in ("pipeline", "biggan_tf"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.handlers[:] = [handler]
+        logger.propagate = False
+    logging.getLogger().setLevel(logging.WARNING)

@@ -22,21 +22,22 @@ def get_config() -> PipelineConfig:
     model.policy = "mixed_bfloat16"
     config.trainer.name = "shapes"
     training = config.trainer.training
-    training.batch_size = 64
-    training.num_steps = 1000
+    training.batch_size = 32
+    training.num_steps = 3000
     training.discriminator_steps = 1
     training.orthogonal_strength = 0.0
     training.generator.learning_rate = 4e-4
-    training.discriminator.learning_rate = 8e-4
+    training.discriminator.learning_rate = 2e-3
+    training.generator.beta_2 = training.discriminator.beta_2 = 0.99
     training.ema_half_life_images = 10_000
     training.ema_warmup_ratio = 0.1
-    config.trainer.checkpoints.every_steps = 200
-    config.trainer.monitoring.sample_every_steps = 250
+    config.trainer.checkpoints.every_steps = 500
+    config.trainer.monitoring.sample_every_steps = 500
     config.export.passes = 20
     config.export.batch_size = 32
     evaluator = config.evaluator
     evaluator.features = "classifier"
-    evaluator.classifier_steps = 400
+    evaluator.classifier_steps = 1000
     evaluator.metrics = ("fd", "accuracy")
     evaluator.num_samples = 1000
     evaluator.thresholds = ("accuracy >= 0.8",)

@@ -18,7 +18,8 @@ from pipeline import demo_report, demo_requests, pipeline_flags, pipeline_run
 from pipeline.errors import PipelineError
 from pipeline.orchestration.stage import GateError, StageError, StageInterrupted
 
-_CONFIG = pipeline_flags.define_config("configs/pipeline_demo.py")
+_RECIPE = Path(__file__).resolve().parents[1] / "configs" / "pipeline_demo.py"
+_CONFIG = pipeline_flags.define_config(str(_RECIPE))
 _OUTPUT = flags.DEFINE_string("output", "out/demo", "Folder for the pipeline and for what there is to look at.")
 flags.declare_key_flag("config")
 

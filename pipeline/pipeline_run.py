@@ -24,8 +24,7 @@ def run_stages(config: PipelineConfig, root: str, until: str, beam_arguments: li
         try:
             return runner.run(STAGES, until)
         finally:
-            if MetadataStore(Path(root, STORE)).executions():
-                show(root)
+            _draw_if_any(root)
 
 
 def show(root: str, artifacts: list[int] | None = None) -> str:
@@ -38,9 +37,8 @@ def show(root: str, artifacts: list[int] | None = None) -> str:
     path = Path(root, STORE)
     if not path.exists():
         raise StageError(f"--pipeline_root must hold a pipeline's records. Received: {root}, without {STORE}.")
-    store = MetadataStore(path)
-    traced = lineage.trace(store, artifacts or ())
-    store.close()
+    with MetadataStore(path) as store:
+        traced = lineage.trace(store, artifacts or ())
     text = lineage.to_text(traced, str(Path(root).absolute()))
     drawn = {
         "lineage.txt": text,
@@ -52,6 +50,13 @@ def show(root: str, artifacts: list[int] | None = None) -> str:
         beside.write_text(content, encoding="utf-8")
         os.replace(beside, Path(root, name))
     return f"{text}Drawn in {Path(root, 'lineage.svg')} and {Path(root, 'lineage.dot')}\n"
+
+
+def _draw_if_any(root: str) -> None:
+    with MetadataStore(Path(root, STORE)) as store:
+        has_any = bool(store.executions())
+    if has_any:
+        show(root)
 
 
 def configure_logging() -> None:

@@ -46,13 +46,16 @@ def trace(store: MetadataStore, artifact_ids: Sequence[int] = ()) -> Lineage:
     if unknown:
         known = ", ".join(f"{a.id} ({a.type})" for a in artifacts.values()) or "none"
         raise StageError(f"--artifact must be the number of a recorded artifact: {known}. Received: {unknown[0]}.")
-    targets = tuple(artifact_ids) or _of_newest_run(store)
+    context, newest = _newest_run(store)
+    targets = tuple(artifact_ids) or newest
     if not targets:
         raise StageError("There must be a run to show; none is on record. Run the pipeline first.")
     executions = {e.id: e for e in store.executions() if e.state != State.CACHED}
     events = [event for event in store.events() if event.execution_id in executions]
     made_by = {event.artifact_id: event.execution_id for event in events if event.type == EventType.OUTPUT}
     wanted, open_ends, used = set(targets), list(targets), set()
+    if not artifact_ids:  # what has made nothing yet, or failed, belongs to the picture of a run
+        used.update(e for e in store.associated(context) & set(executions) if executions[e].state != State.COMPLETE)
     while open_ends:
         execution_id = made_by.get(open_ends.pop())
         if execution_id is None or execution_id in used:
@@ -102,17 +105,19 @@ def to_text(lineage: Lineage, root: str = "") -> str:
 
 
 def duration_s(execution: Execution) -> float:
-    """Seconds between the record of its begin and the last word on it."""
+    """Of the last attempt; of one that has not ended, since its begin was recorded."""
+    if "seconds" in execution.properties:
+        return float(execution.properties["seconds"])
     return max(0.0, (execution.updated_ms - execution.created_ms) / 1000)
 
 
-def _of_newest_run(store: MetadataStore) -> tuple[int, ...]:
-    runs = store.contexts(RUN)
-    for context_id, _ in reversed(runs):
+def _newest_run(store: MetadataStore) -> tuple[int, tuple[int, ...]]:
+    """The newest run's context, and the ids of the artifacts that it used or made."""
+    for context_id, _ in reversed(store.contexts(RUN)):
         found = tuple(artifact.id for artifact in store.artifacts(context_id=context_id))
         if found:
-            return found
-    return ()
+            return context_id, found
+    return 0, ()
 
 
 def _raw(lineage: Lineage) -> Iterable[Artifact]:

@@ -112,6 +112,12 @@ class MetadataStore:
         self._database = sqlite3.connect(path, isolation_level=None, timeout=60.0)
         self._database.executescript(_SCHEMA)
 
+    def __enter__(self) -> MetadataStore:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.close()
+
     def close(self) -> None:
         self._database.close()
 
@@ -169,6 +175,11 @@ class MetadataStore:
     def associate(self, context_id: int, execution_id: int) -> None:
         """Puts an execution into a context."""
         self._database.execute("INSERT OR IGNORE INTO Association VALUES (?, ?)", (context_id, execution_id))
+
+    def associated(self, context_id: int) -> set[int]:
+        """Ids of the executions in a context."""
+        query = "SELECT execution_id FROM Association WHERE context_id = ?"
+        return {row[0] for row in self._database.execute(query, (context_id,))}
 
     def attribute(self, context_id: int, artifact_id: int) -> None:
         """Puts an artifact into a context."""

@@ -118,8 +118,8 @@ class Runner:
         execution = self._begin(stage, title, earlier, fingerprint, settings, code, inputs)
         start = time.monotonic()
         outcome = self._execute(stage, execution, inputs)
-        outputs = self._publish(stage, execution, outcome)
         seconds = time.monotonic() - start
+        outputs = self._publish(stage, execution, outcome, seconds)
         _LOGGER.info("%s: done in %.1f s", title, seconds)
         completed = dataclasses.replace(execution, properties={**execution.properties, "gate": outcome.gate})
         return self._finish(stage, completed, outputs, was_run=True, seconds=seconds)
@@ -168,6 +168,7 @@ class Runner:
             attempts = int(execution.properties["attempts"]) + 1
             with self._store.transaction():
                 self._store.update_execution(execution.id, State.RUNNING, {**running, "attempts": attempts})
+                self._associate(execution)
             self._take_back(stage, execution)
             return execution
         versions = {name: distributions.version(name) for name in _LIBRARIES}
@@ -200,7 +201,7 @@ class Runner:
             self._store.update_execution(execution.id, State.FAILED, {"error": f"{type(error).__name__}: {error}"})
             raise
 
-    def _publish(self, stage: Stage, execution: Execution, outcome: Outcome) -> dict[str, Artifact]:
+    def _publish(self, stage: Stage, execution: Execution, outcome: Outcome, seconds: float) -> dict[str, Artifact]:
         """Gives the outputs their names and records them."""
         described = {}
         for key in stage.outputs:
@@ -224,7 +225,7 @@ class Runner:
                 artifact = self._store.add_artifact(kind, str(self._final(stage, key, execution)), described[key])
                 self._store.add_event(artifact.id, execution.id, EventType.OUTPUT, key)
                 outputs[key] = artifact
-            self._store.update_execution(execution.id, State.COMPLETE, {"gate": outcome.gate})
+            self._store.update_execution(execution.id, State.COMPLETE, {"gate": outcome.gate, "seconds": seconds})
             self._associate(execution)
         shutil.rmtree(self._work_folder(execution), ignore_errors=True)
         return outputs

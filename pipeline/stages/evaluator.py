@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from biggan_tf.config import Config
 from pipeline.orchestration import thresholds
-from pipeline.orchestration.metadata import Artifact, EventType, MetadataStore
+from pipeline.orchestration.metadata import Artifact, EventType, MetadataStore, Properties
 from pipeline.orchestration.stage import Outcome, Stage, StageError, Work, link_or_copy
 from pipeline.pipeline_config import EvaluatorConfig, PipelineConfig
 from pipeline.stages.trainer import TRAINING_CODE
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from biggan_tf.evaluation.results import Result
 
 RESULT_FILE, CLASSIFIER_FILE, SHEET_FILE = "result.json", "classifier.npz", "samples.png"
+_CLASSIFIER_BATCH = 32
 _BASELINE = {"run": "model_run", "evaluation": "evaluation", "features": "features"}
 BLESSED, NOT_BLESSED, REASON_FILE = "BLESSED", "NOT_BLESSED", "reasons.txt"
 
@@ -56,6 +58,10 @@ class Evaluator(Stage):
         settings = config.evaluator
         measure = prepare(settings, work)
         result = evaluate(measure, work.input("model_run"), settings)
+        features: Properties = {"of": _identity(work), "summary": settings.features}
+        if settings.features == "classifier" and has_validation_split(work):
+            accuracy = real_accuracy(measure, str(work.input("examples")))
+            features |= {"real_accuracy": accuracy, "summary": f"right about {accuracy:.1%} of real images"}
         baseline = None
         if "baseline_run" in work.inputs:
             baseline = comparable(measure, work, result, settings)
@@ -78,7 +84,7 @@ class Evaluator(Stage):
         described = {
             "evaluation": {**values, "summary": shown},
             "blessing": properties,
-            "features": {"of": _identity(work), "summary": settings.features},
+            "features": features,
         }
         return Outcome(described, gate="\n".join(reasons))
 
@@ -109,8 +115,10 @@ def last_blessed(store: MetadataStore, but_not: Artifact) -> dict[str, Artifact]
     blessings = [e for e in events if e.type == EventType.OUTPUT and _is_blessing(artifacts[e.artifact_id])]
     for blessing in sorted(blessings, key=lambda event: -event.artifact_id):
         used = {e.key: artifacts[e.artifact_id] for e in events if e.execution_id == blessing.execution_id}
-        if used["model"].fingerprint != but_not.fingerprint:
-            return {f"baseline_{key}": used[source] for key, source in _BASELINE.items()}
+        baseline = {f"baseline_{key}": used[source] for key, source in _BASELINE.items()}
+        is_there = all(Path(artifact.uri).exists() for artifact in baseline.values())
+        if used["model"].fingerprint != but_not.fingerprint and is_there:
+            return baseline
     return {}
 
 
@@ -151,13 +159,44 @@ def _classifier(settings: EvaluatorConfig, work: Work, path: Path) -> None:
     if known and known.properties.get("of") == _identity(work):
         link_or_copy(Path(known.uri) / CLASSIFIER_FILE, path)
         return
-    data = str(work.input("examples"))
-    manifest = manifest_lib.load(data)
-    batches = input_pipeline.one_pass(data, 64).unbatch().shuffle(10_000, seed=settings.seed).repeat()
+    manifest = manifest_lib.load(str(work.input("examples")))
     trained = small_classifier.train(
-        batches.batch(64), manifest.resolution, manifest.label_names, num_steps=settings.classifier_steps
+        input_pipeline.make_dataset(_classifier_config(work)),
+        manifest.resolution,
+        manifest.label_names,
+        num_steps=settings.classifier_steps,
+        seed=settings.seed,
     )
     small_classifier.save(trained, path)
+
+
+def _classifier_config(work: Work) -> Config:
+    """The trainer's way of reading: the classifier sees what the discriminator sees, flips among it."""
+    trainer: Config = work.config.trainer
+    return dataclasses.replace(
+        trainer,
+        data=dataclasses.replace(trainer.data, path=str(work.input("examples"))),
+        training=dataclasses.replace(trainer.training, batch_size=_CLASSIFIER_BATCH, seed=work.config.evaluator.seed),
+    )
+
+
+def has_validation_split(work: Work) -> bool:
+    """Whether the examples have images that nothing was trained on."""
+    from biggan_tf.data import manifest as manifest_lib
+
+    return "validation" in manifest_lib.load(str(work.input("examples"))).splits
+
+
+def real_accuracy(measure: Measure, data: str) -> float:
+    """How often the classifier is right about real images that it was not trained on: what bounds `accuracy`."""
+    from biggan_tf.data import input_pipeline
+
+    right = total = 0
+    for images, labels in input_pipeline.one_pass(data, 64, split="validation"):
+        _, logits = measure.extractor(images)
+        right += int((logits.argmax(axis=1) == labels.numpy()).sum())
+        total += len(labels)
+    return right / max(total, 1)
 
 
 def _identity(work: Work) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pipeline.orchestration.stage import Outcome, Stage, Work
+from pipeline.orchestration.stage import Outcome, Stage, Work, link_or_copy
 from pipeline.pipeline_config import InfraValidatorConfig, PipelineConfig
 from pipeline.stages import server_process
 from pipeline.stages.trainer import SERVING_FOLDER
@@ -45,7 +44,7 @@ class InfraValidator(Stage):
         output = work.empty_output("blessing")
         model = work.input("model") / SERVING_FOLDER
         stamped = output / STAMPED / "1"
-        shutil.copytree(model, stamped, copy_function=os.link)
+        shutil.copytree(model, stamped, copy_function=link_or_copy)
         reason = ""
         try:
             has_model = 1

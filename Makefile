@@ -45,7 +45,7 @@ format: $(STAMP)  ## Put the code into ruff's format.
 	$(BIN)/ruff check --fix .
 
 demo: $(STAMP)  ## Train on made shapes, serve the model, ask it for pictures; see out/demo.
-	$(BIN)/python -m pipeline.demo --output=out/demo
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pipeline.demo --output=out/demo
 
 bench: $(STAMP)  ## Measure speed as ratios, print the tables, write out/bench/*.json.
 	$(BIN)/python -m tests.benchmarks.run

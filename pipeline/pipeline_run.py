@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from absl import logging as absl_logging
+
 from pipeline.orchestration import lineage, lineage_drawing
 from pipeline.orchestration.metadata import MetadataStore
 from pipeline.orchestration.runner import STORE, Report, Runner
@@ -18,8 +20,11 @@ DONE, FAILED, GATE_CLOSED, INTERRUPTED = 0, 1, 3, 75  # exit codes
 
 def run_stages(config: PipelineConfig, root: str, until: str, beam_arguments: list[str]) -> list[Report]:
     """Brings the pipeline in `root` up to date, and its drawing, whatever comes of it."""
+    # Beam is imported here, and says what optional parts of it are missing unless it is kept from it.
+    logging.getLogger().setLevel(logging.ERROR)
     from pipeline.stages.all_stages import STAGES
 
+    logging.getLogger().setLevel(logging.WARNING)
     with Runner(root, config, beam_arguments) as runner:
         try:
             return runner.run(STAGES, until)
@@ -68,4 +73,5 @@ def configure_logging() -> None:
         logger.setLevel(logging.INFO)
         logger.handlers[:] = [handler]
         logger.propagate = False
-    logging.getLogger().setLevel(logging.WARNING)
+    absl_logging.set_verbosity(absl_logging.WARNING)  # TensorFlow's way of writing notes
+    logging.getLogger().setLevel(logging.ERROR)

@@ -9,17 +9,14 @@ gate that did not open, 75 stopped by a signal after saving.
 
 from __future__ import annotations
 
-import logging
 import sys
 
-logging.getLogger().setLevel(logging.ERROR)  # before Beam is imported, whose notes help nobody
+from absl import flags
 
-from absl import flags  # noqa: E402
-
-from biggan_tf import command_help  # noqa: E402
-from pipeline import pipeline_flags, pipeline_run  # noqa: E402
-from pipeline.errors import PipelineError  # noqa: E402
-from pipeline.orchestration.stage import GateError, StageError, StageInterrupted  # noqa: E402
+from biggan_tf import command_help
+from pipeline import pipeline_flags, pipeline_run
+from pipeline.errors import PipelineError
+from pipeline.orchestration.stage import GateError, StageError, StageInterrupted
 
 _CONFIG = pipeline_flags.define_config()
 _ROOT = flags.DEFINE_string("pipeline_root", None, "Folder of the pipeline: artifacts and records.")

@@ -53,7 +53,8 @@ def trace(store: MetadataStore, artifact_ids: Sequence[int] = ()) -> Lineage:
     executions = {e.id: e for e in store.executions() if e.state != State.CACHED}
     events = [event for event in store.events() if event.execution_id in executions]
     made_by = {event.artifact_id: event.execution_id for event in events if event.type == EventType.OUTPUT}
-    wanted, open_ends, used = set(targets), list(targets), set()
+    wanted, open_ends = set(targets), list(targets)
+    used: set[int] = set()
     if not artifact_ids:  # what has made nothing yet, or failed, belongs to the picture of a run
         used.update(e for e in store.associated(context) & set(executions) if executions[e].state != State.COMPLETE)
     while open_ends:

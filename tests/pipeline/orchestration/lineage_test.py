@@ -67,6 +67,16 @@ def test_closed_gate_is_in_text_and_picture(tmp_path):
     assert 'class="execution bad"' in lineage_drawing.to_svg(traced)
 
 
+def test_failed_execution_is_shown_with_its_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(fake_stages.Square, "run", lambda self, work: (_ for _ in ()).throw(StageError("disk full")))
+    with pytest.raises(StageError):
+        fake_stages.run(tmp_path)
+    traced = trace(tmp_path)
+    assert [e.type for e in traced.executions.values()] == ["Load", "Square"]
+    assert "failed: StageError: disk full" in lineage.to_text(traced)
+    assert 'class="execution bad"' in lineage_drawing.to_svg(traced)
+
+
 def test_svg_is_xml_with_a_box_for_every_node_and_no_overlap(root):
     svg = xml.etree.ElementTree.fromstring(lineage_drawing.to_svg(trace(root)))
     boxes = [

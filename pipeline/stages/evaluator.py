@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from biggan_tf.evaluation.results import Result
 
 RESULT_FILE, CLASSIFIER_FILE, SHEET_FILE = "result.json", "classifier.npz", "samples.png"
-_CLASSIFIER_BATCH = 32
+_CLASSIFIER_BATCH = 64
 _BASELINE = {"run": "model_run", "evaluation": "evaluation", "features": "features"}
 BLESSED, NOT_BLESSED, REASON_FILE = "BLESSED", "NOT_BLESSED", "reasons.txt"
 

@@ -85,11 +85,10 @@ def test_nothing_runs_again_while_nothing_changes(root, server):
 
 def test_worse_model_is_not_pushed_and_only_the_trainer_and_what_follows_ran(root, server):
     known = {execution.id for execution in executions(root)}
-    # A generator that has not learned anything: one step at a rate of nothing.
-    worse = {"trainer.training.num_steps": 1, "trainer.training.generator.learning_rate": 1e-12}
-    strict = {"evaluator.must_not_worsen": ["fd_classifier", "accuracy"], "evaluator.tolerance": 0.0}
+    # At this rate the biases saturate the output: one colour, whatever the latents.
+    worse = {"trainer.training.generator.learning_rate": 0.9}
     for _ in range(2):
-        status, text = server.run(root, **worse, **strict)
+        status, text = server.run(root, **worse)
         assert status == _CLOSED, text
         assert "Evaluator stops the pipeline" in text
         assert "the last blessed model's is" in text

@@ -73,5 +73,5 @@ def configure_logging() -> None:
         logger.setLevel(logging.INFO)
         logger.handlers[:] = [handler]
         logger.propagate = False
-    absl_logging.set_verbosity(absl_logging.WARNING)  # TensorFlow's way of writing notes
+    absl_logging.set_verbosity(absl_logging.ERROR)  # TensorFlow's hints to programmers go through it
     logging.getLogger().setLevel(logging.ERROR)

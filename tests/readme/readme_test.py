@@ -1,0 +1,249 @@
+"""Every command of the README is run here, by `make demo` or by CI; what needs a cluster is read by the real parsers.
+
+Commands run as they are written but for three things: paths that are absolute lie in the test's folder, ports are free
+ones, and flags that the commands' help documents are added to make them short.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import urllib.request
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import runners
+from serving.server import flags as server_flags
+from tests.command_server import CommandServer
+from tests.pipeline import archives, pictures
+from tests.readme.weights import write_hub_port, write_inception, write_pytorch
+from tests.serving.embedded import free_port, wait_for
+
+ROOT = pathlib.Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+SHORTER = {
+    "biggan_tf.train": ["--config.training.num_steps=2", "--config.checkpoints.every_steps=2"],
+    "biggan_tf.evaluate": [
+        "--num_samples=16",
+        "--num_real=16",
+        "--classifier_steps=2",
+        "--batch_size=8",
+        "--standing=1",
+    ],
+    "biggan_tf.analyse": ["--num_samples=8", "--classes=2", "--frequencies=4"],
+    "pipeline.preprocess": ["--num_shapes=300", "--noprogress", "--allow_class_in_one_split"],
+    "pipeline.run": ["--until=SchemaGen", "--config.examples.num_shapes=300"],
+    "serving.export": ["--passes=1", "--batch_size=4"],
+}
+# Where a command may stand: what must be true of the README and this test together.
+BY_MAKE = re.compile(r"make ([a-z-]+)")
+CLUSTER = re.compile(r"--runner=(Flink|Dataflow)Runner")
+NOT_TRAINED = re.compile(r"biggan_tf\.train .*(biggan_\w+|distribution)")
+
+
+def blocks(language):
+    return [block for kind, block in re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL) if kind == language]
+
+
+def commands():
+    """(heading, command) for every line of every sh block."""
+    found, heading = [], ""
+    for part in re.split(r"^(#+ .*)$", README, flags=re.MULTILINE):
+        if part.startswith("#"):
+            heading = part.lstrip("# ")
+        for block in re.findall(r"```sh\n(.*?)```", part, re.DOTALL):
+            found += [(heading, re.sub(r"\s+# .*", "", line)) for line in block.splitlines() if line]
+    return found
+
+
+def kind_of(command):
+    """Who sees to a command."""
+    words = shlex.split(command)
+    if BY_MAKE.fullmatch(command):
+        return "make"
+    if words[0] in ("docker", "tensorflow_model_server", "export", "curl"):
+        return words[0]
+    if words[:2] != ["python", "-m"]:
+        return None
+    if words[2] in ("serving.server", "serving.client"):
+        return words[2]
+    if CLUSTER.search(command):
+        return "cluster"
+    return "dry" if NOT_TRAINED.search(command) else "run"
+
+
+COMMANDS = commands()
+
+
+def of_kind(*kinds):
+    return [command for _, command in COMMANDS if kind_of(command) in kinds]
+
+
+def test_every_command_has_someone_who_runs_it():
+    assert len(COMMANDS) > 25
+    assert [command for _, command in COMMANDS if kind_of(command) is None] == []
+
+
+def test_make_has_the_targets():
+    makefile = (ROOT / "Makefile").read_text()
+    for command in of_kind("make"):
+        assert re.search(rf"^{BY_MAKE.fullmatch(command)[1]}:.*##", makefile, re.MULTILINE), command
+
+
+def test_what_the_readme_names_exists():
+    named = re.findall(r"\]\(([\w/.-]+)\)|`((?:biggan_tf|configs|examples|pipeline|serving|tests)/[\w./-]*)`", README)
+    assert len(named) > 10
+    for path in filter(None, (first or second for first, second in named)):
+        assert (ROOT / path).exists(), path
+    for path in (ROOT / "configs").glob("[a-z]*.py"):
+        assert f"`configs/{path.name}`" in README, "the table of recipes has them all"
+
+
+def test_docker_builds_from_files_that_are_there():
+    for command in of_kind("docker"):
+        words = shlex.split(command)
+        if words[1] == "build":
+            assert (ROOT / words[words.index("-f") + 1]).exists()
+            assert words[-1] == "."
+        else:
+            assert words[-1] in [word for other in of_kind("docker") for word in shlex.split(other)]
+
+
+@pytest.mark.parametrize("command", of_kind("tensorflow_model_server", "serving.server"))
+def test_the_servers_flags_are_known(command):
+    words = shlex.split(command)
+    options, unknown = server_flags.parse(words[1 if words[0] == "tensorflow_model_server" else 3 :])
+    assert unknown == []
+    assert dataclasses.asdict(options)["model_base_path"]
+    assert not (words[0] == "tensorflow_model_server" and options.playground_port)
+
+
+def test_tf_config_is_what_tensorflow_reads():
+    (command,) = of_kind("export")
+    name, _, value = shlex.split(command)[1].partition("=")
+    assert name == "TF_CONFIG"
+    assert json.loads(value)["task"] == {"type": "worker", "index": 0}
+
+
+@pytest.fixture(scope="module")
+def server():
+    started = CommandServer()
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with all that the README takes for given."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    (folder / "configs").symlink_to(ROOT / "configs")
+    draw = np.random.default_rng(0)
+    train = {f"n0000000{i}": [(f"n0000000{i}_{j}.JPEG", photo(10 * i + j)) for j in range(4)] for i in range(2)}
+    validation = [(f"ILSVRC2012_val_0000000{i + 1}.JPEG", photo(90 + i)) for i in range(2)]
+    archives.write(folder / "archives", train, validation, [1, 2], sorted(train))
+    for name in ("cats", "dogs"):
+        (folder / "my/pictures" / name).mkdir(parents=True)
+        for i in range(8):
+            image = Image.fromarray(draw.integers(0, 256, (80 + i, 100, 3), np.uint8))
+            image.save(folder / "my/pictures" / name / f"{i}.png")
+    write_hub_port(folder / "biggan-deep-128")
+    write_pytorch(folder)
+    write_inception(folder / "pt_inception-2015-12-05-6726825d.pth")
+    return folder
+
+
+def photo(seed):
+    return pictures.encoded(pictures.photograph(70, 90, seed), "JPEG")
+
+
+def here(command, place, more=()):
+    """A command's words after `python -m`, with the README's absolute paths inside of the test's folder."""
+    words = [re.sub(r"(?<==)/(archives|data|my)\b", rf"{place}/\1", word) for word in shlex.split(command)[2:]]
+    return [*words, *SHORTER.get(words[0], ()), *more]
+
+
+def succeeded(result, command):
+    assert result.status == 0, f"{command}\n{result.stdout[-2000:]}\n{result.stderr[-2000:]}"
+    assert "Traceback" not in result.stderr
+    return result
+
+
+@pytest.mark.slow
+def test_commands_run_in_the_order_of_the_readme(server, place):
+    made = []
+    for command in of_kind("run"):
+        # Nobody has trained ImageNet here: the smoke run stands for the one that the README evaluates.
+        stand_in = command.replace("runs/biggan_128", "runs/smoke").replace("/data/imagenet/128", "data/shapes/32")
+        words = here(stand_in if "biggan_tf.evaluate" in command else command, place)
+        if "inception" in command:
+            words.append("--metrics=fd,is")
+        succeeded(server.run(*words, cwd=place), command)
+        made.append(words[0])
+    assert {"pipeline.preprocess", "biggan_tf.train", "biggan_tf.sample", "serving.export", "pipeline.run"} <= set(made)
+    for path in ("runs/smoke/sheet.png", "hub.png", "pytorch.png", "data/imagenet/128/manifest.json"):
+        assert (place / path).exists() or (place / path.removeprefix("data/")).exists(), path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", of_kind("dry"))
+def test_configurations_are_sound(server, place, command):
+    result = succeeded(server.run(*here(command, place, ["--dry_run"]), cwd=place), command)
+    assert json.loads(result.stdout)["config"]["model"]["resolution"] in (64, 128)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", of_kind("cluster"))
+def test_options_for_clusters_are_known_to_us_or_to_beam(server, command):
+    page = server.run("pipeline.preprocess", "--help").stdout
+    ours = set(re.findall(r"^  --(?:\[no\])?(\w+)", page, re.MULTILINE))
+    left = [word for word in shlex.split(command)[3:] if word[2:].partition("=")[0] not in ours]
+    options = runners.make_options(left).get_all_options(drop_default=True)
+    assert len(options) == len(left)
+
+
+@pytest.mark.slow
+def test_published_weights_load_as_shown(place):
+    (code,) = blocks("python")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], cwd=place, env=environment, check=True, timeout=300)
+
+
+@pytest.mark.slow
+def test_the_server_answers_the_client_and_curl(server, place):
+    """After the commands above: the export that they made is served and asked."""
+    if not (place / "models/biggan/1").exists():
+        pytest.skip("the export is made by test_commands_run_in_the_order_of_the_readme")
+    ports = {number: str(free_port()) for number in ("8500", "8501", "8080")}
+
+    def moved(command):
+        return re.sub("|".join(ports), lambda match: ports[match[0]], command)
+
+    (serve,), (ask,), (curl,) = of_kind("serving.server"), of_kind("serving.client"), of_kind("curl")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, *shlex.split(moved(serve))[1:]], cwd=place, env=environment) as process:
+        try:
+            page = f"http://localhost:{ports['8080']}/"
+            wait_for(lambda: process.poll() is not None or answers(page), timeout_s=300)
+            succeeded(server.run(*here(moved(ask), place), cwd=place), ask)
+            assert sorted(path.name for path in (place / "pictures").iterdir()) == ["0-0.png", "3-1.png", "7-2.png"]
+            _, _, body, address = shlex.split(moved(curl))
+            with urllib.request.urlopen(f"http://{address}", body.encode(), timeout=60) as answer:
+                assert "image_bytes" in json.load(answer)["predictions"][0]
+        finally:
+            process.terminate()
+            process.wait(timeout=120)
+
+
+def answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False

@@ -14,6 +14,7 @@ from absl import app, flags
 _HELP = ("--help", "-help", "-h", "-?", "--helpshort")
 _MAX_COLUMNS = 110
 _NAME_COLUMNS = 24
+_WARNING = -1
 
 
 def run(main: Callable[[Any], Any], parse: Callable[[list[str]], list[str]] = app.parse_flags_with_usage) -> None:
@@ -30,7 +31,11 @@ def run(main: Callable[[Any], Any], parse: Callable[[list[str]], list[str]] = ap
         if asks_for_help(argv):
             sys.stdout.write(text(main))
             sys.exit(0)
-        return parse(list(argv))
+        left = parse(list(argv))
+        if flags.FLAGS["verbosity"].using_default_value:
+            # absl would set INFO, at which TensorFlow tells how long each save took; our own loggers have their levels.
+            flags.FLAGS.verbosity = _WARNING
+        return left
 
     app.run(main, flags_parser=parse_unless_help)
 

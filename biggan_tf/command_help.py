@@ -34,7 +34,8 @@ def run(main: Callable[[Any], Any], parse: Callable[[list[str]], list[str]] = ap
         left = parse(list(argv))
         if flags.FLAGS["verbosity"].using_default_value:
             # absl would set INFO, at which TensorFlow tells how long each save took; our own loggers have their levels.
-            flags.FLAGS.verbosity = _WARNING
+            flags.FLAGS["verbosity"].value = _WARNING
+            flags.FLAGS["verbosity"].using_default_value = False
         return left
 
     app.run(main, flags_parser=parse_unless_help)

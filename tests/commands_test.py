@@ -18,6 +18,7 @@ SCREEN = 50
 OWN_FLAGS = {
     "biggan-analyse": "--workdir",
     "biggan-client": "--target",
+    "biggan-demo": "--output",
     "biggan-evaluate": "--metrics",
     "biggan-export": "--precision",
     "biggan-pipeline": "--pipeline_root",

@@ -6,6 +6,8 @@ from typing import Any
 
 import grpc
 
+# Between one try and the next; doubled each time.
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 2.0
 RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
 
 _ADVICE = {

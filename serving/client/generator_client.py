@@ -1,8 +1,7 @@
-"""The client for Python programs, blocking and asyncio."""
+"""The client for Python programs that wait for their images; `async_client` is the one for asyncio."""
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import Iterable, Sequence
@@ -13,13 +12,10 @@ import grpc
 import numpy as np
 
 from serving import signatures as s
-from serving.client.errors import RETRIED, explain
-from serving.client.messages import predict_request, to_array
+from serving.client.errors import FIRST_WAIT_S, LONGEST_WAIT_S, RETRIED, explain
+from serving.client.messages import CHANNEL_OPTIONS, PREDICT_METHOD, predict_request, to_array
 from serving.client.plan import LabelMap, Labels, sample_inputs, split
 from serving.protos.predict import PredictRequest, PredictResponse
-
-_METHOD = "/tensorflow.serving.PredictionService/Predict"
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.05, 2.0
 
 
 class GeneratorClient:
@@ -54,13 +50,13 @@ class GeneratorClient:
         self._target, self._model, self._version = target, model, version
         self._labels = LabelMap(labels)
         self._timeout_s, self._max_batch = timeout_s, max_batch
-        # gRPC's own limit of 4 MiB does not hold 16 float images of 256 pixels.
-        options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         if credentials is None:
-            self._channel = grpc.insecure_channel(target, options)
+            self._channel = grpc.insecure_channel(target, CHANNEL_OPTIONS)
         else:
-            self._channel = grpc.secure_channel(target, credentials, options)
-        self._call = self._channel.unary_unary(_METHOD, PredictRequest.SerializeToString, PredictResponse.FromString)
+            self._channel = grpc.secure_channel(target, credentials, CHANNEL_OPTIONS)
+        self._call = self._channel.unary_unary(
+            PREDICT_METHOD, PredictRequest.SerializeToString, PredictResponse.FromString
+        )
         self._pool = ThreadPoolExecutor(pipeline, thread_name_prefix="generator-client")
 
     def __enter__(self) -> GeneratorClient:
@@ -86,9 +82,11 @@ class GeneratorClient:
         """Returns the same images as PNG files."""
         return list(self._sample(labels, seeds, truncation, s.IMAGE_BYTES))
 
-    def synthesize(self, z: np.ndarray, class_weights: np.ndarray, truncation: np.ndarray) -> np.ndarray:
-        """Returns float32 images in [-1, 1] for latents and mixtures over the classes."""
-        inputs = {s.LATENT: z, s.CLASS_WEIGHTS: class_weights, s.TRUNCATION: truncation}
+    def synthesize(self, z: np.ndarray, class_weights: np.ndarray | None, truncation: np.ndarray) -> np.ndarray:
+        """Returns float32 images in [-1, 1] for latents and mixtures over the classes (None: it has none)."""
+        inputs = {s.LATENT: z, s.TRUNCATION: truncation}
+        if class_weights is not None:
+            inputs[s.CLASS_WEIGHTS] = class_weights
         return self._run(s.SYNTHESIZE, {k: np.asarray(v, np.float32) for k, v in inputs.items()}, s.IMAGES)
 
     def latents(self, seeds: Iterable[int], truncation: float | Sequence[float] = 0.5) -> np.ndarray:
@@ -103,12 +101,6 @@ class GeneratorClient:
     def embed(self, labels: Labels) -> np.ndarray:
         """Returns class embeddings."""
         return self._run(s.EMBED, {s.LABEL: self._labels.resolve(labels)}, s.EMBEDDING)
-
-    async def sample_async(
-        self, labels: Labels, seeds: Iterable[int] | None = None, truncation: float | Sequence[float] = 0.5
-    ) -> np.ndarray:
-        """`sample` for asyncio: the loop goes on while the images are made."""
-        return await asyncio.to_thread(self.sample, labels, seeds, truncation)
 
     def _sample(self, labels: Labels, seeds: Any, truncation: Any, output: str) -> np.ndarray:
         inputs = sample_inputs(self._labels.resolve(labels), seeds, truncation)
@@ -128,7 +120,7 @@ class GeneratorClient:
 
     def _retry(self, request: Any, deadline: float) -> Any:
         """Calls, and calls again while the server is busy or away, until the deadline."""
-        wait_s = _FIRST_WAIT_S
+        wait_s = FIRST_WAIT_S
         while True:
             try:
                 return self._call(request, timeout=max(deadline - time.monotonic(), 0.001))
@@ -137,4 +129,4 @@ class GeneratorClient:
                 if error.code() not in RETRIED or time.monotonic() + pause_s >= deadline:
                     raise explain(error, self._target) from error
                 time.sleep(pause_s)
-                wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)

@@ -8,6 +8,9 @@ import numpy as np
 
 from serving.protos.predict import PredictRequest
 
+PREDICT_METHOD = "/tensorflow.serving.PredictionService/Predict"
+# gRPC's own limit of 4 MiB does not hold 16 float images of 256 pixels.
+CHANNEL_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 _TYPES = {"float32": 1, "float64": 2, "int32": 3, "uint8": 4, "string": 7, "int64": 9}
 _NAMES = {number: name for name, number in _TYPES.items()}
 _FIELDS = {

@@ -1,4 +1,3 @@
-import asyncio
 import json
 import subprocess
 import sys
@@ -28,7 +27,6 @@ def test_many_rows_are_split_and_stay_in_order(target):
         whole = client.sample([1] * 10, seeds=range(10))
         assert whole.shape == (10, 16, 16, 3)
         np.testing.assert_array_equal(client.sample([1], seeds=[9])[0], whole[9])
-        np.testing.assert_array_equal(asyncio.run(client.sample_async([1], seeds=[4]))[0], whole[4])
 
 
 def test_labels_by_synset_and_name(target, tmp_path):

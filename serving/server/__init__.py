@@ -7,7 +7,8 @@ Where it differs, knowingly:
   fails. Requests of no rows are refused, too.
 * `pad_variable_length_inputs` and ALTS are refused at the start. Flags of the C++ runtime (TFLite, TPU, thread pool
   factories, the profiler) are accepted and have no effect.
-* Batching's own metrics (queuing_latency, padding_size) are not reported: the scheduler runs inside of TensorFlow.
+* Of batching's own metrics only queuing_latency is reported: the scheduler runs inside of TensorFlow. The gauge
+  requests_in_flight is ours.
 * Without batching, requests beyond four times --grpc_max_threads get UNAVAILABLE instead of waiting in a line.
 * A SavedModel without its variables fails to load; the C++ loader may report it available.
 * Classify, Regress: the error of a model that only predicts. MultiInference, SessionService, request logging,

@@ -25,6 +25,8 @@ from serving.server.warmup import warm_up
 
 _log = logging.getLogger(__name__)
 MAX_THREADS = 256
+# What tensorflow_model_server calls its pool, in its metrics too.
+BATCH_THREADS = "model_server_batch_threads"
 # Left over for refusing requests, for status and for health.
 _SPARE_THREADS = 32
 
@@ -173,10 +175,12 @@ class ServerCore:
                     f"The server is full: {self._in_flight} requests are waiting or running. Retry later.",
                 )
             self._in_flight += 1
+        self.metrics.add("requests_in_flight", 1)
 
     def _release(self) -> None:
         with self._admission:
             self._in_flight -= 1
+        self.metrics.add("requests_in_flight", -1)
 
     def _load(self, name: str, version: int, path: str) -> LoadedModel:
         batching = self._batching
@@ -184,7 +188,7 @@ class ServerCore:
             file = os.path.join(path, PER_MODEL_FILE)
             batching = Batching.read(file) if os.path.exists(file) else None
         tags = self.options.saved_model_tags.split(",")
-        model = LoadedModel(path, tags, self._session_config, batching)
+        model = LoadedModel(path, tags, self._session_config, batching, self._observe_queue)
         try:
             if self.options.enable_model_warmup:
                 iterations = self.options.num_request_iterations_for_warmup
@@ -194,6 +198,9 @@ class ServerCore:
             model.close()
             raise
         return model
+
+    def _observe_queue(self, seconds: float) -> None:
+        self.metrics.observe("batching_session/queuing_latency", seconds * 1e6, BATCH_THREADS)
 
     def _check_labels(self, models: dict[str, Any]) -> None:
         for name, model in models.items():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -28,14 +29,23 @@ class LoadedModel:
         tags: Tags of the MetaGraph.
         session_config: A `ConfigProto`.
         batching: Parameters of the scheduler; None runs every request by itself.
+        on_queued: Called with the seconds that each batched request waited for its batch to begin.
 
     Raises:
         ServingError: It cannot be loaded.
     """
 
-    def __init__(self, path: str, tags: Sequence[str], session_config: Any, batching: Batching | None):
+    def __init__(
+        self,
+        path: str,
+        tags: Sequence[str],
+        session_config: Any,
+        batching: Batching | None,
+        on_queued: Callable[[float], None] | None = None,
+    ):
         self.path = path
         self._batching = batching
+        self._on_queued = on_queued
         self._lock = threading.Lock()
         self._plans: dict[tuple[str, tuple[str, ...], tuple[str, ...]], _Plan] = {}
         self._graph = tf.Graph()
@@ -86,8 +96,9 @@ class LoadedModel:
                 tf.compat.v1.RunOptions(timeout_in_ms=timeout_ms).SerializeToString()
             )
         feeds = dict(zip(plan.feeds, arrays, strict=True))
+        enqueued = time.time()
         try:
-            return pywrap_tf_session.TF_SessionRun_wrapper(
+            results = pywrap_tf_session.TF_SessionRun_wrapper(
                 self._session._session, options, feeds, plan.fetches, [], None
             )
         except tf.errors.OpError as error:
@@ -95,6 +106,12 @@ class LoadedModel:
         finally:
             if options is not None:
                 pywrap_tf_session.TF_DeleteBuffer(options)
+        if self._batching is not None:
+            began = results.pop()
+            if self._on_queued is not None:
+                # A request that was split waited until the last of its parts began.
+                self._on_queued(max(float(began.max()) - enqueued, 0.0))
+        return results
 
     def close(self) -> None:
         """Frees the session and the variables."""

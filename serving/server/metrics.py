@@ -62,11 +62,10 @@ class Metrics:
                 ("request_count", "counter", ("model_name", "status")),
                 ("request_latency", "histogram", ("model_name", "API", "entrypoint")),
                 ("runtime_latency", "histogram", ("model_name", "API", "runtime")),
-                ("batching_session/input_batch_size", "histogram", ("model_name",)),
+                ("batching_session/queuing_latency", "histogram", ("thread_pool_name",)),
                 ("model_warmup_latency", "histogram", ("model_path", "status")),
                 ("model_warmup_records_read", "counter", ("model_path",)),
                 ("requests_in_flight", "gauge", ()),
-                ("mlmd_map", "gauge", ("model_name", "version", "mlmd_uuid")),
             )
         }
 

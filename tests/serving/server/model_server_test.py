@@ -1,5 +1,6 @@
 """TLS, health, flags, drain and the shipped config files, on a server of their own."""
 
+import concurrent.futures
 import datetime
 import http.client
 import os
@@ -7,8 +8,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import threading
-import time
 
 import grpc
 import pytest
@@ -24,7 +23,7 @@ from serving.server.flags import FlagError, ServerOptions, parse
 from serving.server.model_server import ModelServer
 from serving.server.status import ServingError
 from tests.serving import small_model
-from tests.serving.embedded import free_port, running
+from tests.serving.embedded import free_port, running, wait_for
 
 DEPLOY = pathlib.Path(__file__).parents[3] / "serving" / "deploy"
 
@@ -34,6 +33,27 @@ def base(tmp_path_factory):
     path = tmp_path_factory.mktemp("server")
     small_model.write(str(path), 1)
     return str(path)
+
+
+METRICS = "/monitoring/prometheus/metrics"
+
+
+def page(port, path):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    assert answer.status == 200
+    content = answer.read()
+    connection.close()
+    return content
+
+
+def refused(client):
+    try:
+        client.sample([1])
+    except ClientError as error:
+        return error.code is grpc.StatusCode.UNAVAILABLE
+    return False
 
 
 def certificate():
@@ -159,35 +179,38 @@ def test_the_shipped_config_files_serve(base, tmp_path):
         GeneratorClient(target) as client,
     ):
         assert client.sample([1] * 9).shape == (9, 16, 16, 3)
-        for path in ("/v1/models/biggan/metadata", "/monitoring/prometheus/metrics"):
-            connection = http.client.HTTPConnection("127.0.0.1", rest, timeout=10)
-            connection.request("GET", path)
-            assert connection.getresponse().status == 200
-            connection.close()
+        assert b"signature_def" in page(rest, "/v1/models/biggan/metadata")
+        lines = page(rest, METRICS).decode().splitlines()
+        # What the autoscaler reads: the warm-up and two requests for nine rows each waited for their batch.
+        name = ":tensorflow:serving:batching_session:queuing_latency_count"
+        assert f'{name}{{thread_pool_name="model_server_batch_threads"}} 3' in lines
 
 
 @pytest.mark.slow
-def test_the_binary_serves_drains_on_sigterm_and_names_unknown_flags(base):
-    port = free_port()
-    command = [sys.executable, "-m", "serving.server", f"--port={port}", "--model_name=small", "--strange=1"]
-    with subprocess.Popen([*command, f"--model_base_path={base}"], stderr=subprocess.PIPE, text=True) as process:
-        answers = []
-
-        def ask():
-            with GeneratorClient(f"127.0.0.1:{port}", "small", timeout_s=60) as client:
-                answers.append(client.sample([1] * 8))
-
-        ask()
-        thread = threading.Thread(target=ask)
-        thread.start()
-        time.sleep(0.01)
-        process.send_signal(signal.SIGTERM)
-        thread_result = process.wait(timeout=60)
+def test_the_binary_answers_what_it_has_begun_after_sigterm_and_refuses_the_rest(tmp_path):
+    gate, base, port, rest = tmp_path / "open", tmp_path / "models", free_port(), free_port()
+    base.mkdir()
+    small_model.write(str(base), 1, warmup=False, model=small_model.GatedModel(1, gate))
+    monitoring = DEPLOY / "monitoring.config"
+    command = [sys.executable, "-m", "serving.server", f"--port={port}", f"--rest_api_port={rest}", "--strange=1"]
+    command += ["--model_name=small", f"--model_base_path={base}", f"--monitoring_config_file={monitoring}"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        target = f"127.0.0.1:{port}"
+        with grpc.insecure_channel(target) as channel:
+            grpc.channel_ready_future(channel).result(timeout=300)
+        begun, later = [GeneratorClient(target, "small", timeout_s=wait_s) for wait_s in (300, 0.5)]
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(begun.sample, [1])
+            wait_for(lambda: b":requests_in_flight{} 1\n" in page(rest, METRICS), 120)
+            process.send_signal(signal.SIGTERM)
+            # The port closes once the signal has been taken; nothing but the gate ends the first request.
+            wait_for(lambda: refused(later), 120)
+            assert not answer.done()
+            gate.touch()
+            assert answer.result(timeout=120).shape == (1, 16, 16, 3)
+        assert process.wait(timeout=120) == 0
         assert process.stderr is not None
         assert "unknown argument: --strange=1" in process.stderr.read()
-        assert thread_result == 0
-    thread.join(timeout=70)
-    assert len(answers) >= 1
 
 
 def test_serve_prefers_the_real_server(tmp_path):

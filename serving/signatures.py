@@ -17,6 +17,9 @@ LATENTS = "latents"
 SYNTHESIZE_PNG = "synthesize_png"
 DISCRIMINATE = "discriminate"
 
+# These wait for a person now and then; a server need not warm them up.
+ASKED_BY_PEOPLE = (LATENTS, SYNTHESIZE_PNG)
+
 LABEL = "label"
 SEED = "seed"
 TRUNCATION = "truncation"
@@ -106,6 +109,12 @@ SIGNATURES: dict[str, Signature] = {
         outputs={LOGITS: TensorSpec("float32", (None,))},
     ),
 }
+
+
+def inputs_of(name: str, sizes: dict[str, int]) -> dict[str, TensorSpec]:
+    """Returns a signature's inputs; a model without classes takes no mixture of them, and 0 for every label."""
+    inputs = SIGNATURES[name].inputs
+    return inputs if sizes["num_classes"] else {alias: spec for alias, spec in inputs.items() if alias != CLASS_WEIGHTS}
 
 
 def resolve_shape(spec: TensorSpec, sizes: dict[str, int]) -> tuple[int | None, ...]:

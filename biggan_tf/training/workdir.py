@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from biggan_tf.config import Config
-from biggan_tf.networks import Generator
+from biggan_tf.networks import Discriminator, Generator
 from biggan_tf.training import checkpoint_files
 from biggan_tf.training.checkpoints import restore_state, trackables
 from biggan_tf.training.variables import by_name
@@ -30,15 +30,27 @@ def load_generator(
     Example:
         >>> generator, config, images_seen = load_generator("runs/cifar10")
     """
+    folder, record = _newest(workdir, step)
+    config = record.resolved_config()
+    generator = Generator(config.model, name="generator")
+    part = "average_generator" if ema else "generator"
+    restore_state(folder, {part: trackables(by_name(generator))})
+    return generator, config, record.images_seen
+
+
+def load_discriminator(workdir: str | os.PathLike, step: int | None = None) -> Discriminator:
+    """Loads the discriminator of a checkpoint; arguments and errors are those of `load_generator`."""
+    folder, record = _newest(workdir, step)
+    discriminator = Discriminator(record.resolved_config().model, name="discriminator")
+    restore_state(folder, {"discriminator": trackables(by_name(discriminator))})
+    return discriminator
+
+
+def _newest(workdir: str | os.PathLike, step: int | None) -> tuple[str, checkpoint_files.Record]:
     workdir = os.fspath(workdir)
     folder = checkpoint_files.newest_whole(workdir, step)
     if folder is None:
         raise checkpoint_files.CheckpointError(
             f"workdir must hold a run's checkpoints. Received: {workdir}, without any; train there first."
         )
-    record = checkpoint_files.read_record(folder)
-    config = record.resolved_config()
-    generator = Generator(config.model, name="generator")
-    part = "average_generator" if ema else "generator"
-    restore_state(folder, {part: trackables(by_name(generator))})
-    return generator, config, record.images_seen
+    return folder, checkpoint_files.read_record(folder)

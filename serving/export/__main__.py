@@ -25,6 +25,7 @@ _TRUNCATIONS = flags.DEFINE_list(
 )
 _PASSES = flags.DEFINE_integer("passes", 100, "Forward passes averaged for each truncation.", lower_bound=1)
 _BATCH = flags.DEFINE_integer("batch_size", 64, "Images in such a pass.", lower_bound=1)
+_DISCRIMINATOR = flags.DEFINE_bool("discriminator", False, "Export the signature discriminate as well.")
 
 
 def main(argv: list[str]) -> None:
@@ -32,7 +33,13 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Unknown argument: {argv[1]}")
     try:
-        plan = ExportPlan(_PRECISION.value, tuple(float(t) for t in _TRUNCATIONS.value), _PASSES.value, _BATCH.value)
+        plan = ExportPlan(
+            precision=_PRECISION.value,
+            truncations=tuple(float(t) for t in _TRUNCATIONS.value),
+            passes=_PASSES.value,
+            batch_size=_BATCH.value,
+            discriminator=_DISCRIMINATOR.value,
+        )
         path = export_run(_WORKDIR.value, _OUTPUT.value, plan, _STEP.value)
     except (CheckpointError, ExportError, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")

@@ -9,7 +9,7 @@ from biggan_tf.config import to_dict
 from biggan_tf.evaluation import standing_statistics
 from biggan_tf.evaluation.class_names import ClassNames
 from biggan_tf.training.checkpoint_files import CheckpointError, newest_whole, read_record
-from biggan_tf.training.workdir import load_generator
+from biggan_tf.training.workdir import load_discriminator, load_generator
 from serving import signatures as s
 from serving.export.export_generator import export_generator
 from serving.export.inference_generator import moments_of
@@ -24,16 +24,20 @@ class ExportPlan:
         truncations: That standing statistics are measured for, in even steps from 0 to 1.
         passes: Forward passes averaged for each truncation.
         batch_size: Images in such a pass.
+        discriminator: Export `discriminate` as well.
     """
 
     precision: str = "float32"
     truncations: tuple[float, ...] = tuple(round(0.1 * step, 1) for step in range(11))
     passes: int = 100
     batch_size: int = 64
+    discriminator: bool = False
 
 
 def class_labels(label_names: Sequence[str], num_classes: int) -> list[dict[str, str]]:
     """Returns synset and name of every class of a run."""
+    if not num_classes:
+        return []
     names = ClassNames.of(tuple(label_names), num_classes)
     return [{"synset": a, "name": b} for a, b in zip(names.synsets, names.names, strict=True)]
 
@@ -83,4 +87,5 @@ def export_run(workdir: str, base: str, plan: ExportPlan, step: int | None = Non
         provenance,
         plan.precision,
         s.DEFAULT_BATCH_SIZES,
+        discriminator=load_discriminator(workdir, record.step) if plan.discriminator else None,
     )

@@ -5,22 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from keras import ops
 
 from biggan_tf.config import ModelConfig
 from biggan_tf.layers.batch_norm import BatchNorm
+from biggan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from biggan_tf.layers.convolution import SNConv2D
+from biggan_tf.layers.deep_generator_block import DeepGeneratorBlock
+from biggan_tf.layers.generator_block import GeneratorBlock
 from biggan_tf.layers.spectral_norm import SpectralNormLayer
+from biggan_tf.networks.discriminator import Discriminator
 from biggan_tf.networks.generator import Generator
+from serving.export.lean_convolutions import make_lean
 
 Moments = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
-def layers_of(generator: Generator, kind: Any) -> dict[str, Any]:
-    """Returns a generator's layers of one class by the path of their place in the network."""
-    prefix = f"{generator.name}/"
-    return {layer.path.removeprefix(prefix): layer for layer in generator._flatten_layers() if isinstance(layer, kind)}
+def layers_of(network: Generator | Discriminator, kind: Any) -> dict[str, Any]:
+    """Returns a network's layers of one class by the path of their place in it."""
+    prefix = f"{network.name}/"
+    return {layer.path.removeprefix(prefix): layer for layer in network._flatten_layers() if isinstance(layer, kind)}
 
 
 def moments_of(generator: Generator) -> Moments:
@@ -45,8 +48,8 @@ def fold(generator: Generator, moments: Moments, precision: str = "float32") -> 
         precision: "float32" or "bfloat16".
 
     Returns:
-        A generator whose kernels are divided by their singular values and fused with the upsampling, and whose batch
-        norms interpolate between the moments by every row's own truncation.
+        A generator whose kernels are divided by their singular values and rearranged for speed (`make_lean`), and whose
+        batch norms interpolate between the moments by every row's own truncation.
     """
     counts = {len(mean) for mean, _ in moments.values()}
     if len(counts) != 1:
@@ -61,30 +64,59 @@ def fold(generator: Generator, moments: Moments, precision: str = "float32") -> 
         squeeze = len(mean) == 1
         layer.moving_mean.assign(mean[0] if squeeze else mean)
         layer.moving_variance.assign(variance[0] if squeeze else variance)
-    for layer in layers_of(folded, SpectralNormLayer).values():
-        if layer.spectral_norm:
-            layer.kernel.assign(layer.kernel / layer.singular_value())
-            layer.spectral_norm = False
-        if isinstance(layer, SNConv2D) and layer.resampling == "nearest" and layer.fused and layer.kernel_size == 3:
-            _fuse(layer)
+    _divide_kernels(folded)
+    _move_biases(folded)
+    for layer in layers_of(folded, SNConv2D).values():
+        layer.lean_weights = make_lean(layer)
     return folded
 
 
-def _fuse(layer: SNConv2D) -> None:
-    """Upsampling and the 3x3 kernel as one 4x4 transposed kernel, made once instead of at every call."""
-    kernel = layer.kernel.numpy()
-    # Output pixel 2i + p of nearest-upsampled x reads x[i + d] with the taps that fall on it: rows {0, 1, 2} of the
-    # kernel land on the four rows of the transposed kernel as {2}, {1, 2}, {0, 1}, {0}.
-    taps = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], np.float32)
-    fused = np.einsum("ai,bj,ijco->aboc", taps, taps, kernel)  # [4, 4, out, in]
-    variable = tf.Variable(fused, trainable=False, name="fused_kernel")
-    layer.fused_kernel = variable
+def fold_discriminator(discriminator: Discriminator) -> Discriminator:
+    """Copies a discriminator into one whose kernels are divided by their singular values."""
+    folded = Discriminator(discriminator.model_config, dtype="float32", name=discriminator.name)
+    folded.set_weights(discriminator.get_weights())
+    _divide_kernels(folded)
+    return folded
 
-    def call(x: Any, training: bool = False) -> Any:
-        y = ops.conv_transpose(x, tf.cast(variable, x.dtype), strides=2, padding="same")
-        return y + ops.cast(layer.bias, y.dtype) if layer.use_bias else y
 
-    setattr(layer, "call", call)  # noqa: B010  mypy takes `layer.call = call` for a mistake
+def inference_weights(folded: Generator) -> list[Any]:
+    """Returns what a folded generator computes with: no u, no kernel that was rearranged."""
+    unused = [layer.u for layer in layers_of(folded, SpectralNormLayer).values() if layer.u is not None]
+    added: list[Any] = []
+    for layer in layers_of(folded, SNConv2D).values():
+        if layer.lean_weights:
+            unused.append(layer.kernel)
+            added += layer.lean_weights
+    identities = {id(variable) for variable in unused}
+    return [weight.value for weight in folded.weights if id(weight) not in identities] + added
+
+
+def _divide_kernels(network: Generator | Discriminator) -> None:
+    for layer in network._flatten_layers():
+        # A shortcut that its block does without was never built.
+        if isinstance(layer, SpectralNormLayer) and layer.built and layer.spectral_norm:
+            layer.kernel.assign(layer.kernel / layer.singular_value())
+            layer.spectral_norm = False
+
+
+def _move_biases(folded: Generator) -> None:
+    """Takes each bias to where it costs no pass over the activations.
+
+    Before a norm it is the same as a smaller mean; beside a shortcut that doubles, the shortcut adds it at half size.
+    """
+    for block in layers_of(folded, GeneratorBlock).values():
+        _into_mean(block.conv_1, block.norm_2)
+        if block.has_shortcut:
+            block.shortcut.bias.assign_add(block.conv_2.bias)
+            block.conv_2.use_bias = False
+    for block in layers_of(folded, DeepGeneratorBlock).values():
+        for convolution, norm in zip(block.convolutions[:-1], block.norms[1:], strict=True):
+            _into_mean(convolution, norm)
+
+
+def _into_mean(convolution: SNConv2D, norm: ConditionalBatchNorm) -> None:
+    norm.norm.moving_mean.assign(norm.norm.moving_mean - convolution.bias)
+    convolution.use_bias = False
 
 
 def model_sizes(config: ModelConfig) -> dict[str, int]:

@@ -16,6 +16,7 @@ import grpc
 import numpy as np
 
 from serving import signatures as s
+from serving.client import ClientError, GeneratorClient
 
 _TIMEOUT_S = 600
 
@@ -24,20 +25,21 @@ class ExportError(RuntimeError):
     """What was exported cannot be served as it should."""
 
 
-def validate(directory: str, reference: dict[str, np.ndarray], tolerance: float) -> None:
+def validate(directory: str, reference: dict[str, np.ndarray], tolerance: float, same_rows: bool = True) -> None:
     """Checks a staged version in a new process.
 
     Args:
         directory: The staged version.
         reference: Inputs of `synthesize`, and the eager generator's images for them.
         tolerance: The largest difference between images in [-1, 1].
+        same_rows: Also check that a picture is the same in batches of any size.
 
     Raises:
         ExportError: With what went wrong.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "reference.npz")
-        arrays: dict[str, Any] = {**reference, "tolerance": np.float64(tolerance)}
+        arrays: dict[str, Any] = {**reference, "tolerance": np.float64(tolerance), "same_rows": np.bool_(same_rows)}
         np.savez(file, **arrays)
         command = [sys.executable, "-m", "serving.export.infra_validation", os.path.abspath(directory), file]
         try:
@@ -51,7 +53,6 @@ def validate(directory: str, reference: dict[str, np.ndarray], tolerance: float)
 
 def check_served(directory: str, file: str) -> None:
     """Serves one version from a directory of its own and compares its answers."""
-    from serving.client import GeneratorClient
     from serving.server.flags import ServerOptions
     from serving.server.model_server import ModelServer
 
@@ -66,19 +67,35 @@ def check_served(directory: str, file: str) -> None:
         server.start()
         try:
             with GeneratorClient(f"127.0.0.1:{port}") as client:
-                images = client.synthesize(reference[s.LATENT], reference[s.CLASS_WEIGHTS], reference[s.TRUNCATION])
+                images = client.synthesize(reference[s.LATENT], reference.get(s.CLASS_WEIGHTS), reference[s.TRUNCATION])
                 difference = float(np.abs(images - reference[s.IMAGES]).max())
                 if not difference <= float(reference["tolerance"]):
                     raise ExportError(f"Served images differ from the generator's by {difference:g}.")
-                if not client.sample_png([0], seeds=[0])[0].startswith(b"\x89PNG"):
-                    raise ExportError("The served picture is no PNG.")
+                _check_rows(client, bool(reference["same_rows"]))
         finally:
             server.stop(1.0)
 
 
+def _check_rows(client: GeneratorClient, same_rows: bool) -> None:
+    """Each of eight pictures must be the same in batches of other sizes, byte for byte."""
+    count = max(s.DEFAULT_BATCH_SIZES)
+    whole = client.sample_png([0] * count, range(count))
+    if not whole[0].startswith(b"\x89PNG"):
+        raise ExportError("The served picture is no PNG.")
+    if not same_rows:
+        return
+    for size in sorted({*range(1, 6), *s.DEFAULT_BATCH_SIZES}):
+        for start in {0, count - size}:
+            rows = range(start, start + size)
+            if client.sample_png([0] * size, rows) != whole[start : start + size]:
+                raise ExportError(
+                    f"Pictures differ between batches of {size} and {count}: this processor's kernels sum in another "
+                    "order for other batches. Export on the kind of machine that serves."
+                )
+
+
 def main(arguments: list[str]) -> int:
     """Runs the check; the last line of stderr says what failed."""
-    from serving.client import ClientError
     from serving.server.status import ServingError
 
     try:

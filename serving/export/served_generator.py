@@ -2,48 +2,56 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from biggan_tf.networks.discriminator import Discriminator
 from biggan_tf.networks.generator import Generator
 from serving import signatures as s
-from serving.export.inference_generator import model_sizes
+from serving.export.inference_generator import inference_weights, model_sizes
 from serving.export.row_latents import row_latents
 
 
 class ServedGenerator(tf.Module):
     """Wraps a folded generator into the signatures of `serving.signatures`.
 
-    Kernels choose their order of summation by the shape of a batch, so the same row differs in the last bit between
-    batches of 3 and of 8. Rows are therefore computed `rows_at_once` at a time, whatever the batch.
+    A row comes out the same to the bit in any batch: every operation is one whose kernels sum in an order that does not
+    depend on the number of rows (`lean_convolutions`), which `validate` checks for every float32 export.
 
     Args:
         generator: A folded generator.
-        rows_at_once: Rows of every computation; 1 makes rows bit-identical by construction.
+        discriminator: A folded one, for `discriminate`; None: without that signature.
 
     Example:
         >>> images = ServedGenerator(folded).sample(label, seed, truncation)["images"]
     """
 
-    def __init__(self, generator: Generator, rows_at_once: int = 1):
+    def __init__(self, generator: Generator, discriminator: Discriminator | None = None):
         super().__init__(name="served_generator")
-        self._generator = generator
-        self._variables = [v.value for v in generator.weights] + [
-            layer.fused_kernel for layer in generator._flatten_layers() if hasattr(layer, "fused_kernel")
-        ]
-        self._rows = rows_at_once
+        # Behind functions, so that only the weights that are used go into the SavedModel.
+        self._network = lambda inputs, truncation: generator(inputs, training=False, truncation=truncation)
+        self._table = lambda: tf.convert_to_tensor(generator.class_embedding.kernel)
+        self._judge = None if discriminator is None else _behind_a_function(discriminator)
+        self._variables = inference_weights(generator)
+        if discriminator is not None:
+            self._variables += [weight.value for weight in discriminator.weights]
         self._sizes = model_sizes(generator.model_config)
 
     def functions(self) -> dict[str, Any]:
         """Returns the concrete functions by signature name."""
-        made = {
+        made: dict[str, Any] = {
             s.SAMPLE: self._sample,
             s.SYNTHESIZE: self._synthesize,
             s.SYNTHESIZE_PNG: self._synthesize_png,
             s.LATENTS: self._latents,
-            s.EMBED: self._embed,
         }
+        if self._sizes["num_classes"]:
+            made[s.EMBED] = self._embed
+        if self._judge is not None:
+            made[s.DISCRIMINATE] = functools.partial(self._discriminate, self._judge)
         return {
             name: tf.function(function, autograph=False).get_concrete_function(**self._specs(name))
             for name, function in made.items()
@@ -52,7 +60,7 @@ class ServedGenerator(tf.Module):
     def _specs(self, name: str) -> dict[str, tf.TensorSpec]:
         return {
             alias: tf.TensorSpec(s.resolve_shape(spec, self._sizes), spec.dtype, name=alias)
-            for alias, spec in s.SIGNATURES[name].inputs.items()
+            for alias, spec in s.inputs_of(name, self._sizes).items()
         }
 
     def _sample(self, label: Any, seed: Any, truncation: Any) -> dict[str, Any]:
@@ -62,16 +70,17 @@ class ServedGenerator(tf.Module):
         images = to_uint8(self._images(z, self._look_up(label), truncation))
         return {s.IMAGE_BYTES: _to_png(images), s.IMAGES: images}
 
-    def _synthesize(self, z: Any, y: Any, truncation: Any) -> dict[str, Any]:
+    def _synthesize(self, z: Any, truncation: Any, y: Any = None) -> dict[str, Any]:
         with tf.control_dependencies(_check_truncation(truncation)):
             truncation = tf.identity(truncation)
+        if y is None:
+            return {s.IMAGES: self._images(z, None, truncation)}
         # Row by row for the same reason as the network: [1, classes] x [classes, D].
-        table = tf.convert_to_tensor(self._generator.class_embedding.kernel)
-        embedding = tf.squeeze(tf.matmul(y[:, None], table), 1)
+        embedding = tf.squeeze(tf.matmul(y[:, None], self._table()), 1)
         return {s.IMAGES: self._images(z, embedding, truncation)}
 
-    def _synthesize_png(self, z: Any, y: Any, truncation: Any) -> dict[str, Any]:
-        return {s.IMAGE_BYTES: _to_png(to_uint8(self._synthesize(z, y, truncation)[s.IMAGES]))}
+    def _synthesize_png(self, z: Any, truncation: Any, y: Any = None) -> dict[str, Any]:
+        return {s.IMAGE_BYTES: _to_png(to_uint8(self._synthesize(z, truncation, y)[s.IMAGES]))}
 
     def _latents(self, seed: Any, truncation: Any) -> dict[str, Any]:
         with tf.control_dependencies(_check_truncation(truncation)):
@@ -82,31 +91,27 @@ class ServedGenerator(tf.Module):
         with tf.control_dependencies(self._check_labels(label)):
             return {s.EMBEDDING: self._look_up(tf.identity(label))}
 
+    def _discriminate(self, judge: Callable[[Any], Any], images: Any, label: Any) -> dict[str, Any]:
+        with tf.control_dependencies(self._check_labels(label)):
+            label = tf.identity(label)
+        return {s.LOGITS: judge((images, label) if self._sizes["num_classes"] else images)}
+
     def _look_up(self, label: Any) -> Any:
-        return tf.gather(tf.convert_to_tensor(self._generator.class_embedding.kernel), label)
+        if not self._sizes["num_classes"]:
+            return None
+        return tf.gather(self._table(), label)
 
     def _images(self, z: Any, embedding: Any, truncation: Any) -> Any:
-        rows, count = self._rows, tf.shape(z)[0]
-        padding = (-count) % rows
-
-        def grouped(x: Any) -> Any:
-            padded = tf.concat([x, tf.repeat(x[:1], padding, axis=0)], axis=0) if rows > 1 else x
-            return tf.reshape(padded, [-1, rows, *x.shape[1:]])
-
-        size = self._sizes["resolution"]
-        images = tf.map_fn(
-            lambda row: tf.ensure_shape(
-                self._generator((row[0], row[1]), training=False, truncation=row[2]), [rows, size, size, 3]
-            ),
-            (grouped(z), grouped(embedding), grouped(truncation)),
-            fn_output_signature=tf.float32,
-        )
-        return tf.reshape(images, [-1, size, size, 3])[:count]
+        return self._network(z if embedding is None else (z, embedding), truncation)
 
     def _check_labels(self, label: Any) -> list[Any]:
-        classes = self._sizes["num_classes"]
+        classes = max(self._sizes["num_classes"], 1)
         inside = tf.reduce_all((label >= 0) & (label < classes))
         return [tf.debugging.Assert(inside, [f"label must be in [0, {classes}). Received:", label])]
+
+
+def _behind_a_function(discriminator: Discriminator) -> Callable[[Any], Any]:
+    return lambda inputs: discriminator(inputs, training=False)
 
 
 def to_uint8(images: Any) -> Any:

@@ -13,7 +13,13 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 from serving import signatures as s
 
 
-def write_warmup(directory: str, sizes: dict[str, int], batch_sizes: Sequence[int], model_name: str) -> int:
+def write_warmup(
+    directory: str,
+    sizes: dict[str, int],
+    batch_sizes: Sequence[int],
+    model_name: str,
+    names: Sequence[str] = (s.SAMPLE, s.SYNTHESIZE, s.EMBED),
+) -> int:
     """Writes one request for every signature that programs ask, output set and batch size.
 
     Args:
@@ -21,6 +27,7 @@ def write_warmup(directory: str, sizes: dict[str, int], batch_sizes: Sequence[in
         sizes: What the names in the signatures' shapes stand for.
         batch_sizes: Batch sizes that a server may form.
         model_name: Goes into the requests.
+        names: The signatures that are there.
 
     Returns:
         The number of requests.
@@ -29,7 +36,7 @@ def write_warmup(directory: str, sizes: dict[str, int], batch_sizes: Sequence[in
     os.makedirs(os.path.dirname(path), exist_ok=True)
     count = 0
     with tf.io.TFRecordWriter(path) as writer:
-        for name, batch in itertools.product((s.SAMPLE, s.SYNTHESIZE, s.EMBED), batch_sizes):
+        for name, batch in itertools.product(names, batch_sizes):
             outputs = tuple(s.SIGNATURES[name].outputs)
             for filters in [(), *([(o,) for o in outputs] if len(outputs) > 1 else [])]:
                 log = prediction_log_pb2.PredictionLog()
@@ -46,7 +53,7 @@ def sample_request(
     request = predict_pb2.PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = model_name, name
     request.output_filter.extend(filters)
-    for alias, spec in s.SIGNATURES[name].inputs.items():
+    for alias, spec in s.inputs_of(name, sizes).items():
         shape = [batch, *(size or 1 for size in s.resolve_shape(spec, sizes)[1:])]
         value = np.zeros(shape, spec.dtype)
         if alias == s.TRUNCATION:

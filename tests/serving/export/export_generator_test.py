@@ -11,12 +11,13 @@ from PIL import Image
 
 from biggan_tf.config import ModelConfig
 from biggan_tf.layers.batch_norm import BatchNorm
+from biggan_tf.networks.discriminator import Discriminator
 from biggan_tf.networks.generator import Generator
 from serving import signatures as s
 from serving.client import GeneratorClient
 from serving.export import export_generator as module
 from serving.export.export_generator import export_generator
-from serving.export.inference_generator import fold, layers_of
+from serving.export.inference_generator import fold, fold_discriminator, layers_of, moments_of
 from serving.export.infra_validation import ExportError
 from serving.export.row_latents import row_latents
 from serving.export.served_generator import ServedGenerator, to_uint8
@@ -169,3 +170,21 @@ def test_grpc_rest_and_the_eager_generator_give_the_same_png(exported, generator
     z = row_latents(tf.constant([row[s.SEED]]), tf.constant([row[s.TRUNCATION]]), generator.model_config.z_dim)
     images = plain((z, plain.embed(np.array([3]))), training=False, truncation=np.array([0.4], np.float32))
     assert over_grpc == tf.io.encode_png(to_uint8(images)[0]).numpy()
+
+
+def test_an_unconditional_generator_and_a_discriminator_are_exported_too():
+    config = ModelConfig(resolution=32, generator_channels=4, discriminator_channels=4, num_classes=0)
+    made, discriminator = Generator(config), Discriminator(config)
+    served = ServedGenerator(fold(made, moments_of(made)), fold_discriminator(discriminator))
+    functions = served.functions()
+    assert set(functions) == {s.SAMPLE, s.SYNTHESIZE, s.SYNTHESIZE_PNG, s.LATENTS, s.DISCRIMINATE}
+    row = {s.SEED: tf.constant([5], tf.int64), s.TRUNCATION: tf.constant([0.5])}
+    picture = functions[s.SAMPLE](label=tf.constant([0]), **row)
+    z = functions[s.LATENTS](**row)[s.LATENT]
+    images = functions[s.SYNTHESIZE](z=z, truncation=row[s.TRUNCATION])[s.IMAGES]
+    np.testing.assert_array_equal(to_uint8(images), picture[s.IMAGES])
+    np.testing.assert_allclose(images, made(z, training=False), atol=1e-5)
+    logits = functions[s.DISCRIMINATE](images=images, label=tf.constant([0]))[s.LOGITS]
+    np.testing.assert_allclose(logits, discriminator(images, training=False), atol=1e-4)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"label must be in \[0, 1\)"):
+        functions[s.SAMPLE](label=tf.constant([1]), **row)

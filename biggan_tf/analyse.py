@@ -12,16 +12,16 @@ from pathlib import Path
 from absl import flags
 
 from biggan_tf import config_flags
-from biggan_tf.evaluation import image_sources, run_report
+from biggan_tf.evaluation import image_sources, reference_statistics, run_report
 from biggan_tf.evaluation.features import EXTRACTORS, load_extractor
 from biggan_tf.evaluation.html_report import HtmlReport
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "A run of biggan_tf.train.", required=True)
 _OUTPUT = flags.DEFINE_string("output", "", "The report; default: WORKDIR/analysis.html.")
-_DATA = flags.DEFINE_string("data", "", "Real images for the truncation curve; default: the run's own.")
-_FEATURES = flags.DEFINE_enum("features", "efficientnet_lite0", EXTRACTORS, "Of the truncation curve.")
+_DATA = flags.DEFINE_string("data", "", "Real images for what is measured on samples; default: the run's own.")
+_FEATURES = flags.DEFINE_enum("features", "efficientnet_lite0", EXTRACTORS, "Of the curves.")
 _FEATURES_PATH = flags.DEFINE_string("features_path", "", "Weights of the extractor.")
-_NUM_SAMPLES = flags.DEFINE_integer("num_samples", 1000, "For each truncation; 0: no curve.", lower_bound=0)
+_NUM_SAMPLES = flags.DEFINE_integer("num_samples", 1000, "For each point of a curve; 0: no curves.", lower_bound=0)
 _TRUNCATIONS = flags.DEFINE_list("truncations", ["0.2", "0.5", "0.8", "1.2", "2"], "Of the curve and its sheet.")
 _FREQUENCIES = flags.DEFINE_integer("frequencies", 8, "Of the transfer matrices, in each direction.", lower_bound=4)
 _CLASSES = flags.DEFINE_integer("classes", 10, "How many to compare.", lower_bound=2)
@@ -57,7 +57,9 @@ def _analyse() -> None:
     data = _DATA.value or average.data_path
     if data and _NUM_SAMPLES.value and Path(data).exists():
         extractor = load_extractor(_FEATURES.value, _FEATURES_PATH.value)
-        run_report.add_truncation_curve(report, average, data, extractor, truncations, _NUM_SAMPLES.value)
+        reference = reference_statistics.build(data, extractor, num_images=_NUM_SAMPLES.value)
+        run_report.add_average_sweep(report, average, raw, reference, extractor, _NUM_SAMPLES.value)
+        run_report.add_truncation_curve(report, average, reference, extractor, truncations, _NUM_SAMPLES.value)
     else:
         report.section("Truncation")
         report.missing("Not computed: name the real images by --data, and a number of samples by --num_samples.")

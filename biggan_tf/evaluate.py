@@ -7,14 +7,17 @@ python -m biggan_tf.evaluate --workdir=RUN --data=DATA --sweep=0.1,0.3,0.5,0.7,1
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from absl import flags
 
 from biggan_tf import config_flags
+from biggan_tf.config import DistributionConfig
 from biggan_tf.data import input_pipeline
 from biggan_tf.data import manifest as manifest_lib
 from biggan_tf.evaluation import (
@@ -32,6 +35,7 @@ from biggan_tf.evaluation.features import EXTRACTORS, FeatureExtractor, load_ext
 from biggan_tf.evaluation.generator_sampler import METHODS, GeneratorSampler
 from biggan_tf.evaluation.protocol import MetricProtocol, SampleProtocol
 from biggan_tf.evaluation.results import Result
+from biggan_tf.training import distribution
 
 _WORKDIR = flags.DEFINE_string("workdir", "", "A run of biggan_tf.train.")
 _WEIGHTS = flags.DEFINE_string("weights", "", "Published weights: a .pth file or a folder of the TF-Hub port.")
@@ -56,6 +60,9 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of latents and labels.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Images at a time.", lower_bound=1)
 _OUTPUT = flags.DEFINE_string("output", "", "Folder of the results; default: WORKDIR/evaluation.")
 _COMPARE = flags.DEFINE_string("compare", "", "An earlier result.json; refused if made by another protocol.")
+_REPLICAS = flags.DEFINE_integer(
+    "replicas", 1, "Devices that share the work of the extractor: GPUs, or virtual CPUs.", lower_bound=1
+)
 _CLASSIFIER_STEPS = flags.DEFINE_integer("classifier_steps", 1000, "Training of --features=classifier.", lower_bound=1)
 
 
@@ -82,14 +89,18 @@ def _evaluate() -> None:
             f"Received: {', '.join(f'--{flag.name}' for flag in named) or 'none'}"
         )
     metrics.check_names(_METRICS.value)
+    strategy = None
+    if _REPLICAS.value > 1:  # before TensorFlow computes anything
+        strategy = distribution.connect(DistributionConfig("mirrored", _REPLICAS.value)).strategy
     output = Path(_OUTPUT.value or (Path(_WORKDIR.value) / "evaluation" if _WORKDIR.value else "evaluation"))
     loaded = None
     if _WORKDIR.value or _WEIGHTS.value:
         loaded = image_sources.load(_WORKDIR.value, _WEIGHTS.value, ema=not _RAW.value)
     data = _DATA.value or (loaded.data_path if loaded else "")
-    extractor = _extractor(data, output)
-    reference = _reference(data, extractor)
-    evaluator = Evaluator(extractor, reference, _METRICS.value, _NUM_SAMPLES.value)
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        extractor = _extractor(data, output)
+    reference = _reference(data, extractor, strategy)
+    evaluator = Evaluator(extractor, reference, _METRICS.value, _NUM_SAMPLES.value, strategy)
     if loaded is None:
         result = _files_result(evaluator)
     elif _SWEEP.value:
@@ -121,7 +132,9 @@ def _train_classifier(data: str) -> small_classifier.TrainedClassifier:
     return small_classifier.train(batches.batch(64), manifest.resolution, manifest.label_names, num_steps=steps)
 
 
-def _reference(data: str, extractor: FeatureExtractor) -> reference_statistics.ReferenceStatistics:
+def _reference(
+    data: str, extractor: FeatureExtractor, strategy: tf.distribute.Strategy | None
+) -> reference_statistics.ReferenceStatistics:
     if not data and not (_REFERENCE.value and Path(_REFERENCE.value).exists()):
         raise ValueError("--data must name the real images, or --reference a file of their statistics")
     return reference_statistics.load_or_build(
@@ -131,6 +144,7 @@ def _reference(data: str, extractor: FeatureExtractor) -> reference_statistics.R
         split=_SPLIT.value,
         num_images=_NUM_REAL.value,
         batch_size=_BATCH_SIZE.value,
+        strategy=strategy,
         progress=True,
     )
 
@@ -181,14 +195,18 @@ def _files_result(evaluator: Evaluator) -> Result:
     if _IMAGES.value:
         batches = image_sources.folder_batches(_IMAGES.value, names, _BATCH_SIZE.value)
         samples = SampleProtocol(weights="images", batch_norm="unknown", truncation="unknown", prior="unknown")
-        bank = feature_bank.collect(_sized(batches, evaluator), evaluator.extractor, progress="images")
+        bank = feature_bank.collect(
+            _sized(batches, evaluator), evaluator.extractor, strategy=evaluator.strategy, progress="images"
+        )
     else:
         truncation = 1.0 if _TRUNCATION.value is None else _TRUNCATION.value
         batches = image_sources.saved_model_batches(
             _SAVED_MODEL.value, _NUM_SAMPLES.value, truncation, _SEED.value, len(names), _BATCH_SIZE.value
         )
         samples = SampleProtocol("saved_model", "exported", f"exported {truncation:g}", "exported", seed=_SEED.value)
-        bank = feature_bank.collect(_sized(batches, evaluator), evaluator.extractor, progress="samples")
+        bank = feature_bank.collect(
+            _sized(batches, evaluator), evaluator.extractor, strategy=evaluator.strategy, progress="samples"
+        )
     samples = dataclasses.replace(samples, num_images=bank.moments.count)
     protocol = MetricProtocol(evaluator.extractor.protocol, evaluator.reference.images, samples)
     return Result(evaluator.metrics_of(bank), protocol, _IMAGES.value or _SAVED_MODEL.value)

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from biggan_tf.evaluation import class_leakage, feature_bank, metrics, reference_statistics, spectra, truncation_curve
+from biggan_tf.evaluation import average_sweep, class_leakage, feature_bank, metrics, spectra, truncation_curve
 from biggan_tf.evaluation.class_names import ClassNames
 from biggan_tf.evaluation.features import FeatureExtractor
 from biggan_tf.evaluation.generator_sampler import GeneratorSampler
 from biggan_tf.evaluation.html_report import HtmlReport
 from biggan_tf.evaluation.image_sources import LoadedGenerator
+from biggan_tf.evaluation.reference_statistics import ReferenceStatistics
 from biggan_tf.evaluation.sheet_drawing import draw_sheet
 from biggan_tf.evaluation.sheet_plans import at_random, by_class
 
@@ -135,6 +136,36 @@ def add_averages(report: HtmlReport, average: Any, raw: Any) -> None:
     report.table(header, [[path, f"{d:.3g}", f"{ratio:.3f}"] for d, path, ratio in sorted(rows, reverse=True)[:12]])
 
 
+def add_average_sweep(
+    report: HtmlReport,
+    average: LoadedGenerator,
+    raw: LoadedGenerator,
+    reference: ReferenceStatistics,
+    extractor: FeatureExtractor,
+    num_samples: int,
+) -> None:
+    """Would a shorter or a longer moving average draw better?"""
+    report.section("How long a moving average")
+    rows = average_sweep.sweep(average, raw, reference, extractor, num_samples)
+    shares = [row["share of the average"] for row in rows]
+    figure = Figure(figsize=(7, 3.4), layout="constrained")
+    axes = figure.subplots()
+    title = extractor.distance_name
+    for name in (title, f"{title}_mean_part", f"{title}_covariance_part"):
+        axes.plot(shares, [row[name] for row in rows], "-o", markersize=4, label=name.removeprefix(f"{title}_"))
+    axes.set(
+        xlabel="from the weights being trained (0) to their moving average (1)", ylabel=f"{title} (lower is better)"
+    )
+    axes.legend(fontsize=8)
+    axes.grid(alpha=0.3)
+    report.figure(figure, "Distance between raw weights and their average")
+    report.text(
+        f"{num_samples} samples each, all with standing statistics of 20 passes. A minimum before 1 asks for a shorter "
+        "half-life of the average, a fall that is still steep at 1 for a longer one."
+    )
+    report.table(list(rows[0]), [[f"{value:.4g}" for value in row.values()] for row in rows])
+
+
 def add_history(report: HtmlReport, lines: Sequence[dict]) -> None:
     """Losses, loss scale, underflow and singular values from the run's log."""
     report.section("History")
@@ -168,14 +199,13 @@ def _numbers(line: dict, *names: str) -> bool:
 def add_truncation_curve(
     report: HtmlReport,
     loaded: LoadedGenerator,
-    data: str,
+    reference: ReferenceStatistics,
     extractor: FeatureExtractor,
     truncations: Sequence[float],
     num_samples: int,
 ) -> None:
     """Distance, its parts, precision and recall over truncations, with a row of samples of each."""
     report.section("Truncation")
-    reference = reference_statistics.build(data, extractor, num_images=num_samples)
     rows, pictures = [], []
     for truncation in truncations:
         sampler = GeneratorSampler(loaded.generator, truncation=truncation)
@@ -187,6 +217,7 @@ def add_truncation_curve(
     captions = [f"truncation {truncation:g}" for truncation in truncations]
     report.image(draw_sheet(np.stack(pictures), captions), "Samples at each truncation")
     report.text(
-        f"{num_samples} samples for each truncation against as many real images; spread is the features' trace."
+        f"{num_samples} samples for each truncation against {reference.images.num_images} real images; spread is the "
+        "trace of the features' covariance."
     )
     report.table(list(rows[0]), [[f"{value:.4g}" for value in row.values()] for row in rows])

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from biggan_tf.evaluation import run_report
+from biggan_tf.evaluation import reference_statistics, run_report
 from biggan_tf.evaluation.html_report import HtmlReport
 from biggan_tf.evaluation.image_sources import LoadedGenerator
 from tests.biggan_tf.evaluation.conftest import CLASS_NAMES, data_folder, extractor, generator
@@ -23,7 +23,9 @@ def test_the_report_holds_every_section_and_needs_nothing_else(loaded, data_fold
     run_report.add_averages(report, loaded.generator, loaded.generator)
     history = [{"images_seen": i, "d_loss": 1.0 / (i + 1), "loss_scale": 2.0**i, "note": "x"} for i in range(5)]
     run_report.add_history(report, history)
-    run_report.add_truncation_curve(report, loaded, data_folder, extractor, [0.5, 1.0], 24)
+    reference = reference_statistics.build(data_folder, extractor, num_images=24)
+    run_report.add_average_sweep(report, loaded, loaded, reference, extractor, 24)
+    run_report.add_truncation_curve(report, loaded, reference, extractor, [0.5, 1.0], 24)
     report.save(tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     assert "Analysis of &lt;run&gt;" in text
@@ -34,9 +36,10 @@ def test_the_report_holds_every_section_and_needs_nothing_else(loaded, data_fold
         "Classes and the batch norm that they share",
         "Moving average against raw weights",
         "History",
+        "How long a moving average",
         "Truncation",
     ]
-    assert text.count("data:image/png;base64,") == 10
+    assert text.count("data:image/png;base64,") == 11
     assert not re.search(r'(src|href)="(?!data:|#)', text)
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -41,6 +42,26 @@ def test_images_are_evaluated_and_another_protocol_is_refused(data_folder, tmp_p
     assert second.returncode == 2
     assert "reference.preprocessing: 'test-1' and 'test-2'" in second.stderr
     assert "Traceback" not in second.stderr
+
+
+@pytest.mark.slow
+def test_replicas_share_the_work_and_change_no_number(data_folder, tmp_path):
+    images, labels = coloured_images(31, seed=6)
+    np.savez(tmp_path / "images.npz", arr_0=images, arr_1=labels)
+    found = []
+    for replicas in (1, 2):
+        output = tmp_path / f"out{replicas}"
+        output.mkdir()
+        if found:
+            shutil.copy(tmp_path / "out1" / "classifier.npz", output)
+        flags = [f"--images={tmp_path / 'images.npz'}", f"--data={data_folder}", "--features=classifier"]
+        flags += ["--metrics=fd,kid", "--classifier_steps=20", f"--output={output}", f"--replicas={replicas}"]
+        done = run(*flags)
+        assert done.returncode == 0, done.stderr[-2000:]
+        found.append(json.loads((output / "result.json").read_text()))
+    assert found[0]["protocol"] == found[1]["protocol"]
+    for name, value in found[0]["metrics"].items():
+        assert found[1]["metrics"][name] == pytest.approx(value, rel=1e-4, abs=1e-6)
 
 
 def test_an_evaluation_of_a_generator_holds_its_protocol(data_folder, extractor, generator, tmp_path):

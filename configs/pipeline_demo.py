@@ -2,8 +2,8 @@
 
 python -m pipeline.run --config=configs/pipeline_demo.py --pipeline_root=DIR
 
-Measured on two cores shared with other work: 9 minutes of processor time in all; the classifier, right about 85% of real
-images that it was not trained on, gives 81.6% of 1000 samples their class.
+Measured on two cores shared with other work: 9 minutes of processor time in all; the classifier, right about 85% of
+real images that it was not trained on, gives 81.6% of 1000 samples their class.
 """
 
 from pipeline.pipeline_config import PipelineConfig

@@ -57,9 +57,10 @@ def make_dataset(
     batch_size = _share_of_batch(config.training.batch_size, num_workers)
     # A buffer larger than the data would be filled by reading the data over and over.
     buffer = min(config.data.shuffle_buffer, manifest.splits[split].num_records // num_workers)
-    sizes = {shard.name: shard.num_records for shard in manifest.splits[split].shards}
+    # By path: a shard's name may hold a folder.
+    sizes = {os.path.join(config.data.path, s.name): s.num_records for s in manifest.splits[split].shards}
     order = record_order.RecordOrder.of_worker(
-        shards, [sizes[os.path.basename(shard)] for shard in shards],
+        shards, [sizes[shard] for shard in shards],
         config.training.seed, buffer, num_workers, worker_index,
     )  # fmt: skip
 

@@ -28,7 +28,7 @@ def test_the_suite_passes_against_an_address(tmp_path):
         try:
             with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
                 grpc.channel_ready_future(channel).result(timeout=300)
-            suite = [sys.executable, "-m", "pytest", "-q", "tests/serving/conformance"]
+            suite = [sys.executable, "-m", "pytest", "tests/serving/conformance"]
             suite += [f"--target=127.0.0.1:{port}", f"--rest_target=127.0.0.1:{rest}"]
             result = subprocess.run(suite, capture_output=True, text=True, timeout=600, check=False)
         finally:

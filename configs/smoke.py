@@ -25,5 +25,6 @@ def get_config() -> Config:
     training.ema_decay = 0.99
     config.checkpoints.every_steps = 50
     config.monitoring.log_every_steps = 10
+    config.monitoring.max_margin = 40.0  # its first steps are wild
     config.monitoring.sample_every_steps = 50
     return config

@@ -17,13 +17,13 @@ RECIPES = sorted(path.stem for pattern in ("biggan_*.py", "smoke.py") for path i
 
 
 def narrow(name, policy):
-    """The recipe, at most 64 pixels high and 8 channels wide."""
+    """The recipe, at most 32 pixels high and 8 channels wide."""
     config = importlib.import_module(f"configs.{name}").get_config()
     model = config.model
     model.generator_channels = model.discriminator_channels = 8
-    if model.resolution > 64:
-        model.resolution = 64
-        model.generator_attention = model.discriminator_attention = (32,)
+    if model.resolution > 32:
+        model.resolution = 32
+        model.generator_attention = model.discriminator_attention = (16,)
     model.policy = policy
     config.training.batch_size, config.training.accumulation_steps = BATCH, 1
     # Grows every 20 steps instead of every 2000, to meet as many overflows as a long run does.

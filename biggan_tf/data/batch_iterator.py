@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import tensorflow as tf
@@ -16,7 +15,7 @@ class BatchIterator(tf.train.experimental.PythonState):
     """One worker's endless batches; `tf.train.Checkpoint(batches=iterator)` saves and restores how many it gave.
 
     Args:
-        config: Of the run; see `input_pipeline.make_dataset`.
+        config: Of the run; see `input_pipeline.prepare`.
         num_workers: Processes that read.
         worker_index: Which of them this is.
 
@@ -27,14 +26,12 @@ class BatchIterator(tf.train.experimental.PythonState):
     def __init__(self, config: config_lib.Config, *, num_workers: int = 1, worker_index: int = 0):
         super().__init__()
         self.config = config
-        self._make_dataset = functools.partial(
-            input_pipeline.make_dataset, config, num_workers=num_workers, worker_index=worker_index
-        )
+        self._batches_from = input_pipeline.prepare(config, num_workers=num_workers, worker_index=worker_index)
         self._begin(0)
 
     def _begin(self, position: int) -> None:
         self._position = position
-        self._iterator = iter(self._make_dataset(first_batch=position))
+        self._iterator = iter(self._batches_from(position))
 
     def serialize(self) -> str:
         """The position, for a checkpoint."""

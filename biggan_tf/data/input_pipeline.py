@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -25,14 +26,16 @@ _READ_BUFFER_BYTES = 1 << 20
 
 
 def make_dataset(
-    config: config_lib.Config,
-    *,
-    num_workers: int = 1,
-    worker_index: int = 0,
-    split: str | None = None,
-    first_batch: int = 0,
+    config: config_lib.Config, *, num_workers: int = 1, worker_index: int = 0, split: str | None = None
 ) -> tf.data.Dataset:
-    """The endless training batches of one worker.
+    """The endless training batches of one worker, from the first: `prepare` without a position."""
+    return prepare(config, num_workers=num_workers, worker_index=worker_index, split=split)(0)
+
+
+def prepare(
+    config: config_lib.Config, *, num_workers: int = 1, worker_index: int = 0, split: str | None = None
+) -> Callable[[int], tf.data.Dataset]:
+    """Checks the data once, for datasets of one worker's endless training batches from any position on.
 
     Args:
         config: Of the run; reads `data`, `model.resolution`, `model.num_classes`, `training.batch_size` (global) and
@@ -40,10 +43,10 @@ def make_dataset(
         num_workers: Processes that read; each gets an equal share of the shards and of every batch.
         worker_index: Which of them this is.
         split: Overrides `data.split`.
-        first_batch: The number of the batch to begin with.
 
     Returns:
-        A dataset of `(images, labels)`: float32 `[batch_size / num_workers, H, W, 3]` in [-1, 1] and int32.
+        A function from the number of the first batch to a dataset of `(images, labels)`: float32
+        `[batch_size / num_workers, H, W, 3]` in [-1, 1] and int32.
 
     Raises:
         DataError: If the data does not fit the configuration, or a shard is missing or damaged.
@@ -64,16 +67,6 @@ def make_dataset(
         config.training.seed, buffer, num_workers, worker_index,
     )  # fmt: skip
 
-    dataset = (
-        order.records(first_batch * batch_size)
-        .map(
-            lambda serialized: records.parse(serialized, manifest.image_format, manifest.resolution),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
-        )
-        .batch(batch_size, drop_remainder=True)
-    )
-
     # Whole batches: flipping and scaling image by image costs several times as much.
     def augment(number: Any, batch: tuple[Any, Any]) -> tuple[Any, Any]:
         images, labels = batch
@@ -81,8 +74,17 @@ def make_dataset(
             images = _flip(images, number, config.training.seed)
         return _scale(images, labels)
 
-    dataset = dataset.enumerate(first_batch).map(augment, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.prefetch(2).with_options(_options())
+    def batches_from(first_batch: int) -> tf.data.Dataset:
+        parsed = order.records(first_batch * batch_size).map(
+            lambda serialized: records.parse(serialized, manifest.image_format, manifest.resolution),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        numbered = parsed.batch(batch_size, drop_remainder=True).enumerate(first_batch)
+        batches = numbered.map(augment, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return batches.prefetch(2).with_options(_options())
+
+    return batches_from
 
 
 def one_pass(path: str, batch_size: int, *, split: str = "train", skip_damaged_shards: bool = False) -> tf.data.Dataset:

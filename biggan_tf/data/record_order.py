@@ -65,26 +65,18 @@ class RecordOrder:
     def locate(self, position: int) -> tuple[int, int]:
         """The group in which a position lies, and how many of the worker's records come before it there."""
         num_workers, worker = self.share
-        epoch, _ = divmod(position * num_workers + worker, sum(self.sizes))
-        first = epoch * self._groups_of_epoch
-        starts = [self._start(int(first + i)) for i in range(self._groups_of_epoch)]
-        before = [self._own_records_before(start) for start in starts]
-        last = max(i for i, count in enumerate(before) if count <= position)
-        return first + last, position - before[last]
+        epoch = (position * num_workers + worker) // sum(self.sizes)
+        order = self._shuffled(len(self.paths), epoch, 0).numpy()
+        ends = np.cumsum(np.asarray(self.sizes, np.int64)[order])
+        # In the stream of all workers, and then how many of this worker's records come before.
+        starts = epoch * sum(self.sizes) + np.concatenate([[0], ends])[: len(order) : OPEN_SHARDS]
+        before = np.maximum(0, -(-(starts - worker) // num_workers))
+        group = int(np.searchsorted(before, position, side="right")) - 1
+        return epoch * self._groups_of_epoch + group, position - int(before[group])
 
     @property
     def _groups_of_epoch(self) -> int:
         return -(-len(self.paths) // OPEN_SHARDS)
-
-    def _start(self, group: int) -> int:
-        """Number of a group's first record in the stream of all workers."""
-        epoch, index = divmod(group, self._groups_of_epoch)
-        order = self._shuffled(len(self.paths), epoch, 0).numpy()
-        return epoch * sum(self.sizes) + int(np.sum(np.asarray(self.sizes)[order[: index * OPEN_SHARDS]]))
-
-    def _own_records_before(self, start: int) -> int:
-        num_workers, worker = self.share
-        return max(0, -(-(start - worker) // num_workers))
 
     def _group_records(self, group: Any) -> tf.data.Dataset:
         epoch, index = group // self._groups_of_epoch, group % self._groups_of_epoch

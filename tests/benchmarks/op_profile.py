@@ -34,17 +34,19 @@ def shares(function) -> dict[str, float]:
             for event in line.events:
                 name, colon, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
                 if colon and name and name[-1] != ":" and kind.isidentifier() and kind not in _CONTAINERS:
-                    durations[kind] += event.duration_ps
+                    # oneDNN's kernels count as the operation that they stand for.
+                    durations[kind.removeprefix("_MklNative").removeprefix("_Mkl").lstrip("_")] += event.duration_ps
     total = sum(durations.values())
     return {kind: duration / total for kind, duration in durations.most_common()}
 
 
 def summary(function, others: int = 4) -> str:
     """Products (convolutions and matrix products, the counted operations) in per cent, then the largest of the rest."""
-    found = {
-        kind.removeprefix("_MklNative").removeprefix("_Mkl").lstrip("_"): share
-        for kind, share in shares(function).items()
-    }
-    products = sum(share for kind, share in found.items() if any(name in kind for name in _PRODUCTS))
-    rest = [(kind, share) for kind, share in found.items() if not any(name in kind for name in _PRODUCTS)]
-    return ", ".join([f"products {products:.0%}"] + [f"{kind} {share:.1%}" for kind, share in rest[:others]])
+    found = shares(function)
+    products = sum(share for kind, share in found.items() if _is_product(kind))
+    rest = [f"{kind} {share:.1%}" for kind, share in found.items() if not _is_product(kind)]
+    return ", ".join([f"products {products:.0%}", *rest[:others]])
+
+
+def _is_product(kind: str) -> bool:
+    return any(name in kind for name in _PRODUCTS)

@@ -15,8 +15,6 @@ from absl import flags
 
 from biggan_tf import command_help
 from pipeline import demo_report, demo_requests, pipeline_flags, pipeline_run
-from pipeline.errors import PipelineError
-from pipeline.orchestration.stage import GateError, StageError, StageInterrupted
 
 _RECIPE = Path(__file__).resolve().parents[1] / "configs" / "pipeline_demo.py"
 _CONFIG = pipeline_flags.define_config(str(_RECIPE))
@@ -26,31 +24,24 @@ flags.declare_key_flag("config")
 
 def main(argv: list[str]) -> int:
     """Runs the pipeline, serves, asks, reports."""
-    start = time.monotonic()
     pipeline_run.configure_logging()
     output = Path(_OUTPUT.value)
     root = output / "pipeline"
-    try:
-        config = pipeline_flags.resolve(_CONFIG)
-        reports = pipeline_run.run_stages(config, str(root), "", argv[1:])
-        artifacts = {(report.stage, key): Path(a.uri) for report in reports for key, a in report.outputs.items()}
-        version = Path(str(reports[-1].outputs["pushed_model"].properties["pushed_destination"]))
-        requests = demo_requests.ask(version.parent, output, config.trainer.model.num_classes)
-        demo_report.write(output, root, artifacts, requests)
-    except GateError as error:
-        sys.stderr.write(f"{error.stage} stops the demo:\n  {error}\nIts records: {root / 'lineage.svg'}\n")
-        return pipeline_run.GATE_CLOSED
-    except StageInterrupted as error:
-        sys.stderr.write(f"{error}\n")
-        return pipeline_run.INTERRUPTED
-    except (StageError, PipelineError) as error:
-        sys.stderr.write(f"Error: {error}\n")
-        return pipeline_run.FAILED
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped. Run the same command again to go on.\n")
-        return 130
+    return pipeline_run.guarded(
+        lambda: _demonstrate(output, root, argv[1:]),
+        lambda error: f"{error.stage} stops the demo:\n  {error}\nIts records: {root / 'lineage.svg'}\n",
+    )
+
+
+def _demonstrate(output: Path, root: Path, beam_arguments: list[str]) -> None:
+    start = time.monotonic()
+    config = pipeline_flags.resolve(_CONFIG)
+    reports = pipeline_run.run_stages(config, str(root), "", beam_arguments)
+    artifacts = {(report.stage, key): Path(a.uri) for report in reports for key, a in report.outputs.items()}
+    version = Path(str(reports[-1].outputs["pushed_model"].properties["pushed_destination"]))
+    requests = demo_requests.ask(version.parent, output, config.trainer.model.num_classes)
+    demo_report.write(output, root, artifacts, requests)
     sys.stdout.write(_farewell(output, version.parent, requests, time.monotonic() - start))
-    return pipeline_run.DONE
 
 
 def _farewell(output: Path, base: Path, requests: demo_requests.Answers, seconds: float) -> str:

@@ -5,17 +5,43 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from absl import logging as absl_logging
 
+from pipeline.errors import PipelineError
 from pipeline.orchestration import lineage, lineage_drawing
 from pipeline.orchestration.metadata import MetadataStore
 from pipeline.orchestration.runner import STORE, Report, Runner
-from pipeline.orchestration.stage import StageError
+from pipeline.orchestration.stage import GateError, StageError, StageInterrupted
 from pipeline.pipeline_config import PipelineConfig
 
-DONE, FAILED, GATE_CLOSED, INTERRUPTED = 0, 1, 3, 75  # exit codes
+DONE, FAILED, GATE_CLOSED, INTERRUPTED, KEYBOARD = 0, 1, 3, 75, 130  # exit codes
+
+
+def guarded(work: Callable[[], None], explain_gate: Callable[[GateError], str]) -> int:
+    """Does a command's work; what went wrong as a message and an exit code.
+
+    Args:
+        work: Runs the stages.
+        explain_gate: What to say of a gate that did not open.
+    """
+    try:
+        work()
+    except GateError as error:
+        sys.stderr.write(explain_gate(error))
+        return GATE_CLOSED
+    except StageInterrupted as error:
+        sys.stderr.write(f"{error}\n")
+        return INTERRUPTED
+    except (StageError, PipelineError) as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. Run the same command again to go on.\n")
+        return KEYBOARD
+    return DONE
 
 
 def run_stages(config: PipelineConfig, root: str, until: str, beam_arguments: list[str]) -> list[Report]:

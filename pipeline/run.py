@@ -15,8 +15,7 @@ from absl import flags
 
 from biggan_tf import command_help
 from pipeline import pipeline_flags, pipeline_run
-from pipeline.errors import PipelineError
-from pipeline.orchestration.stage import GateError, StageError, StageInterrupted
+from pipeline.orchestration.stage import StageError
 
 _CONFIG = pipeline_flags.define_config()
 _ROOT = flags.DEFINE_string("pipeline_root", None, "Folder of the pipeline: artifacts and records.")
@@ -29,27 +28,20 @@ _ARTIFACT = flags.DEFINE_multi_integer("artifact", [], "With --show: only what t
 def main(argv: list[str]) -> int:
     """Runs or shows the pipeline; `argv` holds what is not ours, which is Beam's."""
     pipeline_run.configure_logging()
-    try:
-        root = _ROOT.value
-        if not root or "://" in root:
-            raise StageError(f"--pipeline_root must name a local folder. Received: {root or 'none'}; see --help.")
-        if _SHOW.value:
-            sys.stdout.write(pipeline_run.show(root, _ARTIFACT.value))
-            return pipeline_run.DONE
-        pipeline_run.run_stages(pipeline_flags.resolve(_CONFIG), root, _UNTIL.value, argv[1:])
-    except GateError as error:
-        sys.stderr.write(f"{error.stage} stops the pipeline:\n{_indented(str(error))}\n")
-        return pipeline_run.GATE_CLOSED
-    except StageInterrupted as error:
-        sys.stderr.write(f"{error}\n")
-        return pipeline_run.INTERRUPTED
-    except (StageError, PipelineError) as error:
-        sys.stderr.write(f"Error: {error}\n")
-        return pipeline_run.FAILED
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped. Run the same command again to go on.\n")
-        return 130
-    return pipeline_run.DONE
+    return pipeline_run.guarded(
+        lambda: _run_or_show(argv[1:]),
+        lambda error: f"{error.stage} stops the pipeline:\n{_indented(str(error))}\n",
+    )
+
+
+def _run_or_show(beam_arguments: list[str]) -> None:
+    root = _ROOT.value
+    if not root or "://" in root:
+        raise StageError(f"--pipeline_root must name a local folder. Received: {root or 'none'}; see --help.")
+    if _SHOW.value:
+        sys.stdout.write(pipeline_run.show(root, _ARTIFACT.value))
+        return
+    pipeline_run.run_stages(pipeline_flags.resolve(_CONFIG), root, _UNTIL.value, beam_arguments)
 
 
 def _indented(text: str) -> str:

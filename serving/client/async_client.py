@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,9 +12,9 @@ import grpc.aio
 import numpy as np
 
 from serving import signatures as s
-from serving.client.errors import FIRST_WAIT_S, LONGEST_WAIT_S, RETRIED, explain
-from serving.client.messages import CHANNEL_OPTIONS, PREDICT_METHOD, predict_request, to_array
+from serving.client.messages import CHANNEL_OPTIONS, PREDICT_METHOD, joined, predict_request
 from serving.client.plan import LabelMap, Labels, sample_inputs, split
+from serving.client.retries import Retries
 from serving.protos.predict import PredictRequest, PredictResponse
 
 
@@ -80,24 +79,19 @@ class AsyncGeneratorClient:
             predict_request(self._model, signature, part, (output,), self._version)
             for part in split(inputs, self._max_batch)
         ]
-        tasks = [asyncio.ensure_future(self._retry(request, deadline)) for request in requests]
+        tasks = [asyncio.ensure_future(self._answer(request, deadline)) for request in requests]
         try:
             answers = await asyncio.gather(*tasks)
         finally:
             for task in tasks:  # after a failure, those of the other parts
                 task.cancel()
-        return np.concatenate([to_array(answer.outputs[output]) for answer in answers])
+        return joined(answers, output)
 
-    async def _retry(self, request: Any, deadline: float) -> Any:
-        """Calls, and calls again while the server is busy or away, until the deadline."""
-        wait_s = FIRST_WAIT_S
+    async def _answer(self, request: Any, deadline: float) -> Any:
+        retries = Retries(self._target, deadline)
         async with self._on_their_way:
             while True:
                 try:
-                    return await self._call(request, timeout=max(deadline - time.monotonic(), 0.001))
+                    return await self._call(request, timeout=retries.time_left_s())
                 except grpc.aio.AioRpcError as error:
-                    pause_s = wait_s * random.uniform(0.5, 1.0)
-                    if error.code() not in RETRIED or time.monotonic() + pause_s >= deadline:
-                        raise explain(error, self._target) from error
-                    await asyncio.sleep(pause_s)
-                    wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+                    await asyncio.sleep(retries.pause_after(error))

@@ -6,10 +6,6 @@ from typing import Any
 
 import grpc
 
-# Between one try and the next; doubled each time.
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 2.0
-RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
-
 _ADVICE = {
     grpc.StatusCode.UNAVAILABLE: "Is a server listening there, and not overloaded? Raise timeout_s to retry longer.",
     grpc.StatusCode.DEADLINE_EXCEEDED: "Raise timeout_s, or ask for fewer images at a time.",

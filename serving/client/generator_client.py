@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +11,9 @@ import grpc
 import numpy as np
 
 from serving import signatures as s
-from serving.client.errors import FIRST_WAIT_S, LONGEST_WAIT_S, RETRIED, explain
-from serving.client.messages import CHANNEL_OPTIONS, PREDICT_METHOD, predict_request, to_array
+from serving.client.messages import CHANNEL_OPTIONS, PREDICT_METHOD, joined, predict_request
 from serving.client.plan import LabelMap, Labels, sample_inputs, split
+from serving.client.retries import Retries
 from serving.protos.predict import PredictRequest, PredictResponse
 
 
@@ -113,20 +112,15 @@ class GeneratorClient:
             for part in split(inputs, self._max_batch)
         ]
         if len(requests) == 1:
-            answers = [self._retry(requests[0], deadline)]
+            answers = [self._answer(requests[0], deadline)]
         else:
-            answers = list(self._pool.map(lambda request: self._retry(request, deadline), requests))
-        return np.concatenate([to_array(answer.outputs[output]) for answer in answers])
+            answers = list(self._pool.map(lambda request: self._answer(request, deadline), requests))
+        return joined(answers, output)
 
-    def _retry(self, request: Any, deadline: float) -> Any:
-        """Calls, and calls again while the server is busy or away, until the deadline."""
-        wait_s = FIRST_WAIT_S
+    def _answer(self, request: Any, deadline: float) -> Any:
+        retries = Retries(self._target, deadline)
         while True:
             try:
-                return self._call(request, timeout=max(deadline - time.monotonic(), 0.001))
+                return self._call(request, timeout=retries.time_left_s())
             except grpc.RpcError as error:
-                pause_s = wait_s * random.uniform(0.5, 1.0)
-                if error.code() not in RETRIED or time.monotonic() + pause_s >= deadline:
-                    raise explain(error, self._target) from error
-                time.sleep(pause_s)
-                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+                time.sleep(retries.pause_after(error))

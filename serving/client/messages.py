@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,11 @@ def predict_request(
         for size in array.shape:
             tensor.tensor_shape.dim.add(size=size)
     return request
+
+
+def joined(answers: Sequence[Any], output: str) -> np.ndarray:
+    """Returns one output of the answers to parts of a request, in their order."""
+    return np.concatenate([to_array(answer.outputs[output]) for answer in answers])
 
 
 def to_array(tensor: Any) -> np.ndarray:

@@ -74,6 +74,8 @@ def _described(model: Any) -> dict[str, Any]:
         missing = ", ".join(sorted(needed - set(model.signatures)))
         return {"problem": f"It has no signature {missing}; only what serving.export wrote can be shown here."}
     inputs = model.signatures[s.SYNTHESIZE].inputs
+    if s.CLASS_WEIGHTS not in inputs:
+        return {"problem": "It was trained without classes, and this page asks for pictures by class; use the client."}
     num_classes = inputs[s.CLASS_WEIGHTS].tensor_shape.dim[1].size
     labels = _asset(model.path, s.LABELS_ASSET) or [{"name": str(label)} for label in range(num_classes)]
     provenance = _asset(model.path, s.PROVENANCE_ASSET) or {}

@@ -6,7 +6,12 @@ import json
 import re
 
 import pytest
+import tensorflow as tf
 
+from biggan_tf.config import ModelConfig
+from biggan_tf.networks import Generator
+from serving.export.inference_generator import fold, moments_of
+from serving.export.served_generator import ServedGenerator
 from serving.server.flags import ServerOptions
 from serving.server.model_server import ModelServer
 from serving.server.status import ServingError
@@ -73,6 +78,17 @@ def test_a_model_of_another_kind_is_listed_with_the_reason(port):
     (model,) = json.loads(content)
     assert (model["name"], model["version"]) == ("small", 1)
     assert "no signature latents, synthesize, synthesize_png" in model["problem"]
+
+
+def test_a_model_without_classes_is_listed_with_the_reason(tmp_path):
+    config = ModelConfig(resolution=32, z_dim=8, generator_channels=4, generator_attention=(), num_classes=0)
+    generator, port = Generator(config), free_port()
+    module = ServedGenerator(fold(generator, moments_of(generator)))
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures=module.functions())
+    with running(model_base_path=str(tmp_path), playground_port=port):
+        answer, content = request(port, "GET", "/playground/models.json")
+    assert answer.status == 200
+    assert "trained without classes" in json.loads(content)[0]["problem"]
 
 
 def test_a_port_that_is_taken_or_shared_is_refused(port, tmp_path):

@@ -5,35 +5,19 @@ import json
 import numpy as np
 import pytest
 
-from biggan_tf.interop import load_tfhub_port, tfhub_port, weight_map
-from biggan_tf.interop.torch_files import write_state_dict
+from biggan_tf.interop import load_tfhub_port
 from biggan_tf.interop.weights_file_error import WeightsFileError
-from biggan_tf.networks import Generator
-
-SETTINGS = {
-    "attention_layer_position": 4,
-    "channel_width": 8,
-    "class_embed_dim": 6,
-    "eps": 1e-4,
-    "layers": [[False, 4, 4], [True, 4, 4], [False, 4, 4], [True, 4, 2], [False, 2, 2], [True, 2, 1]],
-    "n_stats": 51,
-    "num_classes": 7,
-    "output_dim": 32,
-    "z_dim": 6,
-}
+from tests.biggan_tf.interop import hub_port
 
 
 @pytest.fixture
 def folder(tmp_path):
-    generator = Generator(tfhub_port._model_config(SETTINGS, "float32"), num_statistics=51)
+    generator = hub_port.small_generator()
     random = np.random.default_rng(0)
     for layer in generator._flatten_layers():
         if hasattr(layer, "moving_mean"):
             layer.moving_mean.assign(random.standard_normal(layer.moving_mean.shape) * 0.1)
-    tensors = weight_map.extract(tfhub_port._entries(generator))
-    tensors["generator.gen_z.weight_v"] = np.ones(12, np.float32)
-    write_state_dict(tmp_path / "pytorch_model.bin", tensors)
-    (tmp_path / "config.json").write_text(json.dumps(SETTINGS))
+    hub_port.write(tmp_path, generator)
     return tmp_path, generator
 
 
@@ -60,7 +44,7 @@ def test_folder_loads_with_all_statistics(folder):
 )
 def test_settings_that_do_not_fit_are_refused(folder, change, message):
     path, _ = folder
-    (path / "config.json").write_text(json.dumps({**SETTINGS, **change}))
+    (path / "config.json").write_text(json.dumps({**hub_port.SETTINGS, **change}))
     with pytest.raises(WeightsFileError, match=message):
         load_tfhub_port(path)
 

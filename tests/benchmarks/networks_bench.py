@@ -20,12 +20,13 @@ TITLE = (
 )
 SIZES = ((32, 16, 64), (32, 64, 32), (128, 16, 8), (128, 64, 8))  # pixels, ch, batch
 VARIANTS = tuple(itertools.product(("float32", "mixed_bfloat16"), (False, True)))  # policy, fused
+DTYPES = {policy: cost.model_dtype(ModelConfig(policy=policy)) for policy, _ in VARIANTS}
 ROUNDS = 3
 LONG_S = 10.0  # one round of all variants; what takes longer is timed once
 PROFILED = ("G forward", "D forward", "D step", "G step")
 
 
-def matmul_rate(dtype: str, size: int = 2048, seconds: float = 1.5) -> float:
+def matmul_rate(dtype: str, size: int = 2048, seconds: float = 3.0) -> float:
     """Floating-point operations per second of a large matrix product, the best of several."""
     a = tf.cast(tf.random.normal((size, size)), dtype)
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(a, a)))
@@ -130,10 +131,12 @@ def _time(function, minimum_s: float = 0.3) -> float:
 
 def measure(sizes=SIZES) -> Iterator[dict]:
     """All sizes and kinds of work; the variants take turns, so that a slow minute hits all of them."""
-    rates = {policy: matmul_rate(cost.model_dtype(ModelConfig(policy=policy))) for policy, _ in VARIANTS}
+    rates = dict.fromkeys((policy for policy, _ in VARIANTS), 0.0)
     for resolution, channels, batch in sizes:
         subjects = {variant: Subject(resolution, channels, batch, *variant) for variant in VARIANTS}
         counts = {variant: subject.multiply_adds() for variant, subject in subjects.items()}
+        # The machine's limit is the best that was seen so far: one slow moment must not set it.
+        rates = {policy: max(best, matmul_rate(DTYPES[policy])) for policy, best in rates.items()}
         for kind in counts[VARIANTS[0]]:
             for subject in subjects.values():
                 subject.work[kind]()
@@ -152,7 +155,7 @@ def measure(sizes=SIZES) -> Iterator[dict]:
                     "pixels": resolution,
                     "ch": channels,
                     "work": kind,
-                    "dtype": cost.model_dtype(ModelConfig(policy=policy)),
+                    "dtype": DTYPES[policy],
                     "resampling": "fused" if fused else "plain",
                     "images/s": batch / seconds,
                     "ratio": statistics.median(times[plain] / times[policy, fused] for times in rounds),

@@ -29,6 +29,9 @@ def _text(value: object) -> str:
 
 def main(arguments: list[str]) -> None:
     names = sorted(path.stem.removesuffix("_bench") for path in HERE.glob("*_bench.py"))
+    if "--help" in arguments:
+        print(f"{__doc__}\nBenchmarks: {', '.join(names)}.")  # noqa: T201
+        return
     unknown = set(arguments) - set(names)
     if unknown:
         sys.exit(f"Benchmarks are {', '.join(names)}. Received: {', '.join(sorted(unknown))}")

@@ -75,7 +75,7 @@ class ServedGenerator(tf.Module):
             truncation = tf.identity(truncation)
         if y is None:
             return {s.IMAGES: self._images(z, None, truncation)}
-        # Row by row for the same reason as the network: [1, classes] x [classes, D].
+        # [1, classes] x [classes, D] for each row, so that a row's bits do not depend on its neighbours.
         embedding = tf.squeeze(tf.matmul(y[:, None], self._table()), 1)
         return {s.IMAGES: self._images(z, embedding, truncation)}
 

@@ -25,21 +25,20 @@ class ExportError(RuntimeError):
     """What was exported cannot be served as it should."""
 
 
-def validate(directory: str, reference: dict[str, np.ndarray], tolerance: float, same_rows: bool = True) -> None:
+def validate(directory: str, reference: dict[str, np.ndarray], tolerance: float) -> None:
     """Checks a staged version in a new process.
 
     Args:
         directory: The staged version.
         reference: Inputs of `synthesize`, and the eager generator's images for them.
         tolerance: The largest difference between images in [-1, 1].
-        same_rows: Also check that a picture is the same in batches of any size.
 
     Raises:
         ExportError: With what went wrong.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "reference.npz")
-        arrays: dict[str, Any] = {**reference, "tolerance": np.float64(tolerance), "same_rows": np.bool_(same_rows)}
+        arrays: dict[str, Any] = {**reference, "tolerance": np.float64(tolerance)}
         np.savez(file, **arrays)
         command = [sys.executable, "-m", "serving.export.infra_validation", os.path.abspath(directory), file]
         try:
@@ -71,19 +70,17 @@ def check_served(directory: str, file: str) -> None:
                 difference = float(np.abs(images - reference[s.IMAGES]).max())
                 if not difference <= float(reference["tolerance"]):
                     raise ExportError(f"Served images differ from the generator's by {difference:g}.")
-                _check_rows(client, bool(reference["same_rows"]))
+                _check_rows(client)
         finally:
             server.stop(1.0)
 
 
-def _check_rows(client: GeneratorClient, same_rows: bool) -> None:
+def _check_rows(client: GeneratorClient) -> None:
     """Each of eight pictures must be the same in batches of other sizes, byte for byte."""
     count = max(s.DEFAULT_BATCH_SIZES)
     whole = client.sample_png([0] * count, range(count))
     if not whole[0].startswith(b"\x89PNG"):
         raise ExportError("The served picture is no PNG.")
-    if not same_rows:
-        return
     for size in sorted({*range(1, 6), *s.DEFAULT_BATCH_SIZES}):
         for start in {0, count - size}:
             rows = range(start, start + size)

@@ -156,13 +156,15 @@ def _square(x: Field, y: Field) -> Field:
 _CROSS = [(-0.3, -0.9), (0.3, -0.9), (0.3, -0.3), (0.9, -0.3), (0.9, 0.3), (0.3, 0.3), (0.3, 0.9), (-0.3, 0.9),
           (-0.3, 0.3), (-0.9, 0.3), (-0.9, -0.3), (-0.3, -0.3)]  # fmt: skip
 
+_HOURGLASS = [(-0.7, -0.9), (0.7, -0.9), (0.12, 0.0), (0.7, 0.9), (-0.7, 0.9), (-0.12, 0.0)]
+
 CLASSES: dict[str, Callable[[Field, Field], Field]] = {
     "crescent": _crescent,
     "cross": _polygon(_CROSS),
     "diamond": _polygon([(0.0, -1.0), (0.65, 0.0), (0.0, 1.0), (-0.65, 0.0)]),
     "disc": _disc,
     "heart": _polygon(_heart_corners()),
-    "hexagon": _regular(6),
+    "hourglass": _polygon(_HOURGLASS),
     "ring": _ring,
     "square": _square,
     "star": _regular(5, inner=0.45),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
@@ -33,21 +34,23 @@ class ScheduledEvaluation:
     """
 
     def __init__(self, workdir: str = "", strategy: tf.distribute.Strategy | None = None, writes: bool = True):
+        self._workdir = workdir
         self._folder = "" if not workdir or "://" in workdir else os.path.join(workdir, FOLDER)
         self._strategy = strategy
         self._writes = writes
         self._evaluator: Evaluator | None = None
         self._sampler: GeneratorSampler | None = None
 
-    def __call__(self, generator: Any, config: Config, step: int) -> dict[str, float]:
+    def __call__(self, generator: Any, config: Config, step: int, images_seen: int) -> dict[str, float]:
         """Metrics by name, the one that decides what the best checkpoint is first (`training.main_metric`)."""
         if self._evaluator is None:
             self._evaluator = self._make_evaluator(config)
         if self._sampler is None or self._sampler.generator is not generator:
             # Kept from call to call: its graphs are traced once.
             self._sampler = GeneratorSampler(generator, prior=config.latents.distribution)
-        result = self._evaluator.evaluate(self._sampler)
+        result = self._evaluator.evaluate(self._sampler, images_seen=images_seen)
         if self._folder and self._writes:
+            result = dataclasses.replace(result, source=self._workdir)
             results.save(result, os.path.join(self._folder, f"step-{step:08d}.json"))
         return dict(result.metrics)
 

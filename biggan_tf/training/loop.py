@@ -31,8 +31,8 @@ _PROFILE_AFTER, _PROFILED = 5, 3  # steps
 _MAX_ROLLBACKS = 3  # to one and the same checkpoint
 _LOGGER = logging.getLogger(__name__)
 
-# (generator, configuration, step) to metrics by name, the main one first
-Evaluate = Callable[[Any, Config, int], Mapping[str, float]]
+# (generator, configuration, step, real images seen) to metrics by name, the main one first
+Evaluate = Callable[[Any, Config, int, int], Mapping[str, float]]
 
 
 class CollapseError(RuntimeError):
@@ -168,9 +168,8 @@ class Run:
         self.log.pictures(self.step, grids, self._observer.singular_values())
 
     def _run_evaluation(self, evaluate: Evaluate) -> str | None:
-        metrics = {
-            name: float(value) for name, value in evaluate(self.gan.average_generator, self._config, self.step).items()
-        }
+        found = evaluate(self.gan.average_generator, self._config, self.step, int(self.gan.images_seen.numpy()))
+        metrics = {name: float(value) for name, value in found.items()}
         self._metrics = metrics
         self.log.event(self.step, metrics)
         return self._detector.observe_metrics(metrics)

@@ -24,22 +24,22 @@ def tiny_extractor(monkeypatch, extractor):
 
 def test_a_scheduled_evaluation_is_the_evaluators_and_leaves_its_protocol(config, generator, tmp_path):
     evaluate = ScheduledEvaluation(str(tmp_path))
-    values = evaluate(generator, config, 50)
+    values = evaluate(generator, config, 50, 3200)
     assert next(iter(values)) == "fd_tiny"
     kept = results.load(tmp_path / "evaluation" / "step-00000050.json")
-    assert kept.metrics == values
+    assert (kept.metrics, kept.images_seen, kept.source) == (values, 3200, str(tmp_path))
     assert kept.protocol.samples.num_images == 24
     # The same weights again, by a run that goes on: the same numbers, from the reference that was kept.
-    assert ScheduledEvaluation(str(tmp_path))(generator, config, 60) == values
+    assert ScheduledEvaluation(str(tmp_path))(generator, config, 60, 3840) == values
 
 
 def test_a_kept_reference_of_other_data_is_refused_with_the_differences(config, generator, tmp_path):
-    ScheduledEvaluation(str(tmp_path))(generator, config, 1)
+    ScheduledEvaluation(str(tmp_path))(generator, config, 1, 64)
     config.evaluation.num_real = 48
     with pytest.raises(ProtocolMismatchError, match="num_images: 96 and 48"):
-        ScheduledEvaluation(str(tmp_path))(generator, config, 2)
+        ScheduledEvaluation(str(tmp_path))(generator, config, 2, 128)
 
 
 def test_nothing_is_written_by_a_process_that_does_not_write(config, generator, tmp_path):
-    assert ScheduledEvaluation(str(tmp_path), writes=False)(generator, config, 1)
+    assert ScheduledEvaluation(str(tmp_path), writes=False)(generator, config, 1, 64)
     assert list(tmp_path.iterdir()) == []

@@ -33,7 +33,10 @@ def lines(workdir):
 def test_train_evaluates_logs_draws_saves_and_goes_on(tmp_path, data):
     made = config(data)
     made.evaluation.every_steps = 2
-    assert loop.train(made, str(tmp_path), evaluate=lambda generator, config, step: {"fd": 10.0 / step}) == loop.DONE
+    assert (
+        loop.train(made, str(tmp_path), evaluate=lambda generator, config, step, images: {"fd": 10.0 / step})
+        == loop.DONE
+    )
     assert files.list_steps(str(tmp_path)) == [2, 4]
     assert files.read_record(files.folder_of(str(tmp_path), 4)).metrics == {"fd": 2.5}
     written = lines(tmp_path)

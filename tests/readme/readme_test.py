@@ -37,6 +37,7 @@ SHORTER = {
         "--batch_size=8",
         "--standing=1",
     ],
+    "biggan_tf.sample": ["--num=20"],
     "biggan_tf.analyse": ["--num_samples=8", "--classes=2", "--frequencies=4"],
     "pipeline.preprocess": ["--num_shapes=300", "--noprogress", "--allow_class_in_one_split"],
     "pipeline.run": ["--until=SchemaGen", "--config.examples.num_shapes=300"],
@@ -179,9 +180,9 @@ def succeeded(result, command):
 def test_commands_run_in_the_order_of_the_readme(server, place):
     made = []
     for command in of_kind("run"):
-        # Nobody has trained ImageNet here: the smoke run stands for the one that the README evaluates.
-        stand_in = command.replace("runs/biggan_128", "runs/smoke").replace("/data/imagenet/128", "data/shapes/32")
-        words = here(stand_in if "biggan_tf.evaluate" in command else command, place)
+        # Nobody has trained these here: the smoke run stands for those that the README evaluates and draws from.
+        stand_in = re.sub(r"runs/biggan_\w+", "runs/smoke", command).replace("/data/imagenet/128", "data/shapes/32")
+        words = here(stand_in if re.search(r"biggan_tf\.(evaluate|sample)", command) else command, place)
         if "inception" in command:
             words.append("--metrics=fd,is")
         succeeded(server.run(*words, cwd=place), command)

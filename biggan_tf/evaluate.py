@@ -107,7 +107,7 @@ def _evaluate() -> None:
         _sweep(evaluator, loaded, output)
         return
     else:
-        result = _generator_result(evaluator, loaded, _TRUNCATION.value)
+        result = _generator_result(evaluator, loaded, _sampler(loaded))
     changes = results.compare(result, results.load(_COMPARE.value)) if _COMPARE.value else None
     results.save(result, output / "result.json")
     results.write_tensorboard(result, output)
@@ -149,21 +149,10 @@ def _reference(
     )
 
 
-def _generator_result(evaluator: Evaluator, loaded: image_sources.LoadedGenerator, truncation: float | None) -> Result:
-    generator = loaded.generator
-    if _STANDING.value:
-        measured = standing_statistics.measure(
-            generator,
-            [np.inf if truncation is None else truncation],
-            method=_METHOD.value,
-            prior=loaded.prior,
-            num_passes=_STANDING.value,
-            batch_size=_BATCH_SIZE.value,
-        )
-        measured.apply(generator, truncation)
-    sampler = GeneratorSampler(
-        generator,
-        truncation=truncation,
+def _sampler(loaded: image_sources.LoadedGenerator) -> GeneratorSampler:
+    return GeneratorSampler(
+        loaded.generator,
+        truncation=_TRUNCATION.value,
         method=_METHOD.value,
         prior=loaded.prior,
         seed=_SEED.value,
@@ -171,15 +160,28 @@ def _generator_result(evaluator: Evaluator, loaded: image_sources.LoadedGenerato
         weights="raw" if _RAW.value else "ema",
         batch_norm=f"standing {_STANDING.value} x {_BATCH_SIZE.value}" if _STANDING.value else "running",
     )
+
+
+def _generator_result(evaluator: Evaluator, loaded: image_sources.LoadedGenerator, sampler: GeneratorSampler) -> Result:
+    if _STANDING.value:
+        measured = standing_statistics.measure(
+            loaded.generator,
+            [np.inf if sampler.truncation is None else sampler.truncation],
+            method=_METHOD.value,
+            prior=loaded.prior,
+            num_passes=_STANDING.value,
+            batch_size=_BATCH_SIZE.value,
+        )
+        measured.apply(loaded.generator, sampler.truncation)
     result = evaluator.evaluate(sampler, images_seen=loaded.images_seen, progress=True)
     return dataclasses.replace(result, source=_WORKDIR.value or _WEIGHTS.value)
 
 
 def _sweep(evaluator: Evaluator, loaded: image_sources.LoadedGenerator, output: Path) -> None:
-    rows = []
+    rows, sampler = [], _sampler(loaded)
     for text in _SWEEP.value:
         truncation = float(text)
-        result = _generator_result(evaluator, loaded, truncation)
+        result = _generator_result(evaluator, loaded, sampler.at(truncation))
         results.save(result, output / f"truncation_{truncation:g}.json")
         rows.append({"truncation": truncation, **result.metrics})
     truncation_curve.write_csv(rows, output / "truncation.csv")

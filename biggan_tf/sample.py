@@ -77,7 +77,7 @@ def _sample() -> None:
     if _KIND.value != "images" and output.suffix.lower() not in (".png", ".webp"):
         raise ValueError(f"--output of a sheet must end in .png or .webp. Received: {output}")
     loaded = image_sources.load(_WORKDIR.value, _WEIGHTS.value, ema=not _RAW.value)
-    sampler = _sampler(loaded, _TRUNCATION.value)
+    sampler = _sampler(loaded)
     names = ClassNames.of(loaded.label_names, sampler.num_classes)
     if _KIND.value == "images":
         _write_images(sampler, names, output)
@@ -88,7 +88,19 @@ def _sample() -> None:
     print(output)  # noqa: T201 - the output
 
 
-def _sampler(loaded: image_sources.LoadedGenerator, truncation: float | None) -> GeneratorSampler:
+def _sampler(loaded: image_sources.LoadedGenerator) -> GeneratorSampler:
+    _stand(loaded, _TRUNCATION.value)
+    return GeneratorSampler(
+        loaded.generator,
+        truncation=_TRUNCATION.value,
+        method=_METHOD.value,
+        prior=loaded.prior,
+        seed=_SEED.value,
+        batch_size=_BATCH_SIZE.value,
+    )
+
+
+def _stand(loaded: image_sources.LoadedGenerator, truncation: float | None) -> None:
     if _STANDING.value:
         measured = standing_statistics.measure(
             loaded.generator,
@@ -98,14 +110,6 @@ def _sampler(loaded: image_sources.LoadedGenerator, truncation: float | None) ->
             num_passes=_STANDING.value,
         )
         measured.apply(loaded.generator, truncation)
-    return GeneratorSampler(
-        loaded.generator,
-        truncation=truncation,
-        method=_METHOD.value,
-        prior=loaded.prior,
-        seed=_SEED.value,
-        batch_size=_BATCH_SIZE.value,
-    )
 
 
 def _sheet(sampler: GeneratorSampler, names: ClassNames, loaded: image_sources.LoadedGenerator) -> Image.Image:
@@ -115,9 +119,9 @@ def _sheet(sampler: GeneratorSampler, names: ClassNames, loaded: image_sources.L
         return _drawn(sheet_plans.arithmetic(sampler, names, terms, _ROWS.value), sampler)
     labels = names.parse(_CLASSES.value)
     if kind == "truncation":
-        return _truncation_sheet(sampler, labels, loaded)
+        return _truncation_sheet(sampler, names, labels, loaded)
     if kind == "neighbours":
-        return _neighbour_sheet(sampler, labels, loaded)
+        return _neighbour_sheet(sampler, names, labels, loaded)
     if kind == "random":
         return _drawn(sheet_plans.at_random(sampler, _ROWS.value, _COLUMNS.value, labels), sampler)
     labels = labels or list(range(min(_ROWS.value, sampler.num_classes)))
@@ -136,24 +140,27 @@ def _drawn(plan: sheet_plans.SheetPlan, sampler: GeneratorSampler) -> Image.Imag
 
 
 def _truncation_sheet(
-    sampler: GeneratorSampler, labels: list[int], loaded: image_sources.LoadedGenerator
+    sampler: GeneratorSampler, names: ClassNames, labels: list[int], loaded: image_sources.LoadedGenerator
 ) -> Image.Image:
-    rows = []
+    rows, columns = [], sheet_plans.in_a_row(sampler, names, _COLUMNS.value, labels).column_captions
     for text in _TRUNCATIONS.value:
-        plan = sheet_plans.at_random(_sampler(loaded, float(text)), 1, _COLUMNS.value, labels)
-        rows.append(plan.render(sampler)[0])
+        _stand(loaded, float(text))
+        truncated = sampler.at(float(text))
+        rows.append(sheet_plans.in_a_row(truncated, names, _COLUMNS.value, labels).render(truncated)[0])
     captions = [f"truncation {float(text):g}" for text in _TRUNCATIONS.value]
-    return draw_sheet(np.stack(rows), captions, (), _TITLE.value)
+    return draw_sheet(np.stack(rows), captions, columns, _TITLE.value)
 
 
 def _neighbour_sheet(
-    sampler: GeneratorSampler, labels: list[int], loaded: image_sources.LoadedGenerator
+    sampler: GeneratorSampler, names: ClassNames, labels: list[int], loaded: image_sources.LoadedGenerator
 ) -> Image.Image:
-    samples = sheet_plans.at_random(sampler, _ROWS.value, 1, labels).render(sampler)[:, 0]
+    plan = sheet_plans.in_a_row(sampler, names, _ROWS.value, labels)
+    samples = plan.render(sampler)[0]
     extractor = load_extractor(_FEATURES.value, _FEATURES_PATH.value)
     count = max(_COLUMNS.value - 1, 1)
     images = memorisation.beside_neighbours(samples, _DATA.value or loaded.data_path, extractor, count=count)
-    return draw_sheet(images, (), ("sample", *(f"real {i + 1}" for i in range(count))), _TITLE.value)
+    columns = ("sample", *(f"real {i + 1}" for i in range(count)))
+    return draw_sheet(images, plan.column_captions, columns, _TITLE.value)
 
 
 def _write_images(sampler: GeneratorSampler, names: ClassNames, output: Path) -> None:

@@ -26,7 +26,7 @@ def get_config() -> PipelineConfig:
     config.trainer.name = "shapes"
     training = config.trainer.training
     training.batch_size = 32
-    training.num_steps = 3000
+    training.num_steps = 1800
     training.discriminator_steps = 1
     training.orthogonal_strength = 0.0
     training.generator.learning_rate = 4e-4
@@ -36,7 +36,7 @@ def get_config() -> PipelineConfig:
     training.ema_warmup_ratio = 0.1
     config.trainer.checkpoints.every_steps = 500
     config.trainer.monitoring.sample_every_steps = 500
-    config.export.passes = 20
+    config.export.passes = 10
     config.export.batch_size = 32
     evaluator = config.evaluator
     evaluator.features = "classifier"

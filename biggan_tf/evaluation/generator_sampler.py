@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from biggan_tf import latents
 from biggan_tf.evaluation.protocol import SampleProtocol
 
 METHODS = latents.TRUNCATIONS
+_NUMBERS = tf.TensorSpec([None], tf.int32)
 
 
 class GeneratorSampler:
@@ -40,10 +42,7 @@ class GeneratorSampler:
         weights: str = "ema",
         batch_norm: str = "running",
     ):
-        if truncation is not None and prior != "normal":
-            raise ValueError(f"only the normal prior can be truncated. Received: {prior!r} with {truncation}")
         self.generator = generator
-        self.truncation = truncation
         self.method = method
         self.prior = prior
         self.seed = seed
@@ -51,10 +50,22 @@ class GeneratorSampler:
         self.weights = weights
         self.batch_norm = batch_norm
         self.num_classes: int = generator.model_config.num_classes
-        numbers = [tf.TensorSpec([None], tf.int32)]
-        self._latents = tf.function(self._draw_latents, input_signature=numbers)
-        self._labels = tf.function(self._draw_labels, input_signature=numbers)
+        self._labels = tf.function(self._draw_labels).get_concrete_function(_NUMBERS)
         self._render = tf.function(self._images_of, reduce_retracing=True)
+        self._truncate(truncation)
+
+    def at(self, truncation: float | None) -> GeneratorSampler:
+        """The same sampler at another truncation; it compiles nothing of the generator again."""
+        other = copy.copy(self)
+        other._truncate(truncation)
+        return other
+
+    def _truncate(self, truncation: float | None) -> None:
+        if truncation is not None and self.prior != "normal":
+            raise ValueError(f"only the normal prior can be truncated. Received: {self.prior!r} with {truncation}")
+        self.truncation = truncation
+        # Concrete, because TensorFlow would take the functions of several samplers for one traced again and again.
+        self._latents = tf.function(self._draw_latents).get_concrete_function(_NUMBERS)
 
     def protocol(self, num_images: int) -> SampleProtocol:
         """How a set of these images is made."""
@@ -85,7 +96,8 @@ class GeneratorSampler:
     def float_images(self, z: Any, embedding: Any = None) -> Any:
         """One batch of images in [-1, 1]."""
         z = tf.convert_to_tensor(z, tf.float32)
-        return self._render(z) if embedding is None else self._render(z, tf.convert_to_tensor(embedding))
+        truncation = tf.constant(1.0 if self.truncation is None else self.truncation)
+        return self._render(z, None if embedding is None else tf.convert_to_tensor(embedding), truncation)
 
     def batches(self, num_images: int, labels: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(uint8 images, labels) of images 0 to `num_images`; `labels` overrides the drawn ones."""
@@ -111,13 +123,9 @@ class GeneratorSampler:
         sampler = latents.LabelSampler(self.num_classes)
         return tf.map_fn(lambda number: sampler(latents.fold(key, number), 1)[0], numbers)
 
-    def _images_of(self, z: Any, embedding: Any = None) -> Any:
+    def _images_of(self, z: Any, embedding: Any, truncation: Any) -> Any:
         inputs = z if embedding is None else (z, embedding)
-        if self.generator.num_statistics > 1:
-            return self.generator(
-                inputs, training=False, truncation=1.0 if self.truncation is None else self.truncation
-            )
-        return self.generator(inputs, training=False)
+        return self.generator(inputs, training=False, truncation=truncation)
 
 
 def to_uint8(images: Any) -> np.ndarray:

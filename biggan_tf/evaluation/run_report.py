@@ -207,8 +207,9 @@ def add_truncation_curve(
     """Distance, its parts, precision and recall over truncations, with a row of samples of each."""
     report.section("Truncation")
     rows, pictures = [], []
+    untruncated = GeneratorSampler(loaded.generator)
     for truncation in truncations:
-        sampler = GeneratorSampler(loaded.generator, truncation=truncation)
+        sampler = untruncated.at(truncation)
         bank = feature_bank.collect(sampler.batches(num_samples), extractor, num_images=num_samples)
         values = metrics.compute(("fd", "prdc"), reference, bank, extractor)
         rows.append({"truncation": truncation, "spread": float(np.trace(bank.moments.covariance)), **values})

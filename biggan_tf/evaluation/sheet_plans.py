@@ -56,6 +56,20 @@ def at_random(sampler: GeneratorSampler, rows: int, columns: int, labels: Sequen
     return SheetPlan(z, _embed(sampler, chosen).reshape(rows, columns, -1))
 
 
+def in_a_row(sampler: GeneratorSampler, names: ClassNames, columns: int, labels: Sequence[int] = ()) -> SheetPlan:
+    """The first latents in one row: each class named has its share of the columns; else classes at random."""
+    z = _latents(sampler, range(columns))[None]
+    if not sampler.num_classes:
+        return SheetPlan(z, None)
+    if len(labels) > columns:
+        raise ValueError(
+            f"as many images as classes are needed, or more. Received: {columns} for {len(labels)} classes"
+        )
+    shares = [labels[i * len(labels) // columns] for i in range(columns)] if labels else []
+    chosen = shares or sampler.labels(range(columns)).numpy().tolist()
+    return SheetPlan(z, _embed(sampler, chosen)[None], (), tuple(names.names[label] for label in chosen))
+
+
 def interpolation(
     sampler: GeneratorSampler, names: ClassNames, labels: Sequence[int], rows: int, columns: int, vary: str
 ) -> SheetPlan:

@@ -67,7 +67,7 @@ def draw(class_name: str, number: int, seed: int) -> np.ndarray:
     x, y = np.meshgrid(axis, axis)
     hue = draws.random()
     canvas = _background(x, y, hue, draws)
-    radius, angle = draws.uniform(0.38, 0.62), draws.uniform(-0.35, 0.35)
+    radius, angle = draws.uniform(0.5, 0.72), draws.uniform(-0.25, 0.25)
     centre_x, centre_y = draws.uniform(-0.9 + radius, 0.9 - radius, 2) * 0.8
     distance = CLASSES[class_name]
 

@@ -37,6 +37,17 @@ def test_each_truncation_has_its_own_distribution(generator, method, distributio
             assert scipy.stats.kstest(draws, other.cdf).pvalue < 1e-3
 
 
+def test_a_sampler_at_another_truncation_equals_one_made_with_it(generator):
+    sampler = GeneratorSampler(generator, seed=5)
+    numbers = np.arange(4)
+    for truncation in (0.3, None):
+        other = sampler.at(truncation)
+        wanted = GeneratorSampler(generator, seed=5, truncation=truncation)
+        np.testing.assert_array_equal(other.latents(numbers), wanted.latents(numbers))
+        assert other.protocol(4) == wanted.protocol(4)
+    assert sampler.truncation is None
+
+
 def test_the_protocol_says_how_the_samples_were_made(generator):
     sampler = GeneratorSampler(generator, truncation=0.5, method="hub", seed=2, batch_norm="standing")
     protocol = sampler.protocol(100)

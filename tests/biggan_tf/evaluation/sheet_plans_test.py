@@ -23,6 +23,17 @@ def test_rows_of_classes_share_their_latents(sampler):
     assert plan.render(sampler).shape == (2, 3, 32, 32, 3)
 
 
+def test_a_row_shares_its_columns_among_the_classes(sampler):
+    plan = sheet_plans.in_a_row(sampler, NAMES, 4, [2, 0])
+    assert plan.column_captions == ("red", "red", "blue", "blue")
+    np.testing.assert_array_equal(plan.z[0], sampler.latents(range(4)))
+    np.testing.assert_array_equal(plan.embedding[0, [0, 3]], sampler.embed([2, 0]))
+    drawn = sheet_plans.in_a_row(sampler, NAMES, 4)
+    assert drawn.column_captions == tuple(NAMES.names[label] for label in sampler.labels(range(4)).numpy())
+    with pytest.raises(ValueError, match="1 for 2 classes"):
+        sheet_plans.in_a_row(sampler, NAMES, 1, [2, 0])
+
+
 @pytest.mark.parametrize("vary", ["z", "class", "both"])
 def test_interpolations_reach_both_ends_and_hold_what_stays(sampler, vary):
     plan = sheet_plans.interpolation(sampler, NAMES, [0, 1], 2, 5, vary)

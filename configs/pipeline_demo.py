@@ -26,7 +26,7 @@ def get_config() -> PipelineConfig:
     config.trainer.name = "shapes"
     training = config.trainer.training
     training.batch_size = 32
-    training.num_steps = 1800
+    training.num_steps = 2400
     training.discriminator_steps = 1
     training.orthogonal_strength = 0.0
     training.generator.learning_rate = 4e-4
@@ -40,7 +40,7 @@ def get_config() -> PipelineConfig:
     config.export.batch_size = 32
     evaluator = config.evaluator
     evaluator.features = "classifier"
-    evaluator.classifier_steps = 700
+    evaluator.classifier_steps = 500
     evaluator.metrics = ("fd", "accuracy")
     evaluator.num_samples = 1000
     evaluator.thresholds = ("accuracy >= 0.8",)

@@ -16,11 +16,13 @@ from biggan_tf.evaluation.html_report import HtmlReport
 from biggan_tf.evaluation.image_sources import LoadedGenerator
 from biggan_tf.evaluation.reference_statistics import ReferenceStatistics
 from biggan_tf.evaluation.sheet_drawing import draw_sheet
-from biggan_tf.evaluation.sheet_plans import at_random, by_class
+from biggan_tf.evaluation.sheet_plans import at_random, by_class, in_a_row
 
-# What the trainer logs of mixed precision and of collapse; every logged number whose name holds one of these is drawn.
+# What the trainer logs; every logged number whose name holds one of these is drawn.
 _HISTORY = (
     ("Losses", ("loss",)),
+    ("The discriminator's mean answers", ("d_real", "d_fake")),
+    ("Distance in scheduled evaluations", ("fd_", "fid")),
     ("Loss scale and gradient underflow", ("scale", "underflow", "skipped", "overflow")),
     ("Largest singular values while training", ("singular", "sigma")),
 )
@@ -167,9 +169,9 @@ def add_average_sweep(
 
 
 def add_history(report: HtmlReport, lines: Sequence[dict]) -> None:
-    """Losses, loss scale, underflow and singular values from the run's log."""
+    """Losses, answers, distances, loss scale, underflow and singular values from the run's log."""
     report.section("History")
-    across = next((name for name in ("images_seen", "step") if any(name in line for line in lines)), "")
+    across = next((name for name in ("step", "images_seen") if any(name in line for line in lines)), "")
     drawn = 0
     for title, parts in _HISTORY:
         names = sorted({name for line in lines for name in line if any(part in name.lower() for part in parts)})
@@ -183,7 +185,7 @@ def add_history(report: HtmlReport, lines: Sequence[dict]) -> None:
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         axes = figure.subplots()
         for name, points in series.items():
-            axes.plot(*zip(*points, strict=True), label=name, lw=1)
+            axes.plot(*zip(*points, strict=True), ".-" if len(points) < 50 else "-", label=name, lw=1)
         axes.set(xlabel=across.replace("_", " "), title=title)
         axes.legend(fontsize=7, ncols=3)
         report.figure(figure, title)
@@ -208,15 +210,17 @@ def add_truncation_curve(
     report.section("Truncation")
     rows, pictures = [], []
     untruncated = GeneratorSampler(loaded.generator)
+    names = ClassNames.of(loaded.label_names, untruncated.num_classes)
+    shown = in_a_row(untruncated, names, 8).column_captions
     for truncation in truncations:
         sampler = untruncated.at(truncation)
         bank = feature_bank.collect(sampler.batches(num_samples), extractor, num_images=num_samples)
         values = metrics.compute(("fd", "prdc"), reference, bank, extractor)
         rows.append({"truncation": truncation, "spread": float(np.trace(bank.moments.covariance)), **values})
-        pictures.append(at_random(sampler, 1, 8).render(sampler)[0])
+        pictures.append(in_a_row(sampler, names, 8).render(sampler)[0])
     report.figure(truncation_curve.draw(rows, extractor.distance_name), "Quality against variety")
     captions = [f"truncation {truncation:g}" for truncation in truncations]
-    report.image(draw_sheet(np.stack(pictures), captions), "Samples at each truncation")
+    report.image(draw_sheet(np.stack(pictures), captions, shown), "Samples at each truncation")
     report.text(
         f"{num_samples} samples for each truncation against {reference.images.num_images} real images; spread is the "
         "trace of the features' covariance."

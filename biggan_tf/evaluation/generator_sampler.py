@@ -51,7 +51,7 @@ class GeneratorSampler:
         self.batch_norm = batch_norm
         self.num_classes: int = generator.model_config.num_classes
         self._labels = tf.function(self._draw_labels).get_concrete_function(_NUMBERS)
-        self._render = tf.function(self._images_of, reduce_retracing=True)
+        self._compiled: dict[int, Any] = {}  # shared with samplers at other truncations
         self._truncate(truncation)
 
     def at(self, truncation: float | None) -> GeneratorSampler:
@@ -97,7 +97,12 @@ class GeneratorSampler:
         """One batch of images in [-1, 1]."""
         z = tf.convert_to_tensor(z, tf.float32)
         truncation = tf.constant(1.0 if self.truncation is None else self.truncation)
-        return self._render(z, None if embedding is None else tf.convert_to_tensor(embedding), truncation)
+        inputs = (truncation, z) if embedding is None else (truncation, z, tf.convert_to_tensor(embedding))
+        if len(inputs) not in self._compiled:
+            specs = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in inputs[1:]]
+            images_of = tf.function(self._images_of)
+            self._compiled[len(inputs)] = images_of.get_concrete_function(tf.TensorSpec([]), *specs)
+        return self._compiled[len(inputs)](*inputs)
 
     def batches(self, num_images: int, labels: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(uint8 images, labels) of images 0 to `num_images`; `labels` overrides the drawn ones."""
@@ -123,7 +128,7 @@ class GeneratorSampler:
         sampler = latents.LabelSampler(self.num_classes)
         return tf.map_fn(lambda number: sampler(latents.fold(key, number), 1)[0], numbers)
 
-    def _images_of(self, z: Any, embedding: Any, truncation: Any) -> Any:
+    def _images_of(self, truncation: Any, z: Any, embedding: Any = None) -> Any:
         inputs = z if embedding is None else (z, embedding)
         return self.generator(inputs, training=False, truncation=truncation)
 

@@ -15,7 +15,7 @@ from biggan_tf.evaluation import atomic_files
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; }
 h1 { font-size: 1.7rem; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
-img { max-width: 100%; height: auto; } table { border-collapse: collapse; font-size: .9rem; }
+img { max-width: 100%; height: auto; } div { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; }
 td, th { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #eee; }
 td:first-child, th:first-child { text-align: left; } p.missing { color: #777; } nav a { margin-right: 1rem; }
 """
@@ -46,7 +46,7 @@ class HtmlReport:
         """A table, text to the left and numbers to the right."""
         head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
         body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        self._parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+        self._parts.append(f"<div><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>")
 
     def figure(self, figure: Figure, description: str) -> None:
         """A plot."""

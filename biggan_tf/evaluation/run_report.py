@@ -223,6 +223,8 @@ def add_truncation_curve(
     report.image(draw_sheet(np.stack(pictures), captions, shown), "Samples at each truncation")
     report.text(
         f"{num_samples} samples for each truncation against {reference.images.num_images} real images; spread is the "
-        "trace of the features' covariance."
+        "trace of the samples' feature covariance. A lower truncation lowers the spread; the distance's covariance "
+        "part compares it with that of the real images, and rises where the samples are spread less than these."
     )
-    report.table(list(rows[0]), [[f"{value:.4g}" for value in row.values()] for row in rows])
+    header = [name.removeprefix(f"{extractor.distance_name}_").replace("_", " ") for name in rows[0]]
+    report.table(header, [[f"{value:.4g}" for value in row.values()] for row in rows])

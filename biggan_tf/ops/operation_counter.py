@@ -38,7 +38,7 @@ def count_operations() -> Iterator[OperationCounter]:
         _active.remove(counter)
 
 
-def record(kind: str, output_shape: Sequence[int | None], multiply_adds_each: int = 0) -> None:
+def record(kind: str, output_shape: Sequence[int | None], multiply_adds_each: float = 0) -> None:
     """Adds an operation to the active counters.
 
     Args:
@@ -51,4 +51,4 @@ def record(kind: str, output_shape: Sequence[int | None], multiply_adds_each: in
     values = math.prod(1 if size is None else int(size) for size in output_shape)
     for counter in _active:
         counter.output_values += values
-        counter.multiply_adds[kind] = counter.multiply_adds.get(kind, 0) + values * multiply_adds_each
+        counter.multiply_adds[kind] = counter.multiply_adds.get(kind, 0) + round(values * multiply_adds_each)

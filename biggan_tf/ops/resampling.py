@@ -1,9 +1,10 @@
-"""Convolution beside a change of resolution, fused into one strided convolution.
+"""Convolution beside a change of resolution, done at the lower one.
 
-Doubling by nearest neighbour and then a 3x3 convolution is one 4x4 transposed convolution of stride 2; a 3x3
-convolution and then 2x2 averaging is one 4x4 convolution of stride 2. Both 4x4 kernels are linear in the 3x3 one, so
-values and gradients are the same in exact arithmetic with 2.25 times fewer multiplications; a 1x1 convolution commutes
-with both, which saves 4 times. Everything is NHWC with SAME padding; kernels are [k, k, in, out].
+Doubling by nearest neighbour is putting zeros between the pixels and then a sum over 2x2 positions, and a convolution
+commutes with that sum. So doubling and then a 3x3 convolution is one transposed 3x3 convolution of stride 2 and then
+the sum, and a 3x3 convolution and then 2x2 averaging is a mean over every 2x2 positions and then one 3x3 convolution
+of stride 2: the same values and gradients in exact arithmetic with four times fewer multiplications. A 1x1 convolution
+commutes with both. Everything is NHWC with SAME padding; kernels are [k, k, in, out].
 """
 
 from __future__ import annotations
@@ -15,13 +16,9 @@ from keras import ops
 
 from biggan_tf.ops.operation_counter import record
 
-# Rows: taps of the 4-kernel; columns: taps of the 3-kernel it sums.
-_NEAREST_TAPS = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], np.float32)
-_ZERO_INSERTION_TAPS = np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0], [0, 0, 0]], np.float32)
-_POOLING_TAPS = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]], np.float32) / 2
-
-# Small positions (batch x height x width) below which fusing costs more than it saves; measured on two CPU cores.
-FEWEST_POSITIONS = 1024
+# Small positions (batch x height x width) below which turning the kernel costs more than fusing a doubling saves;
+# measured on two CPU cores.
+FEWEST_POSITIONS = 128
 
 UPSAMPLINGS = ("nearest", "zero_insertion")
 
@@ -64,15 +61,16 @@ def convolve(x: Any, kernel: Any, strides: int = 1) -> Any:
 
 def convolve_upsampled(x: Any, kernel: Any, how: str = "nearest", fused: bool = True) -> Any:
     """`convolve(upsample(x), kernel)` for a 3x3 or a 1x1 kernel."""
-    if not fused:
-        return convolve(upsample(x, how), kernel)
-    if _taps(kernel) == 1:
+    if fused and _taps(kernel) == 1:
         return upsample(convolve(x, kernel), how)
-    if not _pays(x):
+    if not fused or not _pays(x):
         return convolve(upsample(x, how), kernel)
-    taps = _NEAREST_TAPS if how == "nearest" else _ZERO_INSERTION_TAPS
-    y = ops.conv_transpose(x, _expand(kernel, taps, transposed=True), strides=2, padding="same")
-    record("convolution", y.shape, 4 * kernel.shape[2])
+    nearest = how == "nearest"
+    y = ops.conv_transpose(
+        x, _turn(kernel, 4.0 if nearest else 1.0), strides=2, padding="valid"
+    )  # [N, 2H+1, 2W+1, out]
+    y = _mean_of_inner(y) if nearest else y[:, 1:, 1:]
+    record("convolution", y.shape, 9 * kernel.shape[2] / 4)
     return y
 
 
@@ -82,27 +80,51 @@ def convolve_pooled(x: Any, kernel: Any, fused: bool = True) -> Any:
         return average_pool(convolve(x, kernel))
     if _taps(kernel) == 1:
         return convolve(average_pool(x), kernel)
-    if not _pays(x, pooled=True):
-        return average_pool(convolve(x, kernel))
-    return convolve(x, _expand(kernel, _POOLING_TAPS), strides=2)
+    x = _mean_of_padded(x)  # [N, H+1, W+1, in]
+    record("mean", x.shape)
+    y = ops.conv(x, kernel, strides=2, padding="valid")
+    record("convolution", y.shape, 9 * kernel.shape[2])
+    return y
 
 
-def _pays(x: Any, pooled: bool = False) -> bool:
-    """Whether the multiplications saved outweigh making a kernel of 16 taps from one of 9, which no batch shares."""
+@ops.custom_gradient
+def _mean_of_inner(x: Any) -> Any:
+    """[N, H, W, C] to [N, H-1, W-1, C]: means of 2x2 neighbours. Its gradient is `_mean_of_padded`, and the reverse."""
+
+    def gradient(*args: Any, upstream: Any = None) -> Any:
+        return _mean_of_padded(args[0] if upstream is None else upstream)
+
+    return ops.average_pool(x, 2, strides=1, padding="valid"), gradient
+
+
+@ops.custom_gradient
+def _mean_of_padded(x: Any) -> Any:
+    """[N, H, W, C] to [N, H+1, W+1, C]: means of 2x2 neighbours with a rim of zeros."""
+
+    def gradient(*args: Any, upstream: Any = None) -> Any:
+        return _mean_of_inner(args[0] if upstream is None else upstream)
+
+    padded = ops.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    return ops.average_pool(padded, 2, strides=1, padding="valid"), gradient
+
+
+def _pays(x: Any) -> bool:
+    """Whether the multiplications saved by fusing a doubling outweigh turning the kernel, which no batch shares."""
     batch, height, width, _ = x.shape
     if batch is None or height is None or width is None:
         return True
-    return batch * height * width // (4 if pooled else 1) >= FEWEST_POSITIONS
+    return batch * height * width >= FEWEST_POSITIONS
 
 
 def _taps(kernel: Any) -> int:
     return int(kernel.shape[0] * kernel.shape[1])
 
 
-def _expand(kernel: Any, taps: np.ndarray, transposed: bool = False) -> Any:
-    """[3, 3, in, out] to [4, 4, in, out], or to [4, 4, out, in] for a transposed convolution."""
+def _turn(kernel: Any, factor: float) -> Any:
+    """[3, 3, in, out], times a factor, as a transposed convolution takes it: [3, 3, out, in], by 180 degrees."""
     channels = kernel.shape[2:]
-    matrix = ops.cast(np.kron(taps, taps), kernel.dtype)  # [16, 9]
-    expanded = ops.matmul(matrix, ops.reshape(kernel, (9, channels[0] * channels[1])))
-    expanded = ops.reshape(expanded, (4, 4, *channels))
-    return ops.transpose(expanded, (0, 1, 3, 2)) if transposed else expanded
+    # A product with a permutation: every backend does it, and its gradient, faster than a flip.
+    turned = ops.matmul(
+        ops.cast(factor * np.eye(9)[::-1], kernel.dtype), ops.reshape(kernel, (9, channels[0] * channels[1]))
+    )
+    return ops.transpose(ops.reshape(turned, (3, 3, *channels)), (0, 1, 3, 2))

@@ -63,7 +63,7 @@ def test_fusing_saves_what_the_algebra_says():
         for f in (False, True)
     )
     channels = 32
-    saved = sum(size**2 * channels**2 * ((9 - 4) + (1 - 0.25)) for size in (8, 16, 32))
+    saved = sum(size**2 * channels**2 * ((9 - 9 / 4) + (1 - 1 / 4)) for size in (8, 16, 32))
     assert plain.total_multiply_adds - fused.total_multiply_adds == saved
 
 

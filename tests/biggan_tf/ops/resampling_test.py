@@ -77,9 +77,32 @@ def test_fused_equals_plain_in_values_and_gradients(how, kernel_size, dtype):
         assert _relative(tf.cast(fused, "float32"), tf.cast(plain, "float32")) < TOLERANCE[dtype]
 
 
-def test_small_calls_are_not_fused(monkeypatch):
-    monkeypatch.setattr(resampling, "FEWEST_POSITIONS", 1024)
-    monkeypatch.setattr(resampling, "_expand", lambda *_args, **_kwargs: pytest.fail("fused"))
+def test_doubling_fuses_where_the_call_is_large_enough(monkeypatch):
+    monkeypatch.setattr(resampling, "FEWEST_POSITIONS", 2 * 4 * 4 + 1)
+    monkeypatch.setattr(resampling, "_turn", lambda *_args: pytest.fail("fused"))
     x, kernel = _inputs(4, 3)
     resampling.convolve_upsampled(tf.constant(x, tf.float32), tf.constant(kernel, tf.float32))
-    resampling.convolve_pooled(tf.constant(x, tf.float32), tf.constant(kernel, tf.float32))
+    monkeypatch.setattr(resampling, "FEWEST_POSITIONS", 2 * 4 * 4)
+    with pytest.raises(pytest.fail.Exception, match="fused"):
+        resampling.convolve_upsampled(tf.constant(x, tf.float32), tf.constant(kernel, tf.float32))
+
+
+@pytest.mark.parametrize("how", ["nearest", "pool"])
+def test_second_derivatives_are_those_of_the_plain_form(how):
+    x, kernel = (tf.constant(array, tf.float32) for array in _inputs(4, 3))
+
+    def run(fused):
+        with tf.GradientTape() as outer:
+            outer.watch([x, kernel])
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                if how == "pool":
+                    y = resampling.convolve_pooled(x, kernel, fused)
+                else:
+                    y = resampling.convolve_upsampled(x, kernel, how, fused)
+                loss = tf.reduce_sum(y**3)
+            penalty = tf.reduce_sum(inner.gradient(loss, x) ** 2)
+        return outer.gradient(penalty, [x, kernel])
+
+    for fused, plain in zip(run(True), run(False), strict=True):
+        assert _relative(fused, plain) < 1e-5

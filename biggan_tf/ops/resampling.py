@@ -52,9 +52,9 @@ def average_pool(x: Any) -> Any:
     return ops.average_pool(x, 2, strides=2, padding="valid")
 
 
-def convolve(x: Any, kernel: Any, strides: int = 1) -> Any:
+def convolve(x: Any, kernel: Any) -> Any:
     """SAME convolution."""
-    y = ops.conv(x, kernel, strides=strides, padding="same")
+    y = ops.conv(x, kernel, padding="same")
     record("convolution", y.shape, _taps(kernel) * kernel.shape[2])
     return y
 
@@ -66,9 +66,8 @@ def convolve_upsampled(x: Any, kernel: Any, how: str = "nearest", fused: bool = 
     if not fused or not _pays(x):
         return convolve(upsample(x, how), kernel)
     nearest = how == "nearest"
-    y = ops.conv_transpose(
-        x, _turn(kernel, 4.0 if nearest else 1.0), strides=2, padding="valid"
-    )  # [N, 2H+1, 2W+1, out]
+    turned = _turn(kernel, 4.0 if nearest else 1.0)  # The mean below is to be a sum.
+    y = ops.conv_transpose(x, turned, strides=2, padding="valid")  # [N, 2H+1, 2W+1, out]
     y = _mean_of_inner(y) if nearest else y[:, 1:, 1:]
     record("convolution", y.shape, 9 * kernel.shape[2] / 4)
     return y
@@ -124,7 +123,6 @@ def _turn(kernel: Any, factor: float) -> Any:
     """[3, 3, in, out], times a factor, as a transposed convolution takes it: [3, 3, out, in], by 180 degrees."""
     channels = kernel.shape[2:]
     # A product with a permutation: every backend does it, and its gradient, faster than a flip.
-    turned = ops.matmul(
-        ops.cast(factor * np.eye(9)[::-1], kernel.dtype), ops.reshape(kernel, (9, channels[0] * channels[1]))
-    )
+    permutation = ops.cast(factor * np.eye(9)[::-1], kernel.dtype)
+    turned = ops.matmul(permutation, ops.reshape(kernel, (9, channels[0] * channels[1])))
     return ops.transpose(ops.reshape(turned, (3, 3, *channels)), (0, 1, 3, 2))

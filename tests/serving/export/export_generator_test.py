@@ -165,11 +165,17 @@ def test_grpc_rest_and_the_eager_generator_give_the_same_png(exported, generator
     types = {s.LABEL: tf.int32, s.SEED: tf.int64, s.TRUNCATION: tf.float32}
     eager = ServedGenerator(fold(generator, moments))._sample(**{k: tf.constant([v], types[k]) for k, v in row.items()})
     assert over_grpc == over_rest == eager[s.IMAGE_BYTES].numpy()[0]
-    # And the generator as it was trained, spectral norm at work, only with the standing statistics.
+    # And the generator as it was trained, spectral norm at work, only with the standing statistics. Folding changes the
+    # order of float32 sums, so a value that lies on the border of two grey levels may round to either of them.
     plain = module.with_moments(generator, moments)
     z = row_latents(tf.constant([row[s.SEED]]), tf.constant([row[s.TRUNCATION]]), generator.model_config.z_dim)
     images = plain((z, plain.embed(np.array([3]))), training=False, truncation=np.array([0.4], np.float32))
-    assert over_grpc == tf.io.encode_png(to_uint8(images)[0]).numpy()
+    levels = (np.asarray(images, np.float64)[0] + 1) * 127.5
+    served = tf.io.decode_png(over_grpc).numpy()
+    border = np.abs(levels - np.floor(levels) - 0.5) < 1e-5 * 127.5
+    assert border.mean() < 0.01
+    np.testing.assert_array_equal(served[~border], to_uint8(images).numpy()[0][~border])
+    np.testing.assert_allclose(served, levels, rtol=0, atol=0.5 + 1e-5 * 127.5)
 
 
 def test_an_unconditional_generator_and_a_discriminator_are_exported_too():

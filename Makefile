@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null)
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: help setup test test-all lint format bench build-files lock clean
+.PHONY: help setup test test-all lint format demo bench build-files lock clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -63,7 +63,9 @@ class SNConv2D(SpectralNormLayer):
             )
 
     def call(self, x: Any, training: bool = False) -> Any:
-        kernel = self.normalised_kernel(training)[..., : self.used_filters]
+        kernel = self.normalised_kernel(training)
+        if self.used_filters is not None:
+            kernel = kernel[..., : self.used_filters]
         if self.resampling is None:
             y = resampling.convolve(x, kernel)
         elif self.resampling == "pool":
@@ -71,7 +73,7 @@ class SNConv2D(SpectralNormLayer):
         else:
             y = resampling.convolve_upsampled(x, kernel, self.resampling, self.fused)
         if self.use_bias:
-            y = add_bias(y, self.bias[: self.used_filters])
+            y = add_bias(y, self.bias if self.used_filters is None else self.bias[: self.used_filters])
         return y
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -89,7 +89,8 @@ class SpectralNormLayer(keras.layers.Layer):
         """W / sigma in the compute dtype."""
         kernel = ops.convert_to_tensor(self.kernel)
         if self.spectral_norm:
-            kernel = kernel / self.singular_value(training)
+            # Not a division: its gradient would pass over the kernel three times more.
+            kernel = kernel * (1.0 / self.singular_value(training))
         return ops.cast(kernel, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:

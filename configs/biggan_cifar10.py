@@ -24,9 +24,9 @@ The same for 500 steps in three ways, one after the other on a quiet machine. So
 runs than between ways:
 
     way                    images/s  D loss  G loss    fd
-    fused, mixed_bfloat16       408    1.66    0.20  66.9
-    fused, float32              255    1.73    0.18  77.7
-    plain, float32              193    1.64    0.14  71.8
+    fused, mixed_bfloat16       419    1.67    0.22  68.9
+    fused, float32              264    1.69    0.10  62.6
+    plain, float32              192    1.66    0.16  75.0
 """
 
 from biggan_tf.config import Config

@@ -15,7 +15,7 @@ from biggan_tf.ops.operation_counter import record
 class SelfAttention(keras.layers.Layer):
     """x + gamma * attention(x) on NHWC activations; keys and values are max-pooled, the logits not scaled.
 
-    Height and width must be even and C at least 8. The softmax is computed in float32.
+    Height and width must be even and C at least 8. Logits and softmax are computed in float32.
 
     Args:
         convolution: Keyword arguments of the four `SNConv2D`.
@@ -49,9 +49,12 @@ class SelfAttention(keras.layers.Layer):
         queries = self._positions(self.query(x, training=training))  # [N, H*W, C/8]
         keys = self._positions(self._pool(self.key(x, training=training)))  # [N, H*W/4, C/8]
         values = self._positions(self._pool(self.value(x, training=training)))  # [N, H*W/4, C/2]
+        # In float32 before the product, not after: the logits, which are large, are written once, and float16 would
+        # overflow in them.
+        queries, keys = ops.cast(queries, "float32"), ops.cast(keys, "float32")
         logits = ops.matmul(queries, ops.transpose(keys, (0, 2, 1)))
         record("attention", logits.shape, queries.shape[-1])
-        weights = ops.cast(ops.softmax(ops.cast(logits, "float32"), axis=-1), values.dtype)
+        weights = ops.cast(ops.softmax(logits, axis=-1), values.dtype)
         mixed = ops.matmul(weights, values)
         record("attention", mixed.shape, weights.shape[-1])
         y = self.output_projection(ops.reshape(mixed, (batch, height, width, values.shape[-1])), training=training)

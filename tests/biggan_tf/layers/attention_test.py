@@ -33,6 +33,18 @@ def test_attention_starts_as_the_identity():
     np.testing.assert_array_equal(SelfAttention()(X), X)
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_logits_beyond_float16_give_the_weights_of_float32(policy):
+    layer = SelfAttention(convolution={"spectral_norm": False}, dtype=policy)
+    layer.build(X.shape)
+    layer.gamma.assign(0.7)
+    for projection in (layer.query, layer.key):
+        # Exact in both dtypes; logits of up to some 100,000 choose one position each.
+        projection.kernel.assign(np.random.default_rng(1).integers(-64, 65, projection.kernel.shape))
+    x = np.round(X * 4) / 4
+    np.testing.assert_allclose(np.asarray(layer(x), np.float32), _numpy(layer, x), rtol=0.05, atol=0.05)
+
+
 def test_too_few_channels_are_refused():
     with pytest.raises(ValueError, match="at least 8 channels"):
         SelfAttention()(X[..., :4])

@@ -38,10 +38,13 @@ def test_logits_beyond_float16_give_the_weights_of_float32(policy):
     layer = SelfAttention(convolution={"spectral_norm": False}, dtype=policy)
     layer.build(X.shape)
     layer.gamma.assign(0.7)
+    # Multiples of 64 that are exact in both dtypes: the logits are multiples of 4,096 and choose one position each.
+    random = np.random.default_rng(1)
     for projection in (layer.query, layer.key):
-        # Exact in both dtypes; logits of up to some 100,000 choose one position each.
-        projection.kernel.assign(np.random.default_rng(1).integers(-64, 65, projection.kernel.shape))
-    x = np.round(X * 4) / 4
+        projection.kernel.assign(64 * random.integers(-1, 2, projection.kernel.shape))
+    x = random.integers(-1, 2, X.shape).astype(np.float32)
+    queries = np.asarray(layer.query(x), np.float32).reshape(2, 16, 2)
+    assert np.abs(queries @ queries.transpose(0, 2, 1)).max() > np.finfo(np.float16).max
     np.testing.assert_allclose(np.asarray(layer(x), np.float32), _numpy(layer, x), rtol=0.05, atol=0.05)
 
 

@@ -63,9 +63,7 @@ class SNConv2D(SpectralNormLayer):
             )
 
     def call(self, x: Any, training: bool = False) -> Any:
-        kernel = self.normalised_kernel(training)
-        if self.used_filters is not None:
-            kernel = kernel[..., : self.used_filters]
+        kernel = self._used(self.normalised_kernel(training))
         if self.resampling is None:
             y = resampling.convolve(x, kernel)
         elif self.resampling == "pool":
@@ -73,8 +71,12 @@ class SNConv2D(SpectralNormLayer):
         else:
             y = resampling.convolve_upsampled(x, kernel, self.resampling, self.fused)
         if self.use_bias:
-            y = add_bias(y, self.bias if self.used_filters is None else self.bias[: self.used_filters])
+            y = add_bias(y, self._used(self.bias))
         return y
+
+    def _used(self, weight: Any) -> Any:
+        # A slice that keeps everything would cost its gradient a copy.
+        return weight if self.used_filters is None else weight[..., : self.used_filters]
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         batch, height, width, _ = input_shape

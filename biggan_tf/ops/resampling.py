@@ -9,7 +9,9 @@ commutes with both. Everything is NHWC with SAME padding; kernels are [k, k, in,
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from keras import ops
@@ -21,6 +23,22 @@ from biggan_tf.ops.operation_counter import record
 FEWEST_POSITIONS = 128
 
 UPSAMPLINGS = ("nearest", "zero_insertion")
+
+
+def _with_gradient(adjoint: Callable[[Any], Any]) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+    """Gives a linear map of one tensor its adjoint as gradient, which backends would derive to something slower."""
+
+    def decorate(apply: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        @functools.wraps(apply)
+        def with_gradient(x: Any) -> Any:
+            def gradient(*args: Any, upstream: Any = None) -> Any:
+                return adjoint(args[0] if upstream is None else upstream)
+
+            return apply(x), gradient
+
+        return cast(Callable[[Any], Any], ops.custom_gradient(with_gradient))
+
+    return decorate
 
 
 def upsample(x: Any, how: str = "nearest") -> Any:
@@ -35,16 +53,11 @@ def _insert_zeros(x: Any) -> Any:
     return ops.reshape(x, (batch, 2 * height, 2 * width, channels))
 
 
-@ops.custom_gradient
+@_with_gradient(lambda upstream: 4.0 * average_pool(upstream))
 def _repeat(x: Any) -> Any:
-    """Its gradient is a pooled sum, which every backend does faster than the sum over a broadcast axis."""
     batch, height, width, channels = ops.shape(x)
     y = ops.broadcast_to(ops.reshape(x, (batch, height, 1, width, 1, channels)), (batch, height, 2, width, 2, channels))
-
-    def gradient(*args: Any, upstream: Any = None) -> Any:
-        return 4.0 * average_pool(args[0] if upstream is None else upstream)
-
-    return ops.reshape(y, (batch, 2 * height, 2 * width, channels)), gradient
+    return ops.reshape(y, (batch, 2 * height, 2 * width, channels))
 
 
 def average_pool(x: Any) -> Any:
@@ -86,25 +99,17 @@ def convolve_pooled(x: Any, kernel: Any, fused: bool = True) -> Any:
     return y
 
 
-@ops.custom_gradient
+@_with_gradient(lambda upstream: _mean_of_padded(upstream))
 def _mean_of_inner(x: Any) -> Any:
-    """[N, H, W, C] to [N, H-1, W-1, C]: means of 2x2 neighbours. Its gradient is `_mean_of_padded`, and the reverse."""
-
-    def gradient(*args: Any, upstream: Any = None) -> Any:
-        return _mean_of_padded(args[0] if upstream is None else upstream)
-
-    return ops.average_pool(x, 2, strides=1, padding="valid"), gradient
+    """[N, H, W, C] to [N, H-1, W-1, C]: means of 2x2 neighbours."""
+    return ops.average_pool(x, 2, strides=1, padding="valid")
 
 
-@ops.custom_gradient
+@_with_gradient(_mean_of_inner)
 def _mean_of_padded(x: Any) -> Any:
     """[N, H, W, C] to [N, H+1, W+1, C]: means of 2x2 neighbours with a rim of zeros."""
-
-    def gradient(*args: Any, upstream: Any = None) -> Any:
-        return _mean_of_inner(args[0] if upstream is None else upstream)
-
     padded = ops.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
-    return ops.average_pool(padded, 2, strides=1, padding="valid"), gradient
+    return ops.average_pool(padded, 2, strides=1, padding="valid")
 
 
 def _pays(x: Any) -> bool:

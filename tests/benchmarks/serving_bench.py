@@ -1,6 +1,7 @@
 """The export against the generator it came from, and the server against calling its signature in process."""
 
 import contextlib
+import functools
 import json
 import os
 import socket
@@ -45,8 +46,7 @@ def _measure_model(config, name, base) -> Iterator[dict]:
     path = os.path.join(base, "1")
     tf.saved_model.save(module, path, signatures=module.functions())
     write_warmup(path, model_sizes(config), (1, 8), s.MODEL_NAME)
-    for batch in (1, 8):
-        yield _export_speed(config, generator, module, name, batch)
+    yield from _export_speeds(config, generator, module, name)
     model = LoadedModel(path, ["serve"], None, None)
     rates = {batch: _rate(lambda batch=batch: _run(model, batch), batch) for batch in (1, 4, 8)}
     with _server(base) as target:
@@ -57,32 +57,33 @@ def _measure_model(config, name, base) -> Iterator[dict]:
             yield _saturated(target, batch, max(rates.values()), name)
 
 
-def _export_speed(config, generator, module, name, batch) -> dict:
+def _export_speeds(config, generator, module, name) -> Iterator[dict]:
     """Unfolded generator in a graph against the export's, both from latents to images."""
     unfused = ModelConfig(**{**vars(config), "fused_resampling": False})
     plain = Generator(unfused)
     plain.set_weights(generator.get_weights())
-    z, y = tf.random.stateless_normal([batch, config.z_dim], [1, 2]), generator.embed(np.arange(batch))
     eager_graph = tf.function(lambda z, y: plain((z, y), training=False), autograph=False)
-    specs = [tf.TensorSpec([None, *x.shape[1:]]) for x in (z, y)] + [tf.TensorSpec([None])]
+    specs = [tf.TensorSpec([None, size]) for size in (config.z_dim, config.embedding_dim)] + [tf.TensorSpec([None])]
     exported = tf.function(module._images, autograph=False, input_signature=specs)
-    # The two take turns, so that a slow moment of the machine hits both.
-    truncation = tf.ones([batch])
-    rounds = [
-        (
-            _rate(lambda: np.asarray(eager_graph(z, y)), batch),
-            _rate(lambda: np.asarray(exported(z, y, truncation)), batch),
-        )
-        for _ in range(ROUNDS)
-    ]
-    before, after = (statistics.median(rates) for rates in zip(*rounds, strict=True))
-    return {
-        "model": name,
-        "what": f"export against unfolded graph, batch {batch}",
-        "in process": f"{before:.1f} img/s",
-        "served": f"{after:.1f} img/s",
-        "ratio": statistics.median(after / before for before, after in rounds),
-    }
+    for batch in (1, 8):
+        z, y = tf.random.stateless_normal([batch, config.z_dim], [1, 2]), generator.embed(np.arange(batch))
+        calls = {
+            "before": functools.partial(eager_graph, z, y),
+            "after": functools.partial(exported, z, y, tf.ones([batch])),
+        }
+        # The two take turns, so that a slow moment of the machine hits both.
+        rounds = [
+            {key: _rate(lambda call=call: np.asarray(call()), batch) for key, call in calls.items()}
+            for _ in range(ROUNDS)
+        ]
+        before, after = (statistics.median(rates[key] for rates in rounds) for key in calls)
+        yield {
+            "model": name,
+            "what": f"export against unfolded graph, batch {batch}",
+            "in process": f"{before:.1f} img/s",
+            "served": f"{after:.1f} img/s",
+            "ratio": statistics.median(rates["after"] / rates["before"] for rates in rounds),
+        }
 
 
 def _latency(model, target, name) -> dict:

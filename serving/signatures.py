@@ -36,6 +36,10 @@ MIN_TRUNCATION = 0.02
 MAX_TRUNCATION = 1.0
 DEFAULT_TRUNCATIONS = tuple(round(0.1 * i, 1) for i in range(1, 11))
 
+# How an export computes the rows of a batch, and the field of its provenance that says so.
+EXACT, FAST = "exact", "fast"
+ROWS = "rows"
+
 LABELS_ASSET = "labels.json"
 PROVENANCE_ASSET = "provenance.json"
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"

@@ -152,15 +152,27 @@ class Generator(keras.Model):
 
     def call(self, inputs: Any, training: bool = False, truncation: Any = None) -> Any:
         z, embedding = self._unpack(inputs)
-        x = self.linear(self._first_input(z, embedding), training=training)
+        return self.synthesise(self.first_input(z, embedding), self.conditions(z, embedding), training, truncation)
+
+    def synthesise(self, first: Any, conditions: list[Any], training: bool = False, truncation: Any = None) -> Any:
+        """What the layers see to images.
+
+        Args:
+            first: [N, D], what the first layer sees; `first_input` takes it from z and the embedding.
+            conditions: What the batch norms of each stage, and the last one, see; `conditions` makes them.
+            training: Whether batch norms take their batch's moments and spectral norms advance u.
+            truncation: None or [N]: where in the grid of standing statistics each row is.
+        """
+        *of_stages, of_last = conditions
+        x = self.linear(first, training=training)
         x = ops.reshape(x, (-1, BOTTOM_SIZE, BOTTOM_SIZE, self.stages[0].in_channels))
-        for layers, condition in zip(self.blocks, self._conditions(z, embedding), strict=True):
+        for layers, condition in zip(self.blocks, of_stages, strict=True):
             for layer in layers:
                 if isinstance(layer, SelfAttention):
                     x = layer(x, training=training)
                 else:
                     x = layer(x, condition, training=training, truncation=truncation)
-        x = ops.relu(self.final_norm(x, training=training, truncation=truncation))
+        x = ops.relu(self.final_norm(x, of_last, training=training, truncation=truncation))
         return ops.tanh(ops.cast(self.to_rgb(x, training=training), "float32"))
 
     def _unpack(self, inputs: Any) -> tuple[Any, Any]:
@@ -184,19 +196,21 @@ class Generator(keras.Model):
         parts = [z, embedding] if self.conventions.latent_first else [embedding, z]
         return ops.concatenate(parts, axis=-1)
 
-    def _first_input(self, z: Any, embedding: Any) -> Any:
+    def first_input(self, z: Any, embedding: Any) -> Any:
+        """What the first layer sees: a chunk of z, all of z, or (deep) z beside the embedding."""
         if self.model_config.hierarchical and self.model_config.is_deep:
             return self._join(z, embedding)
         return z[:, : self.latent_chunk_sizes[0]]
 
-    def _conditions(self, z: Any, embedding: Any) -> list[Any]:
-        """What each stage's batch norms see."""
+    def conditions(self, z: Any, embedding: Any) -> list[Any]:
+        """What each stage's batch norms see, and then the last batch norm: nothing."""
         if not self.model_config.hierarchical:
-            return [embedding] * len(self.stages)
+            return [embedding] * len(self.stages) + [None]
         if self.model_config.is_deep:
-            return [self._join(z, embedding)] * len(self.stages)
+            return [self._join(z, embedding)] * len(self.stages) + [None]
         size = self.latent_chunk_sizes[0]
-        return [self._join(z[:, size * (i + 1) : size * (i + 2)], embedding) for i in range(len(self.stages))]
+        chunks = [z[:, size * (i + 1) : size * (i + 2)] for i in range(len(self.stages))]
+        return [self._join(chunk, embedding) for chunk in chunks] + [None]
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         batch = input_shape[0][0] if isinstance(input_shape[0], tuple | list) else input_shape[0]

@@ -11,6 +11,7 @@ from absl import app, flags
 
 from biggan_tf import command_help
 from biggan_tf.training.checkpoint_files import CheckpointError
+from serving import signatures as s
 from serving.export.export_run import ExportPlan, export_run
 from serving.export.infra_validation import ExportError
 
@@ -18,6 +19,14 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", r
 _OUTPUT = flags.DEFINE_string("output", None, "The model's base path: versions appear in it.", required=True)
 _STEP = flags.DEFINE_integer("step", None, "Step of the checkpoint; the newest if not given.")
 _PRECISION = flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Precision of the computations.")
+_ROWS = flags.DEFINE_enum(
+    "rows",
+    s.EXACT,
+    [s.EXACT, s.FAST],
+    "exact: a picture has the same bits in any batch, on any processor, because each row is computed by itself. fast: "
+    "a batch is computed together, which is faster where pictures are small; a row's values then depend on its batch, "
+    "by at most 1e-5 (bfloat16: 0.1) in images from -1 to 1.",
+)
 _TRUNCATIONS = flags.DEFINE_list(
     "truncations",
     [str(round(0.1 * step, 1)) for step in range(11)],
@@ -39,6 +48,7 @@ def main(argv: list[str]) -> None:
             passes=_PASSES.value,
             batch_size=_BATCH.value,
             discriminator=_DISCRIMINATOR.value,
+            rows=_ROWS.value,
         )
         path = export_run(_WORKDIR.value, _OUTPUT.value, plan, _STEP.value)
     except (CheckpointError, ExportError, ValueError, OSError) as error:

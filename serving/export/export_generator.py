@@ -20,6 +20,10 @@ from serving.export.served_generator import ServedGenerator
 from serving.export.version_directory import new_version, newest_version
 from serving.export.warmup_requests import write_warmup
 
+# The largest difference between the images of an export and of the generator that it came from, in [-1, 1]. With
+# rows="fast" it also bounds how far a row may be from itself in another batch.
+TOLERANCES = {"float32": 1e-5, "bfloat16": 0.1}
+
 
 def export_generator(
     generator: Generator,
@@ -32,6 +36,7 @@ def export_generator(
     model_name: str = s.MODEL_NAME,
     *,
     discriminator: Discriminator | None = None,
+    rows: str = s.EXACT,
 ) -> str:
     """Exports a generator as the next version under `base`.
 
@@ -45,6 +50,7 @@ def export_generator(
         batch_sizes: Sizes the warm-up covers.
         model_name: The name inside the warm-up requests.
         discriminator: Adds the signature `discriminate`; None: without it.
+        rows: "exact" or "fast", see `ServedGenerator`.
 
     Returns:
         The version directory.
@@ -56,18 +62,19 @@ def export_generator(
     sizes = model_sizes(generator.model_config)
     if len(labels) != sizes["num_classes"]:
         raise ValueError(f"labels must name all {sizes['num_classes']} classes. Received: {len(labels)}")
-    module = ServedGenerator(folded, None if discriminator is None else fold_discriminator(discriminator))
+    module = ServedGenerator(folded, None if discriminator is None else fold_discriminator(discriminator), rows)
     functions = module.functions()
     with new_version(base) as staged:
         tf.saved_model.save(module, staged, signatures=functions)
         assets = os.path.join(staged, "assets")
         os.makedirs(assets, exist_ok=True)
         _write_json(os.path.join(assets, s.LABELS_ASSET), list(labels))
-        _write_json(os.path.join(assets, s.PROVENANCE_ASSET), {**provenance, "precision": precision, "sizes": sizes})
+        known = {**provenance, "precision": precision, s.ROWS: rows, "sizes": sizes}
+        _write_json(os.path.join(assets, s.PROVENANCE_ASSET), known)
         write_warmup(
             staged, sizes, batch_sizes, model_name, [name for name in functions if name not in s.ASKED_BY_PEOPLE]
         )
-        validate(staged, _reference(generator, moments, sizes), 1e-5 if precision == "float32" else 0.1)
+        validate(staged, _reference(generator, moments, sizes), TOLERANCES[precision], rows)
     return os.path.join(base, str(newest_version(base)))
 
 

@@ -25,6 +25,7 @@ class ExportPlan:
         passes: Forward passes averaged for each truncation.
         batch_size: Images in such a pass.
         discriminator: Export `discriminate` as well.
+        rows: "exact" or "fast": whether a row has the same bits in any batch, or is computed together with the others.
     """
 
     precision: str = "float32"
@@ -32,6 +33,7 @@ class ExportPlan:
     passes: int = 100
     batch_size: int = 64
     discriminator: bool = False
+    rows: str = s.EXACT
 
 
 def class_labels(label_names: Sequence[str], num_classes: int) -> list[dict[str, str]]:
@@ -88,4 +90,5 @@ def export_run(workdir: str, base: str, plan: ExportPlan, step: int | None = Non
         plan.precision,
         s.DEFAULT_BATCH_SIZES,
         discriminator=load_discriminator(workdir, record.step) if plan.discriminator else None,
+        rows=plan.rows,
     )

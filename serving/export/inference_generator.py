@@ -1,10 +1,11 @@
-"""A generator as it is served: no power iteration, no batch statistics, no kernel that is computed anew."""
+"""A generator as it is served: no power iteration, no batch statistics, no kernel that is computed at every call."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from biggan_tf.config import ModelConfig
 from biggan_tf.layers.batch_norm import BatchNorm
@@ -16,6 +17,7 @@ from biggan_tf.layers.spectral_norm import SpectralNormLayer
 from biggan_tf.networks.discriminator import Discriminator
 from biggan_tf.networks.generator import Generator
 from serving.export.lean_convolutions import make_lean
+from serving.export.modulations import Modulations
 
 Moments = dict[str, tuple[np.ndarray, np.ndarray]]
 
@@ -39,17 +41,62 @@ def moments_of(generator: Generator) -> Moments:
     }
 
 
-def fold(generator: Generator, moments: Moments, precision: str = "float32") -> Generator:
+class InferenceGenerator(tf.Module):
+    """A generator rearranged for inference: z [N, z_dim], embedding [N, E] or None, truncation [N] -> [N, R, R, 3].
+
+    Its kernels are divided by their singular values, its convolutions rearranged for speed (`make_lean`), and its batch
+    norms are one scale and one shift for each row and channel (`Modulations`).
+
+    Args:
+        network: A copy that belongs to this object, with the weights and moments to serve with.
+
+    Attributes:
+        model_config: Of the generator.
+        in_use: The variables that a call reads.
+
+    Example:
+        >>> images = fold(generator, moments)(z, embedding, truncation)
+    """
+
+    def __init__(self, network: Generator):
+        super().__init__(name="inference_generator")
+        self.model_config = network.model_config
+        unused = [layer.u for layer in layers_of(network, SpectralNormLayer).values() if layer.u is not None]
+        _divide_kernels(network)
+        _move_biases(network)
+        # Behind functions, so that only the weights that are used go into the SavedModel.
+        modulations = Modulations(network)
+        unused += modulations.replaced
+        added = list(modulations.variables)
+        for layer in layers_of(network, SNConv2D).values():
+            lean = make_lean(layer)
+            added += lean
+            unused += [layer.kernel] if lean else []
+        self._modulate = lambda conditions, truncation: modulations(conditions, truncation)
+        self._synthesise = lambda first, conditions: network.synthesise(first, conditions)
+        self._inputs = lambda z, embedding: (network.first_input(z, embedding), network.conditions(z, embedding))
+        self._table = lambda: tf.convert_to_tensor(network.class_embedding.kernel)
+        identities = {id(variable) for variable in unused}
+        self.in_use = [weight.value for weight in network.weights if id(weight) not in identities] + added
+
+    def __call__(self, z: Any, embedding: Any, truncation: Any) -> Any:
+        first, conditions = self._inputs(z, embedding)
+        modulations = self._modulate(conditions, truncation)
+        # Every norm takes its own pair out of the one list.
+        return self._synthesise(first, [modulations] * len(conditions))
+
+    def table(self) -> Any:
+        """The embeddings of all classes, [classes, E]."""
+        return self._table()
+
+
+def fold(generator: Generator, moments: Moments, precision: str = "float32") -> InferenceGenerator:
     """Copies a generator into one for inference.
 
     Args:
         generator: The trained one (EMA weights); it is left as it is.
         moments: Mean and variance of every `BatchNorm` by its path, [T, C] for T truncations evenly over 0 ... 1.
         precision: "float32" or "bfloat16".
-
-    Returns:
-        A generator whose kernels are divided by their singular values and rearranged for speed (`make_lean`), and whose
-        batch norms interpolate between the moments by every row's own truncation.
     """
     counts = {len(mean) for mean, _ in moments.values()}
     if len(counts) != 1:
@@ -64,11 +111,7 @@ def fold(generator: Generator, moments: Moments, precision: str = "float32") -> 
         squeeze = len(mean) == 1
         layer.moving_mean.assign(mean[0] if squeeze else mean)
         layer.moving_variance.assign(variance[0] if squeeze else variance)
-    _divide_kernels(folded)
-    _move_biases(folded)
-    for layer in layers_of(folded, SNConv2D).values():
-        layer.lean_weights = make_lean(layer)
-    return folded
+    return InferenceGenerator(folded)
 
 
 def fold_discriminator(discriminator: Discriminator) -> Discriminator:
@@ -77,18 +120,6 @@ def fold_discriminator(discriminator: Discriminator) -> Discriminator:
     folded.set_weights(discriminator.get_weights())
     _divide_kernels(folded)
     return folded
-
-
-def inference_weights(folded: Generator) -> list[Any]:
-    """Returns what a folded generator computes with: no u, no kernel that was rearranged."""
-    unused = [layer.u for layer in layers_of(folded, SpectralNormLayer).values() if layer.u is not None]
-    added: list[Any] = []
-    for layer in layers_of(folded, SNConv2D).values():
-        if layer.lean_weights:
-            unused.append(layer.kernel)
-            added += layer.lean_weights
-    identities = {id(variable) for variable in unused}
-    return [weight.value for weight in folded.weights if id(weight) not in identities] + added
 
 
 def _divide_kernels(network: Generator | Discriminator) -> None:

@@ -1,4 +1,4 @@
-"""Chooses for each convolution of an export the arrangement that is fastest, and the same for a row in any batch."""
+"""Chooses for each convolution of an export the arrangement that is fastest for one row."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ import tensorflow as tf
 from biggan_tf.layers.convolution import SNConv2D
 from biggan_tf.ops import resampling
 from serving.export.matrix_products import Convolution, Weights, product
-from serving.export.upsampled_convolutions import four_convolutions, nine_products
+from serving.export.shifted_products import shifted_products
+from serving.export.upsampled_convolutions import nine_products, transposed
 from serving.export.winograd import winograd
 
-# From this many input channels on, multiplications saved outweigh additions made; measured on two cores, 64 to 1,024.
-_MANY_CHANNELS = 256
+# Heights, and input channels, where one arrangement overtakes another for a single row. They are a compromise between
+# processors with AVX2 and with AVX-512, with oneDNN and without it: each alone would draw the lines a little elsewhere.
+_LARGE_SIZE = 32
+_MIDDLE_SIZE = 16
+_SMALL_SIZE = 8
+_MANY_CHANNELS = 128
+_SOME_CHANNELS = 64
 
 
 def make_lean(layer: SNConv2D) -> Weights:
@@ -37,11 +43,23 @@ def make_lean(layer: SNConv2D) -> Weights:
 
 def _arrange(layer: SNConv2D) -> tuple[Weights, Convolution | None]:
     kernel = layer.kernel.numpy()[..., : layer.used_filters]
-    how, many = layer.resampling, kernel.shape[2] >= _MANY_CHANNELS
+    how, size = layer.resampling, layer.get_build_config()["input_shape"][1]
     if layer.kernel_size == 1:
         weights, multiply = product(kernel[0, 0])
         return weights, multiply if how is None else lambda x: resampling.upsample(multiply(x), how)
     if how is None:
-        # In bfloat16 the transforms' sums would lose digits that a direct convolution keeps.
-        return winograd(kernel) if many and layer.compute_dtype == "float32" else ([], None)
-    return nine_products(kernel) if many and how == "nearest" else four_convolutions(kernel, how)
+        return _plain(kernel, size, layer.compute_dtype)
+    if how == "nearest" and size < _LARGE_SIZE:
+        return nine_products(kernel)
+    return transposed(kernel, how)
+
+
+def _plain(kernel: Any, size: int, dtype: str) -> tuple[Weights, Convolution | None]:
+    inputs, filters = kernel.shape[2:]
+    pays = inputs >= (_SOME_CHANNELS if size >= _MIDDLE_SIZE else _MANY_CHANNELS) and size >= _SMALL_SIZE
+    # In bfloat16 the transforms' sums would lose digits that a direct convolution keeps. Three filters are the colours.
+    if pays and filters > 3 and dtype == "float32":
+        return winograd(kernel)
+    if size <= _SMALL_SIZE:
+        return shifted_products(kernel)
+    return [], None

@@ -1,8 +1,4 @@
-"""Doubling an image and then a 3x3 convolution, in fewer multiplications and without a transposed convolution.
-
-A transposed convolution computes the same in as few, but TensorFlow's CPU kernel for few channels gives a row another
-last bit in batches of other sizes, and for many channels it is slow: it reorders the kernel at every call.
-"""
+"""Doubling an image and then a 3x3 convolution, in fewer multiplications."""
 
 from __future__ import annotations
 
@@ -13,27 +9,24 @@ import tensorflow as tf
 
 from serving.export.matrix_products import Convolution, Weights, product, weight
 
-# Taps w0, w1, w2 in one direction: output 2i + p sees inputs i + p - 1 and i + p through these sums of them.
-_PLACES = {
-    "nearest": ([[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]),
-    "zero_insertion": ([[0, 0, 0], [0, 1, 0]], [[1, 0, 0], [0, 0, 1]]),
-}
 # With d[i] = x[i] - x[i - 1] and s = w0 + w1 + w2: output 2i is s x[i] - w0 d[i], the next one s x[i] + w2 d[i + 1].
 _SHARED = np.array([[1, 1, 1], [-1, 0, 0], [0, 0, 1]], np.float32)
 
 
 def nine_products(kernel: np.ndarray) -> tuple[Weights, Convolution]:
-    """After doubling by nearest neighbour: 9 products for each 2x2 outputs instead of 36 (16 by `four_convolutions`).
+    """After doubling by nearest neighbour: 9 products for each 2x2 outputs instead of 36.
 
     In each direction both outputs share the sum of all taps times x; the rest is single taps times differences of
-    neighbours. What remains are 1x1 convolutions at the small size, and additions: it pays from 256 channels on.
+    neighbours. What remains are matrix products at the small size, and additions.
     """
     taps = np.einsum("ai,bj,ijco->abco", _SHARED, _SHARED, kernel)  # [3, 3, in, out]
     filters = kernel.shape[-1]
+    # Two are negated, so that their results are subtracted: of a tree of additions TensorFlow makes one AddN, whose
+    # order depends on the threads (see `winograd`).
     made = [
         product(taps[0, 0]),
-        product(np.concatenate([taps[1, 0], taps[2, 0]], axis=-1)),
-        product(np.concatenate([taps[0, 1], taps[0, 2]], axis=-1)),
+        product(-np.concatenate([taps[1, 0], taps[2, 0]], axis=-1)),
+        product(-np.concatenate([taps[0, 1], taps[0, 2]], axis=-1)),
         product(np.concatenate([taps[1, 1], taps[1, 2], taps[2, 1], taps[2, 2]], axis=-1)),
     ]
     centre, vertical, horizontal, diagonal = (multiply for _, multiply in made)
@@ -48,26 +41,29 @@ def nine_products(kernel: np.ndarray) -> tuple[Weights, Convolution]:
             own = 2 * p + q
             down = v[:, p : p + height, :, p * filters : (p + 1) * filters]
             across = h[:, :, q : q + width, q * filters : (q + 1) * filters]
-            return (c + down) + (across + d[:, p : p + height, q : q + width, own * filters : (own + 1) * filters])
+            return (c - down) - (across - d[:, p : p + height, q : q + width, own * filters : (own + 1) * filters])
 
         return _interleave([[place(p, q) for q in (0, 1)] for p in (0, 1)])
 
     return [part for weights, _ in made for part in weights], convolve
 
 
-def four_convolutions(kernel: np.ndarray, how: str) -> tuple[Weights, Convolution]:
-    """After doubling by `how`: a 2x2 convolution at the small size for each place of the 2x2 outputs."""
-    taps = [np.array(rows, np.float32) for rows in _PLACES[how]]
-    kernels = [[weight(np.einsum("ai,bj,ijco->abco", a, b, kernel), "kernel") for b in taps] for a in taps]
+def transposed(kernel: np.ndarray, how: str) -> tuple[Weights, Convolution]:
+    """After doubling by `how`: a transposed convolution of stride 2, 9 products for each 2x2 outputs.
+
+    Zero insertion and then a convolution is a transposed convolution with the kernel turned by 180 degrees. Doubling by
+    nearest neighbour is zero insertion and then a sum over 2x2 positions, which the convolution commutes with.
+    """
+    turned = weight(kernel[::-1, ::-1].transpose(0, 1, 3, 2), "kernel")
+    filters = kernel.shape[-1]
 
     def convolve(x: tf.Tensor) -> tf.Tensor:
-        def place(p: int, q: int) -> tf.Tensor:
-            padding = [[0, 0], [1 - p, p], [1 - q, q], [0, 0]]
-            return tf.nn.conv2d(x, tf.cast(kernels[p][q], x.dtype), 1, padding)
+        batch = tf.shape(x)[0] if x.shape[0] is None else x.shape[0]
+        size = [batch, 2 * x.shape[1] + 1, 2 * x.shape[2] + 1, filters]
+        y = tf.nn.conv2d_transpose(x, tf.cast(turned, x.dtype), size, 2, "VALID")
+        return y[:, 1:, 1:] if how == "zero_insertion" else 4.0 * tf.nn.avg_pool2d(y, 2, 1, "VALID")
 
-        return _interleave([[place(p, q) for q in (0, 1)] for p in (0, 1)])
-
-    return [part for row in kernels for part in row], convolve
+    return [turned], convolve
 
 
 def _differences(x: tf.Tensor, axis: int) -> tf.Tensor:

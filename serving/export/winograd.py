@@ -12,8 +12,10 @@ import tensorflow as tf
 
 from serving.export.matrix_products import Convolution, Weights, product
 
-# F(2, 3) of the paper with the last row's sign turned: what follows the products is then m0 + m1 + m2, m1 - m2 + m3.
-_TAPS = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, -1]], np.float32)
+# F(2, 3) of the paper with the signs of the two rows in the middle turned: what follows the products is then
+# (m0 - m1) - m2 and (m2 - m1) - m3, subtractions alone. TensorFlow's optimizer would join a tree of additions to one
+# AddN, which begins with whichever input it may overwrite first, so that the last bit would depend on the threads.
+_TAPS = np.array([[1, 0, 0], [-0.5, -0.5, -0.5], [-0.5, 0.5, -0.5], [0, 0, 1]], np.float32)
 
 
 def winograd(kernel: np.ndarray) -> tuple[Weights, Convolution]:
@@ -24,13 +26,12 @@ def winograd(kernel: np.ndarray) -> tuple[Weights, Convolution]:
 
     def convolve(x: tf.Tensor) -> tf.Tensor:
         _, height, width, channels = x.shape
-        # Places of the 2x2 tiles: even and odd rows, and within them columns, each [N, H/2, W/2, C].
-        rows = tf.unstack(tf.reshape(x, [-1, height // 2, 2, width // 2, 2 * channels]), axis=2)
-        even, odd = (tf.split(row, 2, axis=-1) for row in rows)
-        by_column = [_transform(top, bottom, 1) for top, bottom in zip(even, odd, strict=True)]
+        # The 2x2 tiles' upper and lower rows, [N, H/2, W/2, 2C], and then within them the left and right columns.
+        upper, lower = tf.unstack(tf.reshape(x, [-1, height // 2, 2, width // 2, 2 * channels]), axis=2)
         products = []
-        for a in range(4):
-            patches = _transform(by_column[0][a], by_column[1][a], 2)
+        for a, rows in enumerate(_transform(upper, lower, 1)):
+            left, right = tf.split(rows, 2, axis=-1)
+            patches = _transform(left, right, 2)
             products.append([made[a][b][1](patch) for b, patch in enumerate(patches)])
         # [b][p]: the columns' component b, row p of the outputs' tile.
         columns = [_gather(*(products[a][b] for a in range(4))) for b in range(4)]
@@ -51,4 +52,4 @@ def _transform(first: tf.Tensor, second: tf.Tensor, axis: int) -> list[tf.Tensor
 
 def _gather(m0: tf.Tensor, m1: tf.Tensor, m2: tf.Tensor, m3: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Two neighbouring outputs from the four products' sums."""
-    return m0 + (m1 + m2), (m1 - m2) + m3
+    return (m0 - m1) - m2, (m2 - m1) - m3

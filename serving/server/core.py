@@ -19,6 +19,7 @@ from serving.server.loaded_model import LoadedModel
 from serving.server.metrics import Metrics
 from serving.server.model_manager import ModelManager
 from serving.server.predict import run_predict
+from serving.server.provenance import report_rows
 from serving.server.status import ServingError, failed_precondition, invalid_argument
 from serving.server.version_source import aspired_versions
 from serving.server.warmup import warm_up
@@ -188,6 +189,7 @@ class ServerCore:
             file = os.path.join(path, PER_MODEL_FILE)
             batching = Batching.read(file) if os.path.exists(file) else None
         tags = self.options.saved_model_tags.split(",")
+        report_rows(name, version, path)
         model = LoadedModel(path, tags, self._session_config, batching, self._observe_queue)
         try:
             if self.options.enable_model_warmup:

@@ -59,6 +59,7 @@ class ExportConfig:
     truncations: tuple[float, ...] = tuple(round(0.1 * step, 1) for step in range(11))
     passes: int = 100
     batch_size: int = 64
+    rows: str = "exact"  # exact: a picture has the same bits in any batch; fast: a batch is computed together
 
 
 @dataclasses.dataclass
@@ -116,6 +117,10 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
             f"trainer.data.path is set by the pipeline. Received: {config.trainer.data.path!r}; leave it out and say "
             "in examples.source and examples.input where the images are."
         )
+    for name, allowed in (("precision", ("float32", "bfloat16")), ("rows", ("exact", "fast"))):
+        value = getattr(config.export, name)
+        if value not in allowed:
+            yield f"export.{name} must be {' or '.join(allowed)}. Received: {value!r}."
     if config.evaluator.tolerance < 0:
         yield f"evaluator.tolerance must be at least 0. Received: {config.evaluator.tolerance}; try 0.05."
     for name in ("classifier_steps", "num_samples"):

@@ -132,6 +132,19 @@ def test_fused_equals_plain(architecture):
 
 
 @both
+@pytest.mark.parametrize(("reference", "last"), [("ajbrock", 1e-5), ("paper", 1e-2), ("tfhub", 1e-2)])
+def test_last_batch_norm_keeps_its_own_epsilon_in_the_pytorch_biggan(architecture, reference, last):
+    """That code hands BN_eps to the blocks alone."""
+    model = small(architecture=architecture, reference=reference, batch_norm_epsilon=1e-2, policy="float64")
+    generator = Generator(model)
+    first = generator.blocks[0][0]
+    assert (first.norms[0] if model.is_deep else first.norm_1).norm.epsilon == 1e-2
+    norm, x = generator.final_norm, random.standard_normal((2, 4, 4, generator.stages[-1].out_channels))
+    expected = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + last)
+    np.testing.assert_allclose(norm(x, training=True), expected, rtol=1e-9, atol=1e-12)
+
+
+@both
 def test_networks_save_and_load(architecture, tmp_path):
     model = small(architecture=architecture)
     for network, inputs in (

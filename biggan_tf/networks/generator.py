@@ -175,6 +175,7 @@ class Generator(keras.Model):
     def _unpack(self, inputs: Any) -> tuple[Any, Any]:
         z, embedding = inputs if isinstance(inputs, tuple | list) else (inputs, None)
         check_rank("z", z, 2, self.model_config.z_dim)
+        z = ops.cast(z, self.compute_dtype)
         if not self.model_config.num_classes:
             if embedding is not None:
                 raise ValueError("An unconditional generator must be called with z alone. Received: a class embedding.")
@@ -185,7 +186,7 @@ class Generator(keras.Model):
                 "pass generator.embed(labels) beside it."
             )
         check_rank("embedding", embedding, 2, self.model_config.embedding_dim)
-        return z, ops.cast(embedding, z.dtype)
+        return z, ops.cast(embedding, self.compute_dtype)
 
     def _join(self, z: Any, embedding: Any) -> Any:
         if embedding is None:

@@ -149,18 +149,35 @@ def test_last_batch_norm_keeps_its_own_epsilon_in_the_pytorch_biggan(architectur
     np.testing.assert_allclose(norm(x, training=True), expected, rtol=1e-9, atol=1e-12)
 
 
+def _images_and_gradients(generator):
+    with tf.GradientTape() as tape:
+        images = _generate(generator, training=True)
+        loss = tf.reduce_sum(images * tf.cast(IMAGES, images.dtype))
+    gradients = tape.gradient(loss, generator.trainable_variables)
+    whole = tf.concat([tf.reshape(tf.convert_to_tensor(gradient), [-1]) for gradient in gradients], 0)
+    return [np.asarray(value, np.float64) for value in (images, whole)]
+
+
 @pytest.mark.usefixtures(bfloat16.__name__)
-@both
+@deep_is_slow
 def test_fusing_loses_no_precision_in_bfloat16(architecture):
-    """Both ways against float64: how near either comes is the kernel library's affair."""
+    """Over images and gradients, fused comes about as near to float64 as plain does.
+
+    How near that is, the kernel library decides: some add up in float32, some in bfloat16, and not the same ones
+    forward and backward. So neither is held to a number, and the two ratios are taken together.
+    """
+    keras.utils.set_random_seed(0)
     exact = Generator(small(architecture=architecture, policy="float64"))
-    expected = _generate(exact, training=True)
+    weights = exact.get_weights()
+    expected = _images_and_gradients(exact)
     errors = []
     for fused in (True, False):
         mixed = Generator(small(architecture=architecture, policy="mixed_bfloat16", fused_resampling=fused))
-        mixed.set_weights(exact.get_weights())
-        errors.append(np.linalg.norm(np.asarray(_generate(mixed, training=True)) - expected))
-    assert errors[0] <= 1.2 * errors[1]
+        mixed.set_weights(weights)
+        got = _images_and_gradients(mixed)
+        errors.append([np.linalg.norm(one - other) for one, other in zip(got, expected, strict=True)])
+    of_images, of_gradients = np.divide(*errors)
+    assert np.sqrt(of_images * of_gradients) <= 1.2
 
 
 @both

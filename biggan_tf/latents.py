@@ -1,7 +1,8 @@
 """What the generator is fed: priors, truncation and labels. Every draw depends on its key alone.
 
 A key is an integer tensor of two numbers, as TensorFlow's stateless generators take. How z is split into hierarchical
-chunks is the generator's affair (`Generator.latent_chunk_sizes`).
+chunks is the generator's affair (`Generator.latent_chunk_sizes`). Latents are float32 under every policy: a float64
+network widens them, and so sees what the float32 network sees.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ def load_biggan_pytorch(
         generator: Path of `G.pth` or `G_ema.pth`; None: do not build one.
         discriminator: Path of `D.pth`; None: do not build one.
         spectral_norm_epsilon: The files do not say; None: 1e-6, as that code's scripts have it.
-        batch_norm_epsilon: Likewise; None: 1e-5.
-        policy: The networks' dtype policy.
+        batch_norm_epsilon: Likewise; None: 1e-5. In that code the generator's last batch norm always has 1e-5.
+        policy: The networks' dtype policy. Under float64 they hold the file's numbers and compute in float64.
 
     Returns:
         (generator, discriminator), None for a path that was not given.
@@ -103,7 +103,7 @@ def _state_dict(network: Generator | Discriminator) -> dict[str, np.ndarray]:
     for entry in entries:
         if entry.name.endswith(".u0"):
             name = entry.name.removesuffix("u0") + "sv0"
-            tensors[name] = np.array([sigmas[id(entry.variable)]], np.float32)
+            tensors[name] = np.array([sigmas[id(entry.variable)]], entry.variable.dtype)
     return tensors
 
 

@@ -34,7 +34,7 @@ def load_tfhub_port(directory: str | os.PathLike, policy: str = "float32") -> Ge
 
     Args:
         directory: Holds the two files.
-        policy: The network's dtype policy.
+        policy: The network's dtype policy. Under float64 it computes in float64.
 
     Returns:
         The generator; call it as `generator((z, generator.embed(labels)), truncation=0.4)`. Between the stored

@@ -99,7 +99,7 @@ def assign(
             continue
         array = np.asarray(tensors[entry.name])
         try:
-            value = np.asarray(entry.to_keras(array), np.float32)
+            value = np.asarray(entry.to_keras(array), entry.variable.dtype)
         except ValueError:
             value = array
         if value.shape != tuple(entry.variable.shape):
@@ -124,6 +124,4 @@ def assign(
 
 def extract(entries: Sequence[Entry]) -> dict[str, np.ndarray]:
     """The variables' values under the file's names and in its layout."""
-    return {
-        entry.name: np.ascontiguousarray(entry.to_torch(np.asarray(entry.variable, np.float32))) for entry in entries
-    }
+    return {entry.name: np.ascontiguousarray(entry.to_torch(np.asarray(entry.variable))) for entry in entries}

@@ -9,13 +9,15 @@ from keras import ops
 
 from biggan_tf.layers.convolution import SNConv2D
 from biggan_tf.ops.operation_counter import record
+from biggan_tf.ops.precision import accumulation_dtype, widen
 
 
 @keras.saving.register_keras_serializable("biggan_tf")
 class SelfAttention(keras.layers.Layer):
     """x + gamma * attention(x) on NHWC activations; keys and values are max-pooled, the logits not scaled.
 
-    Height and width must be even and C at least 8. Logits and softmax are computed in float32.
+    Height and width must be even and C at least 8. Logits and softmax are computed in float32, or in
+    float64 under that policy.
 
     Args:
         convolution: Keyword arguments of the four `SNConv2D`.
@@ -42,16 +44,17 @@ class SelfAttention(keras.layers.Layer):
         for layer in (self.query, self.key, self.value):
             layer.build(input_shape)
         self.output_projection.build((batch, height, width, channels // 2))
-        self.gamma = self.add_weight(name="gamma", shape=(), initializer="zeros", dtype="float32", autocast=False)
+        wide = accumulation_dtype(self.compute_dtype)
+        self.gamma = self.add_weight(name="gamma", shape=(), initializer="zeros", dtype=wide, autocast=False)
 
     def call(self, x: Any, training: bool = False) -> Any:
         batch, height, width, _ = ops.shape(x)
         queries = self._positions(self.query(x, training=training))  # [N, H*W, C/8]
         keys = self._positions(self._pool(self.key(x, training=training)))  # [N, H*W/4, C/8]
         values = self._positions(self._pool(self.value(x, training=training)))  # [N, H*W/4, C/2]
-        # In float32 before the product, not after: the logits, which are large, are written once, and float16 would
+        # Widened before the product, not after: the logits, which are large, are written once, and float16 would
         # overflow in them.
-        queries, keys = ops.cast(queries, "float32"), ops.cast(keys, "float32")
+        queries, keys = widen(queries), widen(keys)
         logits = ops.matmul(queries, ops.transpose(keys, (0, 2, 1)))
         record("attention", logits.shape, queries.shape[-1])
         weights = ops.cast(ops.softmax(logits, axis=-1), values.dtype)

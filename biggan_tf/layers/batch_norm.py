@@ -9,6 +9,7 @@ from keras import ops
 
 from biggan_tf.ops.batch_moments import batch_moments, normalise, scale_and_shift
 from biggan_tf.ops.operation_counter import record
+from biggan_tf.ops.precision import accumulation_dtype
 from biggan_tf.ops.replicas import num_replicas
 
 
@@ -16,8 +17,9 @@ from biggan_tf.ops.replicas import num_replicas
 class BatchNorm(keras.layers.Layer):
     """Normalises NHWC activations to mean 0, deviation 1, then applies a gain and an offset per channel and row.
 
-    The moments are computed in float32, the variance biased and about the mean. With `num_statistics` > 1 the layer
-    holds standing statistics for a grid of truncations 0 ... 1 (the Hub's modules: 51) and interpolates.
+    The moments are computed in float32, or in float64 under that policy, the variance biased and about the mean. With
+    `num_statistics` > 1 the layer holds standing statistics for a grid of truncations 0 ... 1 (the Hub's modules: 51)
+    and interpolates.
 
     Args:
         epsilon: Added to the variance.
@@ -48,15 +50,17 @@ class BatchNorm(keras.layers.Layer):
 
     def build(self, x_shape: tuple[Any, ...], *unused_shapes: Any) -> None:
         rows = () if self.num_statistics == 1 else (self.num_statistics,)
-        state: dict[str, Any] = {"trainable": False, "dtype": "float32", "autocast": False, "aggregation": "mean"}
+        wide = accumulation_dtype(self.compute_dtype)
+        state: dict[str, Any] = {"trainable": False, "dtype": wide, "autocast": False, "aggregation": "mean"}
         shape = (*rows, x_shape[-1])
         self.moving_mean = self.add_weight(name="moving_mean", shape=shape, initializer="zeros", **state)
         self.moving_variance = self.add_weight(name="moving_variance", shape=shape, initializer="ones", **state)
 
     def call(self, x: Any, gain: Any = None, offset: Any = None, training: bool = False, truncation: Any = None) -> Any:
         record("batch_norm", x.shape)
-        gain = ops.ones((1, x.shape[-1]), "float32") if gain is None else ops.cast(gain, "float32")
-        offset = ops.zeros((1, x.shape[-1]), "float32") if offset is None else ops.cast(offset, "float32")
+        wide = accumulation_dtype(self.compute_dtype)
+        gain = ops.ones((1, x.shape[-1]), wide) if gain is None else ops.cast(gain, wide)
+        offset = ops.zeros((1, x.shape[-1]), wide) if offset is None else ops.cast(offset, wide)
         if training:
             mean, variance = self._batch_moments(x)
             return normalise(x, gain, offset, mean, variance, self.epsilon, self.group_size)
@@ -81,14 +85,16 @@ class BatchNorm(keras.layers.Layer):
         """The factor n / (n - 1) for the n values that a channel's moments span over all replicas that share them."""
         batch, height, width, _ = ops.shape(x)
         replicas = self.group_size or num_replicas()
-        values = ops.cast(batch * height * width * replicas, "float32")
+        values = ops.cast(batch * height * width * replicas, self.moving_variance.dtype)
         return values / ops.maximum(values - 1.0, 1.0)
 
     def _stored_moments(self, truncation: Any) -> tuple[Any, Any]:
         mean, variance = ops.convert_to_tensor(self.moving_mean), ops.convert_to_tensor(self.moving_variance)
         if self.num_statistics == 1:
             return mean[None], variance[None]
-        position = ops.reshape(ops.cast(1.0 if truncation is None else truncation, "float32"), (-1,))
+        # Not a cast, which would round a Python number to float32 first.
+        position = ops.convert_to_tensor(1.0 if truncation is None else truncation, mean.dtype)
+        position = ops.reshape(position, (-1,))
         position = ops.clip(position, 0.0, 1.0) * (self.num_statistics - 1)
         lower = ops.floor(position)
         share = (position - lower)[:, None]  # of the upper neighbour

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
 from biggan_tf.layers.batch_norm import BatchNorm
 from biggan_tf.layers.dense import SNDense
+from biggan_tf.ops.precision import accumulation_dtype, widen
 
 
 @keras.saving.register_keras_serializable("biggan_tf")
@@ -51,13 +51,13 @@ class ConditionalBatchNorm(keras.layers.Layer):
             self.gain.build(condition_shape)
             self.offset.build(condition_shape)
         else:
-            options = {"shape": (channels,), "dtype": "float32", "autocast": False}
+            options = {"shape": (channels,), "dtype": accumulation_dtype(self.compute_dtype), "autocast": False}
             self.gain = self.add_weight(name="gain", initializer="ones", **options)
             self.offset = self.add_weight(name="offset", initializer="zeros", **options)
 
     def call(self, x: Any, condition: Any = None, training: bool = False, truncation: Any = None) -> Any:
         if self.is_conditional:
-            gain = self.gain_base + ops.cast(self.gain(condition, training=training), "float32")
+            gain = self.gain_base + widen(self.gain(condition, training=training))
             offset = self.offset(condition, training=training)
         else:
             gain, offset = self.gain[None], self.offset[None]

@@ -9,6 +9,7 @@ import keras
 from biggan_tf.layers.spectral_norm import SpectralNormLayer
 from biggan_tf.ops import resampling
 from biggan_tf.ops.channels import add_bias
+from biggan_tf.ops.precision import accumulation_dtype
 
 
 @keras.saving.register_keras_serializable("biggan_tf")
@@ -58,8 +59,9 @@ class SNConv2D(SpectralNormLayer):
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: input_shape[-1]})
         self.add_kernel((self.kernel_size, self.kernel_size, input_shape[-1], self.filters))
         if self.use_bias:
+            wide = accumulation_dtype(self.compute_dtype)
             self.bias = self.add_weight(
-                name="bias", shape=(self.filters,), initializer="zeros", dtype="float32", autocast=False
+                name="bias", shape=(self.filters,), initializer="zeros", dtype=wide, autocast=False
             )
 
     def call(self, x: Any, training: bool = False) -> Any:

@@ -10,6 +10,7 @@ from keras import ops
 from biggan_tf.layers.spectral_norm import SpectralNormLayer
 from biggan_tf.ops.channels import add_bias
 from biggan_tf.ops.operation_counter import record
+from biggan_tf.ops.precision import accumulation_dtype
 
 
 @keras.saving.register_keras_serializable("biggan_tf")
@@ -36,8 +37,9 @@ class SNDense(SpectralNormLayer):
         self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
         self.add_kernel((input_shape[-1], self.units))
         if self.use_bias:
+            wide = accumulation_dtype(self.compute_dtype)
             self.bias = self.add_weight(
-                name="bias", shape=(self.units,), initializer="zeros", dtype="float32", autocast=False
+                name="bias", shape=(self.units,), initializer="zeros", dtype=wide, autocast=False
             )
 
     def call(self, x: Any, training: bool = False) -> Any:

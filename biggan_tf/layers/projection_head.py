@@ -9,11 +9,14 @@ from keras import ops
 
 from biggan_tf.layers.dense import SNDense
 from biggan_tf.layers.embedding import ClassEmbedding
+from biggan_tf.ops.precision import accumulation_dtype
 
 
 @keras.saving.register_keras_serializable("biggan_tf")
 class ProjectionHead(keras.layers.Layer):
-    """h = sum over positions of ReLU(x); logit = SNDense(h) + <SNEmbedding(label), h>. In float32.
+    """h = sum over positions of ReLU(x); logit = SNDense(h) + <SNEmbedding(label), h>.
+
+    Computed in float32, or in float64 under that policy.
 
     Args:
         num_classes: 0: no projection.
@@ -28,19 +31,20 @@ class ProjectionHead(keras.layers.Layer):
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.normalised = dict(normalised or {})
-        self.linear = SNDense(1, name="linear", dtype="float32", **self.normalised)
+        self._wide = accumulation_dtype(self.compute_dtype)
+        self.linear = SNDense(1, name="linear", dtype=self._wide, **self.normalised)
 
     def build(self, x_shape: tuple[Any, ...], labels_shape: tuple[Any, ...] | None = None) -> None:
         channels = x_shape[-1]
         self.linear.build((None, channels))
         if self.num_classes:
             self.embedding = ClassEmbedding(
-                self.num_classes, channels, name="embedding", dtype="float32", **self.normalised
+                self.num_classes, channels, name="embedding", dtype=self._wide, **self.normalised
             )
             self.embedding.build()
 
     def call(self, x: Any, labels: Any = None, training: bool = False) -> Any:
-        h = ops.sum(ops.relu(ops.cast(x, "float32")), axis=(1, 2))  # [N, C]
+        h = ops.sum(ops.relu(ops.cast(x, self._wide)), axis=(1, 2))  # [N, C]
         logits = self.linear(h, training=training)[:, 0]
         if self.num_classes:
             logits = logits + ops.sum(self.embedding(labels, training=training) * h, axis=-1)

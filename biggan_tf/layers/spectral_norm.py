@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from biggan_tf.ops import spectral
+from biggan_tf.ops.precision import accumulation_dtype
 
 INITIALIZERS = {
     "orthogonal": keras.initializers.Orthogonal,
@@ -20,7 +21,8 @@ class SpectralNormLayer(keras.layers.Layer):
     """Holds a raw kernel W and u; computes with W / sigma (Miyato et al. 2018, algorithm 1).
 
     W stays the trained variable and the gradient flows through sigma. u is advanced once by every call with
-    `training=True` and left alone otherwise. All of it is float32 whatever the policy.
+    `training=True` and left alone otherwise. All of it is float32 under every policy
+    but float64.
 
     Args:
         kernel_initializer: "orthogonal" or "normal".
@@ -51,11 +53,12 @@ class SpectralNormLayer(keras.layers.Layer):
     def add_kernel(self, shape: tuple[int, ...], singular_axis: int = -1) -> None:
         """Creates the kernel and u, which has the size of `singular_axis` (first or last) of the kernel."""
         self.singular_axis = singular_axis
+        wide = accumulation_dtype(self.compute_dtype)
         self.kernel = self.add_weight(
             name="kernel",
             shape=shape,
             initializer=INITIALIZERS[self.kernel_initializer](),
-            dtype="float32",
+            dtype=wide,
             autocast=False,
         )
         self.u: Any = None
@@ -67,7 +70,7 @@ class SpectralNormLayer(keras.layers.Layer):
             shape=(1, shape[singular_axis]),
             initializer=keras.initializers.RandomNormal(stddev=1.0),
             trainable=False,
-            dtype="float32",
+            dtype=wide,
             autocast=False,
             aggregation="only_first_replica",
         )

@@ -6,6 +6,8 @@ from typing import Any
 
 from keras import ops
 
+from biggan_tf.ops.precision import widen
+
 
 def orthogonal_penalty(kernel: Any, strength: float, rows_first: bool = False) -> Any:
     """Strength / 2 * |W W^T * (1 - I)|^2 (Frobenius), W's rows being the kernel's outputs.
@@ -16,7 +18,7 @@ def orthogonal_penalty(kernel: Any, strength: float, rows_first: bool = False) -
         rows_first: Which axis the rows are on.
 
     Returns:
-        A float32 scalar, of which `orthogonal_gradient` is the gradient.
+        A scalar in the kernel's `accumulation_dtype`, of which `orthogonal_gradient` is the gradient.
     """
     rows = _rows(kernel, rows_first)
     return 0.5 * strength * ops.sum(ops.square(_off_diagonal(rows)))
@@ -30,7 +32,7 @@ def orthogonal_gradient(kernel: Any, strength: float, rows_first: bool = False) 
 
 
 def _rows(kernel: Any, rows_first: bool) -> Any:
-    kernel = ops.cast(kernel, "float32")
+    kernel = widen(kernel)
     if rows_first:
         return ops.reshape(kernel, (kernel.shape[0], -1))
     return ops.transpose(ops.reshape(kernel, (-1, kernel.shape[-1])))

@@ -7,10 +7,14 @@
 | condition of a block | embedding, z | embedding, z | z, embedding | z, embedding |
 | D's shortcut where in == out | identity, 1x1 | identity, 1x1 | none | identity, 1x1 |
 | batch norm's epsilon | 1e-5 | 1e-5 | 1e-5 | 1e-4 |
+| that of the generator's last one | the same | 1e-5 | the same | the same |
 | running variance | unbiased | unbiased | biased | unbiased |
 | spectral norm's epsilon | 1e-6 | 1e-6 | 1e-12 | 1e-4 |
 | normalisation in it | x / max(norm, eps) | x / max(norm, eps) | x / max(norm, eps) | x / (norm + eps) |
 | RGB convolution of deep | 3 outputs | 3 outputs | 3 outputs | ch outputs, 3 kept |
+
+The PyTorch BigGAN (ajbrock) hands its BN_eps to the blocks alone: the batch norm before the RGB convolution keeps 1e-5
+whatever the others have. The two differ only where `model.batch_norm_epsilon` is set.
 
 compare_gan feeds images in [0, 1] and begins D with a ReLU, which does nothing to them; here images lie in [-1, 1] and
 D begins with the convolution in every row. Its deep networks are 128 channels wide and attend at 64 pixels; the recipes
@@ -33,6 +37,7 @@ class Conventions:
     latent_first: bool = False
     equal_channels_shortcut: str = "identity"
     batch_norm_epsilon: float = 1e-5
+    last_batch_norm_epsilon: float | None = None  # of the generator's tail; None: as the others
     unbiased_running_variance: bool = True
     spectral_norm_epsilon: float = 1e-6
     additive_epsilon: bool = False
@@ -41,7 +46,7 @@ class Conventions:
 
 REFERENCES = {
     "paper": Conventions(),
-    "ajbrock": Conventions(),
+    "ajbrock": Conventions(last_batch_norm_epsilon=1e-5),
     "compare_gan": Conventions(
         upsampling="zero_insertion",
         gain_base=0.0,

@@ -12,9 +12,10 @@ from biggan_tf.config import Config, ModelConfig
 from biggan_tf.networks.discriminator import Discriminator
 from biggan_tf.networks.generator import Generator
 from biggan_tf.ops.operation_counter import OperationCounter, count_operations
+from biggan_tf.ops.precision import accumulation_dtype
 
-_FLOAT32_BYTES = 4
 _ADAM_SLOTS = 2
+_DTYPE_BYTES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,17 +119,18 @@ def report(config: Config, num_replicas: int = 1) -> dict[str, Any]:
     micro_batch = training.batch_size // (num_replicas * training.accumulation_steps)
     generator, discriminator = network_costs(config.model, micro_batch)
     step = training_multiply_adds(generator, discriminator, training.discriminator_steps)
-    bytes_each = _FLOAT32_BYTES if config.model.policy == "float32" else 2
+    stored = model_dtype(config.model)
+    activation_bytes, weight_bytes = _DTYPE_BYTES[stored], _DTYPE_BYTES[accumulation_dtype(stored)]
     parameters = generator.parameters + discriminator.parameters
     state = generator.state + discriminator.state
     # The D step holds D's activations for a fake and a real image; the G step those of both networks for one.
     held = max(2 * discriminator.activations, generator.activations + discriminator.activations)
     memory = {
-        "weights": _FLOAT32_BYTES * (parameters + state),
-        "ema": _FLOAT32_BYTES * (generator.parameters + generator.state),
-        "optimizer": _FLOAT32_BYTES * _ADAM_SLOTS * parameters,
-        "gradients": _FLOAT32_BYTES * max(generator.parameters, discriminator.parameters),
-        "activations": bytes_each * held * micro_batch,
+        "weights": weight_bytes * (parameters + state),
+        "ema": weight_bytes * (generator.parameters + generator.state),
+        "optimizer": weight_bytes * _ADAM_SLOTS * parameters,
+        "gradients": weight_bytes * max(generator.parameters, discriminator.parameters),
+        "activations": activation_bytes * held * micro_batch,
     }
     return {
         "parameters": {"generator": generator.parameters, "discriminator": discriminator.parameters},

@@ -16,11 +16,14 @@ from biggan_tf.layers.projection_head import ProjectionHead
 from biggan_tf.networks.architecture import Stage, discriminator_stages
 from biggan_tf.networks.conventions import conventions_of
 from biggan_tf.networks.input_checks import check_images, check_labels
+from biggan_tf.ops.precision import accumulation_dtype
 
 
 @keras.saving.register_keras_serializable("biggan_tf")
 class Discriminator(keras.Model):
-    """Images and labels to logits: [N, R, R, 3] in [-1, 1], [N] -> [N], float32.
+    """Images and labels to logits: [N, R, R, 3] in [-1, 1], [N] -> [N].
+
+    Logits are float32, or float64 under that policy.
 
     Parameters (tests/biggan_tf/networks): BigGAN-128 87,982,370; 256 99,225,890; 512 99,401,282; deep-128 34,590,210.
 
@@ -62,7 +65,8 @@ class Discriminator(keras.Model):
                 layer.build(shape)
                 shape = layer.compute_output_shape(shape)
             self.blocks.append(layers)
-        self.head = ProjectionHead(model.num_classes, normalised=self._normalised, name="head", dtype="float32")
+        wide = accumulation_dtype(self.compute_dtype)
+        self.head = ProjectionHead(model.num_classes, normalised=self._normalised, name="head", dtype=wide)
         self.head.build(shape)
         self.built = True
 

@@ -18,11 +18,14 @@ from biggan_tf.layers.generator_block import GeneratorBlock
 from biggan_tf.networks.architecture import BOTTOM_SIZE, Stage, generator_stages
 from biggan_tf.networks.conventions import conventions_of
 from biggan_tf.networks.input_checks import check_labels, check_rank
+from biggan_tf.ops.precision import accumulation_dtype, widen
 
 
 @keras.saving.register_keras_serializable("biggan_tf")
 class Generator(keras.Model):
-    """Latent and class embedding to images: [N, z_dim], [N, embedding_dim] -> [N, R, R, 3] in [-1, 1], float32.
+    """Latent and class embedding to images: [N, z_dim], [N, embedding_dim] -> [N, R, R, 3] in [-1, 1].
+
+    Images are float32, or float64 under that policy.
 
     The class arrives embedded, so that a caller can interpolate between classes or mix them; `embed` looks labels up.
     Parameters (tests/biggan_tf/networks): BigGAN-128 70,433,988; 256 82,097,604; 512 82,468,068; deep-128 50,244,484.
@@ -80,7 +83,7 @@ class Generator(keras.Model):
                 model.embedding_dim,
                 kernel_initializer=model.initializer,
                 spectral_norm=False,
-                dtype="float32",
+                dtype=accumulation_dtype(self.compute_dtype),
                 name="class_embedding",
             )
             self.class_embedding.build()
@@ -98,7 +101,7 @@ class Generator(keras.Model):
         ]
         last = self.stages[-1].out_channels
         shape = (None, model.resolution, model.resolution, last)
-        self.final_norm = ConditionalBatchNorm(name="final_norm", dtype=self.dtype_policy, **self._norm)
+        self.final_norm = ConditionalBatchNorm(name="final_norm", dtype=self.dtype_policy, **self._last_norm())
         self.final_norm.build(shape)
         full = self.conventions.full_rgb_kernel and model.is_deep
         self.to_rgb = SNConv2D(
@@ -111,6 +114,12 @@ class Generator(keras.Model):
         )
         self.to_rgb.build(shape)
         self.built = True
+
+    def _last_norm(self) -> dict[str, Any]:
+        epsilon = self.conventions.last_batch_norm_epsilon
+        if epsilon is None:
+            return self._norm
+        return {**self._norm, "batch_norm": {**self._norm["batch_norm"], "epsilon": epsilon}}
 
     def _stage(self, index: int, stage: Stage, condition_shape: tuple[Any, ...] | None) -> list[Any]:
         """The layers of a stage: one block, or two in the deep network, then attention if there is any."""
@@ -173,11 +182,12 @@ class Generator(keras.Model):
                 else:
                     x = layer(x, condition, training=training, truncation=truncation)
         x = ops.relu(self.final_norm(x, of_last, training=training, truncation=truncation))
-        return ops.tanh(ops.cast(self.to_rgb(x, training=training), "float32"))
+        return ops.tanh(widen(self.to_rgb(x, training=training)))
 
     def _unpack(self, inputs: Any) -> tuple[Any, Any]:
         z, embedding = inputs if isinstance(inputs, tuple | list) else (inputs, None)
         check_rank("z", z, 2, self.model_config.z_dim)
+        z = ops.cast(z, self.compute_dtype)
         if not self.model_config.num_classes:
             if embedding is not None:
                 raise ValueError("An unconditional generator must be called with z alone. Received: a class embedding.")
@@ -188,7 +198,7 @@ class Generator(keras.Model):
                 "pass generator.embed(labels) beside it."
             )
         check_rank("embedding", embedding, 2, self.model_config.embedding_dim)
-        return z, ops.cast(embedding, z.dtype)
+        return z, ops.cast(embedding, self.compute_dtype)
 
     def _join(self, z: Any, embedding: Any) -> Any:
         if embedding is None:

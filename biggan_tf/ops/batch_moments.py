@@ -7,11 +7,12 @@ from typing import Any
 from keras import ops
 
 from biggan_tf.ops.channels import sum_positions
+from biggan_tf.ops.precision import widen
 from biggan_tf.ops.replicas import mean_over_replicas, num_replicas
 
 
 def batch_moments(x: Any, centre: Any, group_size: int = 0) -> tuple[Any, Any]:
-    """Mean and biased variance of each channel over all replicas, float32, as constants.
+    """Mean and biased variance of each channel over all replicas, in x's `accumulation_dtype`, as constants.
 
     Args:
         x: [N, H, W, C].
@@ -19,9 +20,9 @@ def batch_moments(x: Any, centre: Any, group_size: int = 0) -> tuple[Any, Any]:
             E[x^2] - E[x]^2 would cancel.
         group_size: Replicas that share moments; 0: all.
     """
-    x = ops.cast(ops.stop_gradient(x), "float32")
+    x = widen(ops.stop_gradient(x))
     batch, height, width, _ = ops.shape(x)
-    values = ops.cast(batch * height * width, "float32")
+    values = ops.cast(batch * height * width, x.dtype)
     mean = ops.sum(sum_positions(x), axis=0) / values
     variance = ops.sum(sum_positions(ops.square(x - mean)), axis=0) / values
     if num_replicas() > 1 and group_size != 1:
@@ -37,8 +38,8 @@ def normalise(x: Any, gain: Any, offset: Any, mean: Any, variance: Any, epsilon:
 
     Args:
         x: [N, H, W, C].
-        gain: [N or 1, C], float32.
-        offset: [N or 1, C], float32.
+        gain: [N or 1, C], in x's `accumulation_dtype`.
+        offset: [N or 1, C], likewise.
         mean: [C], of this batch, from `batch_moments`.
         variance: [C], likewise.
         epsilon: Added to the variance.
@@ -59,7 +60,7 @@ def normalise(x: Any, gain: Any, offset: Any, mean: Any, variance: Any, epsilon:
             products = sum_positions(dy * x) - mean * sums
             # What reaches x through the two moments, as means over all values that they are taken over.
             through = ops.stack([ops.sum(scale * sums, axis=0), ops.sum(scale * products, axis=0)])
-            through = through / ops.cast(batch * height * width, "float32")
+            through = through / ops.cast(batch * height * width, through.dtype)
             by_mean, by_deviation = ops.unstack(mean_over_replicas(through, group_size), 2)
             slope = by_deviation * ops.square(reciprocal)  # [C]
             dx = scale_and_shift(dy, scale, mean * slope - by_mean) - x * ops.cast(slope, x.dtype)

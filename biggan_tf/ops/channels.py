@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from biggan_tf.ops.precision import widen
+
 
 def add_bias(x: Any, bias: Any) -> Any:
     """X + bias [C]; TensorFlow's own operation sums its gradient in one pass and fuses with a convolution."""
@@ -19,8 +21,8 @@ def add_bias(x: Any, bias: Any) -> Any:
 
 
 def sum_positions(x: Any) -> Any:
-    """[N, H, W, C] to [N, C] in float32: a matrix product with ones, which is faster than a reduction."""
+    """[N, H, W, C] to [N, C] in x's `accumulation_dtype`: a matrix product with ones, faster than a reduction."""
     batch, height, width, channels = ops.shape(x)
-    rows = ops.reshape(ops.cast(x, "float32"), (batch, height * width, channels))
-    ones = ops.ones((batch, 1, height * width), "float32")
+    rows = ops.reshape(widen(x), (batch, height * width, channels))
+    ones = ops.ones((batch, 1, height * width), rows.dtype)
     return ops.matmul(ones, rows)[:, 0]

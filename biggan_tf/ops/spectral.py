@@ -12,7 +12,7 @@ def normalise(vector: Any, epsilon: float, additive: bool = False) -> Any:
     """A vector of length one.
 
     Args:
-        vector: Any shape, float32.
+        vector: Any shape, float32 or float64.
         epsilon: Guards the division.
         additive: Divide by |x| + epsilon (the Hub's modules) instead of max(|x|, epsilon).
     """
@@ -26,7 +26,7 @@ def singular_value(matrix: Any, u: Any, epsilon: float, additive: bool = False) 
     The gradient reaches `matrix` through sigma; u and v are constants.
 
     Args:
-        matrix: [rest, out], float32.
+        matrix: [rest, out], float32 or float64.
         u: [1, out], the estimate so far.
         epsilon: For the two normalisations.
         additive: See `normalise`.

@@ -47,7 +47,7 @@ class Adam(keras.optimizers.Optimizer):
         self.second_moments = [self.add_variable_from_reference(v, name="second_moment") for v in variables]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Updates one variable, for Keras's own `apply`."""
+        """Updates one variable, for Keras's own `apply`, which holds the rate in float32 whatever the weights are."""
         self._update(gradient, variable, learning_rate, tf.constant(True))
 
     def apply_averaged(
@@ -68,19 +68,21 @@ class Adam(keras.optimizers.Optimizer):
 
     def _update(self, gradient: Any, variable: Any, learning_rate: Any, valid: Any) -> None:
         index = self._get_variable_index(variable)
-        step = tf.cast(self.iterations + 1, tf.float32)
+        step = tf.cast(self.iterations + 1, gradient.dtype)
         if self.beta_1 > 0:
             moment = self.first_moments[index]
             first = self.beta_1 * moment + (1.0 - self.beta_1) * gradient
             self.assign(moment, tf.where(valid, first, moment))
-            first = first / (1.0 - tf.pow(self.beta_1, step))
+            first = first / (1.0 - tf.pow(tf.constant(self.beta_1, step.dtype), step))
         else:
             first = gradient
         moment = self.second_moments[index]
         second = self.beta_2 * moment + (1.0 - self.beta_2) * tf.square(gradient)
         self.assign(moment, tf.where(valid, second, moment))
-        second = second / (1.0 - tf.pow(self.beta_2, step))
-        change = tf.cast(learning_rate, tf.float32) * first / (tf.sqrt(second) + self.epsilon)
+        second = second / (1.0 - tf.pow(tf.constant(self.beta_2, step.dtype), step))
+        # Not a cast, which would round a Python number to float32 first.
+        rate = keras.ops.convert_to_tensor(learning_rate, gradient.dtype)
+        change = rate * first / (tf.sqrt(second) + self.epsilon)
         self.assign_sub(variable, tf.where(valid, change, 0.0))
 
     def get_config(self) -> dict[str, Any]:

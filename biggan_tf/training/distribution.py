@@ -159,6 +159,7 @@ class ReplicaCheck:
 def _digest(variable: Any) -> Any:
     """An integer that depends on every bit of a variable and on where it stands."""
     value = tf.reshape(keras.ops.convert_to_tensor(variable), [-1])
-    bits = tf.cast(tf.bitcast(value, tf.int32) if value.dtype == tf.float32 else value, tf.int64)
+    same_width = {tf.float32: tf.int32, tf.float64: tf.int64}.get(value.dtype)
+    bits = tf.cast(value if same_width is None else tf.bitcast(value, same_width), tf.int64)
     places = tf.range(1, tf.size(bits, out_type=tf.int64) + 1, dtype=tf.int64)
     return tf.reduce_sum(bits * (places * 2654435761 + 1))

@@ -27,7 +27,7 @@ class Pass(NamedTuple):
     """What one forward and backward pass over a micro-batch gives, on one replica."""
 
     gradients: list[Any]
-    scalars: Any  # float32 [len(D_SCALARS)] or [len(G_SCALARS)]
+    scalars: Any  # [len(D_SCALARS)] or [len(G_SCALARS)]
 
 
 class BigGAN(keras.Model):
@@ -180,7 +180,7 @@ class BigGAN(keras.Model):
         """Applies G's gradients, advances the average and ends the step."""
         report = self.g_step.apply(total.gradients, self.images_seen)
         steps = self.steps_done + 1
-        decay = schedules.ema_decay(self.config.training, steps, self.images_seen)
+        decay = schedules.ema_decay(self.config.training, steps, self.images_seen, self.generator.variable_dtype)
         self._average.update(decay)
         self.steps_done.assign(steps)
         return {**_named(G_SCALARS, total.scalars, "g_", report), "ema_decay": decay}

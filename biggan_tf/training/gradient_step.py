@@ -71,7 +71,7 @@ class GradientStep:
         share = self.loss_scale.underflow_share(gradients)
         gradients = self.loss_scale.unscale(gradients)
         norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(gradient)) for gradient in gradients]))
-        rate = schedules.learning_rate(self._config, images_seen)
+        rate = schedules.learning_rate(self._config, images_seen, norm.dtype)
         self.optimizer.apply_averaged(self.regularised(gradients, self.variables), self.variables, rate, finite)
         self.loss_scale.update(finite, share)
         first_bad = tf.argmax(tf.cast(tf.logical_not(finite_each), tf.int32))

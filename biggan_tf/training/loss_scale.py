@@ -15,7 +15,7 @@ SMALLEST_SCALE = 2.0**-14
 
 
 class NoLossScale(tf.Module):
-    """For float32 and bfloat16, whose exponents reach as far as the gradients do."""
+    """For float32, float64 and bfloat16, whose exponents reach as far as the gradients do."""
 
     def scale_loss(self, loss: Any) -> Any:
         return loss

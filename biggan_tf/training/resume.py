@@ -40,8 +40,8 @@ def check(record: Record, config: config_lib.Config, num_workers: int) -> bool:
     lines = {path: f"{path}: {old!r} -> {new!r}" for path, (old, new) in changes.items()}
     policies = {old for path, (old, _) in changes.items() if path == "model.policy"} | {config.model.policy}
     refused = [path for path in changes if path.startswith(_FIXED) and path not in _FREE_OF_MODEL]
-    if "model.policy" in changes and "mixed_float16" in policies:
-        refused.append("model.policy")  # the loss scale has variables of its own
+    if "model.policy" in changes and policies & {"mixed_float16", "float64"}:
+        refused.append("model.policy")  # the loss scale has variables of its own; those of float64 are wider
     if refused:
         raise CheckpointError(
             f"A run must be continued with the model that it began with. Received, at step {record.step}:\n  - "

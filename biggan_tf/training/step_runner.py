@@ -26,7 +26,8 @@ class GradientSum(tf.Module):
         super().__init__()
         self._share = 1.0 / count
         shapes = [*(variable.shape for variable in variables), (num_scalars,)]
-        self._sums = [tf.Variable(tf.zeros(shape), trainable=False) for shape in shapes]
+        dtype = variables[0].dtype
+        self._sums = [tf.Variable(tf.zeros(shape, dtype), trainable=False) for shape in shapes]
 
     def add(self, part: Pass) -> None:
         for total, value in zip(self._sums, [*part.gradients, part.scalars], strict=True):

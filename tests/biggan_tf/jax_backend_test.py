@@ -1,4 +1,7 @@
-"""The networks and losses on Keras's JAX backend, against the same weights on TensorFlow."""
+"""The networks and losses on Keras's JAX backend, against the same weights on TensorFlow.
+
+In float64, but for one operation: on JAX Keras 3.15's `ops.tanh` rounds the images to float32.
+"""
 
 import importlib.util
 import os
@@ -24,7 +27,8 @@ from biggan_tf.losses.adversarial import HingeLoss
 from biggan_tf.networks import Discriminator, Generator
 from tests.biggan_tf.networks.models import small
 case = np.load(sys.argv[1])
-g, d = Generator(small(architecture=sys.argv[3])), Discriminator(small(architecture=sys.argv[3]))
+model = small(architecture=sys.argv[3], policy="float64")
+g, d = Generator(model), Discriminator(model)
 g.set_weights([case[f"g{i}"] for i in range(len(g.weights))])
 d.set_weights([case[f"d{i}"] for i in range(len(d.weights))])
 g_state = [v.value for v in g.non_trainable_variables]
@@ -44,7 +48,7 @@ np.savez(sys.argv[2], loss=value, **{f"gradient{i}": array for i, array in enume
 def test_jax_gives_the_same_loss_and_gradients(architecture, tmp_path):
     import tensorflow as tf
 
-    model = small(architecture=architecture)
+    model = small(architecture=architecture, policy="float64")
     generator, discriminator = Generator(model), Discriminator(model)
     labels = np.array([0, 6, 3, 3], np.int32)
     case = {"z": np.random.default_rng(0).standard_normal((4, 16)).astype(np.float32), "y": labels}
@@ -54,7 +58,7 @@ def test_jax_gives_the_same_loss_and_gradients(architecture, tmp_path):
     np.savez(tmp_path / "case.npz", **case)
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, tmp_path / "case.npz", tmp_path / "jax.npz", architecture],
-        env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_ENABLE_X64": "1", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=300,
@@ -65,11 +69,13 @@ def test_jax_gives_the_same_loss_and_gradients(architecture, tmp_path):
         fakes = generator((case["z"], case["e"]), training=True)
         loss = HingeLoss().generator(discriminator((fakes, labels), training=True))
     got = np.load(tmp_path / "jax.npz")
-    np.testing.assert_allclose(got["loss"], loss, rtol=1e-4)
+    np.testing.assert_allclose(got["loss"], loss, rtol=1e-6)
     variables = generator.trainable_variables
-    for i, (variable, gradient) in enumerate(zip(variables, tape.gradient(loss, variables), strict=True)):
-        if gradient is None or variable.path.endswith("bias"):
-            continue
-        expected = np.asarray(tf.convert_to_tensor(gradient), np.float64)
+    # The embedding arrives looked up: its table has no gradient.
+    gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+    gradients = [np.asarray(tf.convert_to_tensor(gradient)) for gradient in gradients]
+    whole = np.linalg.norm([np.linalg.norm(gradient) for gradient in gradients])
+    for i, (variable, expected) in enumerate(zip(variables, gradients, strict=True)):
         error = np.linalg.norm(got[f"gradient{i}"] - expected)
-        assert error <= 2e-3 * np.linalg.norm(expected) + 1e-6, variable.path
+        # A bias before a batch norm has gradient zero: what is left of it is a rounding error of the whole.
+        assert error <= 1e-5 * np.linalg.norm(expected) + 1e-7 * whole, variable.path

@@ -67,6 +67,23 @@ def test_fusing_saves_what_the_algebra_says():
     assert plain.total_multiply_adds - fused.total_multiply_adds == saved
 
 
+@pytest.mark.parametrize(
+    ("policy", "weight_bytes", "activation_bytes"),
+    [("float32", 4, 4), ("mixed_bfloat16", 4, 2), ("mixed_float16", 4, 2), ("float64", 8, 8)],
+)
+def test_bytes_are_those_of_the_policy(policy, weight_bytes, activation_bytes):
+    model = small(policy=policy)
+    memory = cost.report(Config(model=model))["memory_bytes_per_replica"]
+    generator, discriminator = cost.network_costs(model, memory["micro_batch"])
+    parameters = generator.parameters + discriminator.parameters
+    held = max(2 * discriminator.activations, generator.activations + discriminator.activations)
+    assert memory["weights"] == weight_bytes * (parameters + generator.state + discriminator.state)
+    assert memory["ema"] == weight_bytes * (generator.parameters + generator.state)
+    assert memory["optimizer"] == weight_bytes * 2 * parameters
+    assert memory["gradients"] == weight_bytes * max(generator.parameters, discriminator.parameters)
+    assert memory["activations"] == activation_bytes * held * memory["micro_batch"]
+
+
 def test_report_adds_up():
     report = cost.report(Config(model=small()))
     memory = report["memory_bytes_per_replica"]

@@ -9,8 +9,11 @@ import tensorflow as tf
 
 from biggan_tf.config import ModelConfig
 from biggan_tf.networks import Discriminator, Generator
+from tests.biggan_tf.kernel_library import bfloat16
 from tests.biggan_tf.networks.models import small
 from tests.two_replicas import two_replicas
+
+__all__ = ["bfloat16"]
 
 random = np.random.default_rng(0)
 Z = random.standard_normal((4, 16)).astype(np.float32)
@@ -87,17 +90,16 @@ def test_unconditional_networks_run(architecture, hierarchical):
 
 @both
 def test_a_mixture_of_classes_is_an_ordinary_embedding(architecture):
-    generator = Generator(small(architecture=architecture))
-    weights = np.eye(7, dtype=np.float32)[LABELS]
-    mixed = weights @ np.asarray(generator.class_embedding.kernel)
-    np.testing.assert_allclose(generator((Z, mixed)), _generate(generator), atol=1e-5)
+    generator = Generator(small(architecture=architecture, policy="float64"))
+    mixed = np.eye(7)[LABELS] @ np.asarray(generator.class_embedding.kernel)
+    np.testing.assert_allclose(generator((Z, mixed)), _generate(generator), rtol=0, atol=1e-12)
 
 
 @both
 def test_rows_are_independent_in_evaluation(architecture):
-    generator = Generator(small(architecture=architecture))
+    generator = Generator(small(architecture=architecture, policy="float64"))
     alone = generator((Z[2:3], generator.embed(LABELS[2:3])))
-    np.testing.assert_allclose(alone[0], _generate(generator)[2], atol=1e-5)
+    np.testing.assert_allclose(alone[0], _generate(generator)[2], rtol=0, atol=1e-12)
 
 
 def test_every_chunk_of_z_matters_to_its_own_block():
@@ -117,18 +119,65 @@ def test_every_chunk_of_z_matters_to_its_own_block():
 
 @both
 def test_fused_equals_plain(architecture):
-    networks = [Generator(small(architecture=architecture, fused_resampling=f)) for f in (True, False)]
+    networks = [
+        Generator(small(architecture=architecture, fused_resampling=f, policy="float64")) for f in (True, False)
+    ]
     networks[1].set_weights(networks[0].get_weights())
     results = []
     for generator in networks:
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(tf.square(_generate(generator, training=True) - IMAGES))
-        results.append([loss, *tape.gradient(loss, generator.trainable_variables)])
+        gradients = tape.gradient(loss, generator.trainable_variables)
+        results.append([loss, *(tf.convert_to_tensor(gradient) for gradient in gradients)])
+    whole = tf.linalg.global_norm(results[1])
     for fused, plain, variable in zip(*results, [None, *networks[0].trainable_variables], strict=True):
-        fused, plain = (np.asarray(tf.convert_to_tensor(value), np.float64) for value in (fused, plain))
-        # A bias before a batch norm has gradient zero: what is left of it is rounding.
-        noise = 0.05 if variable is not None and variable.path.endswith("bias") else 1e-6
-        assert np.linalg.norm(fused - plain) <= 1e-4 * np.linalg.norm(plain) + noise, variable and variable.path
+        # A bias before a batch norm has gradient zero: what is left of it is a rounding error of the whole.
+        tolerance = 1e-9 * tf.norm(plain) + 1e-12 * whole
+        assert tf.norm(fused - plain) <= tolerance, variable and variable.path
+
+
+@both
+@pytest.mark.parametrize(("reference", "last"), [("ajbrock", 1e-5), ("paper", 1e-2), ("tfhub", 1e-2)])
+def test_last_batch_norm_keeps_its_own_epsilon_in_the_pytorch_biggan(architecture, reference, last):
+    """That code hands BN_eps to the blocks alone."""
+    model = small(architecture=architecture, reference=reference, batch_norm_epsilon=1e-2, policy="float64")
+    generator = Generator(model)
+    first = generator.blocks[0][0]
+    assert (first.norms[0] if model.is_deep else first.norm_1).norm.epsilon == 1e-2
+    norm, x = generator.final_norm, random.standard_normal((2, 4, 4, generator.stages[-1].out_channels))
+    expected = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + last)
+    np.testing.assert_allclose(norm(x, training=True), expected, rtol=1e-9, atol=1e-12)
+
+
+def _images_and_gradients(generator):
+    with tf.GradientTape() as tape:
+        images = _generate(generator, training=True)
+        loss = tf.reduce_sum(images * tf.cast(IMAGES, images.dtype))
+    gradients = tape.gradient(loss, generator.trainable_variables)
+    whole = tf.concat([tf.reshape(tf.convert_to_tensor(gradient), [-1]) for gradient in gradients], 0)
+    return [np.asarray(value, np.float64) for value in (images, whole)]
+
+
+@pytest.mark.usefixtures(bfloat16.__name__)
+@deep_is_slow
+def test_fusing_loses_no_precision_in_bfloat16(architecture):
+    """Over images and gradients, fused comes about as near to float64 as plain does.
+
+    How near that is, the kernel library decides: some add up in float32, some in bfloat16, and not the same ones
+    forward and backward. So neither is held to a number, and the two ratios are taken together.
+    """
+    keras.utils.set_random_seed(0)
+    exact = Generator(small(architecture=architecture, policy="float64"))
+    weights = exact.get_weights()
+    expected = _images_and_gradients(exact)
+    errors = []
+    for fused in (True, False):
+        mixed = Generator(small(architecture=architecture, policy="mixed_bfloat16", fused_resampling=fused))
+        mixed.set_weights(weights)
+        got = _images_and_gradients(mixed)
+        errors.append([np.linalg.norm(one - other) for one, other in zip(got, expected, strict=True)])
+    of_images, of_gradients = np.divide(*errors)
+    assert np.sqrt(of_images * of_gradients) <= 1.2
 
 
 @both
@@ -147,7 +196,7 @@ def test_networks_save_and_load(architecture, tmp_path):
 
 @deep_is_slow
 def test_networks_compile_under_xla(architecture):
-    model = small(architecture=architecture)
+    model = small(architecture=architecture, policy="float64")
     generator, discriminator = Generator(model), Discriminator(model)
     weights = generator.get_weights()
 
@@ -158,12 +207,12 @@ def test_networks_compile_under_xla(architecture):
     got = tf.function(step, jit_compile=True)(tf.constant(Z), tf.constant(LABELS))
     generator.set_weights(weights)
     discriminator.set_weights(state)
-    np.testing.assert_allclose(got, step(Z, LABELS), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(got, step(Z, LABELS), rtol=0, atol=1e-9)
 
 
 @deep_is_slow
 def test_two_replicas_equal_one(architecture):
-    model = small(architecture=architecture)
+    model = small(architecture=architecture, policy="float64")
     strategy = two_replicas()
     with strategy.scope():
         networks = Generator(model), Discriminator(model)
@@ -182,20 +231,23 @@ def test_two_replicas_equal_one(architecture):
 
     run = tf.function(lambda z, labels: strategy.run(lambda *inputs: logits(networks, *inputs), (z, labels)))
     parts = strategy.experimental_local_results(run(share(Z), share(LABELS)))
-    np.testing.assert_allclose(np.concatenate(parts), logits(alone, Z, LABELS), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(np.concatenate(parts), logits(alone, Z, LABELS), rtol=0, atol=1e-9)
     for one, other in zip(networks[0].get_weights(), alone[0].get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize(
     ("architecture", "policy"), list(itertools.product(["biggan", "biggan_deep"], ["mixed_bfloat16", "mixed_float16"]))
 )
-def test_mixed_precision_is_close_and_returns_float32(architecture, policy):
-    exact, mixed = (Generator(small(architecture=architecture, policy=p)) for p in ("float32", policy))
+def test_mixed_precision_is_close_and_returns_float32(architecture, policy, request):
+    """Close: the images are the same ones. How near half precision comes is the kernel library's affair."""
+    if policy == "mixed_bfloat16":
+        request.getfixturevalue(bfloat16.__name__)
+    exact, mixed = (Generator(small(architecture=architecture, policy=p)) for p in ("float64", policy))
     mixed.set_weights(exact.get_weights())
     expected, got = _generate(exact, training=True), _generate(mixed, training=True)
     assert got.dtype == "float32"
-    assert np.abs(np.asarray(got) - expected).mean() < 0.02
+    assert np.corrcoef(np.ravel(got), np.ravel(expected))[0, 1] > 0.99
     logits = Discriminator(mixed.model_config)((got, LABELS), training=True)
     assert logits.dtype == "float32"
 

@@ -19,27 +19,27 @@ def _iterate(matrix, u, epsilon, additive=False):
 def test_singular_value_is_one_power_iteration(additive):
     random = np.random.default_rng(0)
     matrix, u = random.standard_normal((12, 5)), random.standard_normal((1, 5))
-    sigma, new_u = spectral.singular_value(tf.constant(matrix, tf.float32), tf.constant(u, tf.float32), 1e-2, additive)
+    sigma, new_u = spectral.singular_value(tf.constant(matrix), tf.constant(u), 1e-2, additive)
     expected, expected_u, _ = _iterate(matrix, u, 1e-2, additive)
-    np.testing.assert_allclose(sigma, expected, rtol=1e-6)
-    np.testing.assert_allclose(new_u, expected_u, rtol=1e-5)
+    np.testing.assert_allclose(sigma, expected, rtol=1e-13)
+    np.testing.assert_allclose(new_u, expected_u, rtol=0, atol=1e-13)
 
 
 def test_singular_value_converges_to_numpys():
     matrix = np.random.default_rng(1).standard_normal((20, 8))
-    u = tf.ones((1, 8))
+    u = tf.ones((1, 8), tf.float64)
     for _ in range(200):
-        sigma, u = spectral.singular_value(tf.constant(matrix, tf.float32), u, 1e-12)
-    np.testing.assert_allclose(sigma, np.linalg.svd(matrix, compute_uv=False)[0], rtol=1e-6)
+        sigma, u = spectral.singular_value(tf.constant(matrix), u, 1e-12)
+    np.testing.assert_allclose(sigma, np.linalg.svd(matrix, compute_uv=False)[0], rtol=1e-9)
 
 
 def test_gradient_treats_u_and_v_as_constants():
     random = np.random.default_rng(2)
     matrix, u, upstream = (random.standard_normal(shape) for shape in ((6, 4), (1, 4), (6, 4)))
-    variable = tf.Variable(matrix, dtype=tf.float32)
+    variable = tf.Variable(matrix)
     with tf.GradientTape() as tape:
-        sigma, _ = spectral.singular_value(variable, tf.constant(u, tf.float32), 1e-12)
-        loss = tf.reduce_sum(variable / sigma * tf.constant(upstream, tf.float32))
+        sigma, _ = spectral.singular_value(variable, tf.constant(u), 1e-12)
+        loss = tf.reduce_sum(variable / sigma * tf.constant(upstream))
     expected_sigma, new_u, v = _iterate(matrix, u, 1e-12)
     expected = upstream / expected_sigma - (upstream * matrix).sum() / expected_sigma**2 * (v.T @ new_u)
-    np.testing.assert_allclose(tape.gradient(loss, variable), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(tape.gradient(loss, variable), expected, rtol=0, atol=1e-13)

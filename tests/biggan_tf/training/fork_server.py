@@ -1,6 +1,7 @@
 """Runs trainings in processes that can be killed, without importing TensorFlow anew for each.
 
-Reads one JSON object a line, {"workdir", "data", "fields"}; answers with the child's process id, then its status.
+Reads one JSON object a line, {"workdir", "data", "fields", "pause_after"}; answers with the child's process id, then
+its status.
 What a child raises is added to the file WORKDIR.error.
 """
 
@@ -8,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import traceback
 
 
@@ -24,9 +26,10 @@ class ForkServer:
             env={**os.environ, **(environment or {})},
         )
 
-    def start(self, workdir, data, **fields):
-        """Begins a training; its process id."""
-        line = json.dumps({"workdir": str(workdir), "data": str(data), "fields": fields})
+    def start(self, workdir, data, pause_after=None, **fields):
+        """Begins a training, which waits to be killed after step `pause_after` if that is given; its process id."""
+        request = {"workdir": str(workdir), "data": str(data), "fields": fields, "pause_after": pause_after}
+        line = json.dumps(request)
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
@@ -52,10 +55,24 @@ def _set(config, path, value):
     setattr(config, name, value)
 
 
+def _pause_after(loop, step):
+    after_step = loop.Run._after_step
+
+    def pausing(run):
+        result = after_step(run)
+        if run.step >= step:
+            time.sleep(3600)
+        return result
+
+    loop.Run._after_step = pausing
+
+
 def _train(request):
     from biggan_tf.training import loop
     from tests.biggan_tf.training import tiny
 
+    if request["pause_after"] is not None:
+        _pause_after(loop, request["pause_after"])
     config = tiny.config()
     config.data.path = request["data"]
     for path, value in request["fields"].items():

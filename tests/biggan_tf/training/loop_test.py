@@ -7,6 +7,7 @@ from PIL import Image
 
 from biggan_tf.training import checkpoint_files as files
 from biggan_tf.training import distribution, loop, run_log
+from biggan_tf.training.workdir import load_generator
 from tests.biggan_tf.training import tiny
 from tests.data import made_data
 
@@ -48,6 +49,19 @@ def test_train_evaluates_logs_draws_saves_and_goes_on(tmp_path, data):
     assert sheet.shape[2] == 3
     assert sheet.std() > 10
     assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_a_float64_run_trains_and_goes_on_and_its_generator_is_float64(tmp_path, data):
+    made = config(data)
+    made.model.policy = "float64"
+    made.training.num_steps = 2
+    assert loop.train(made, str(tmp_path)) == loop.DONE
+    made.training.num_steps = 4
+    assert loop.train(made, str(tmp_path)) == loop.DONE
+    assert files.list_steps(str(tmp_path)) == [2, 4]
+    generator, _, _ = load_generator(tmp_path)
+    assert generator.dtype_policy.name == "float64"
+    assert {weight.dtype for weight in generator.weights} == {"float64"}
 
 
 @pytest.mark.parametrize(

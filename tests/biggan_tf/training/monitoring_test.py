@@ -97,7 +97,9 @@ def test_resume_begins_the_data_anew_where_its_position_is_lost(caplog):
     assert "The data begins anew, because of workers: 1 -> 2" in caplog.text
 
 
-@pytest.mark.parametrize(("name", "value"), [("z_dim", 16), ("num_classes", 4), ("policy", "mixed_float16")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("z_dim", 16), ("num_classes", 4), ("policy", "mixed_float16"), ("policy", "float64")]
+)
 def test_resume_refuses_another_model(name, value):
     changed: Config = tiny.config()
     setattr(changed.model, name, value)

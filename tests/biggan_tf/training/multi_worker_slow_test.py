@@ -76,7 +76,8 @@ def test_two_workers_agree_and_survive_the_restart_of_both(tmp_path, workers, da
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     start(workers, straight, data, **FIELDS)
     assert [worker.wait() for worker in workers] == [0, 0]
-    pids = start(workers, killed, data, **FIELDS)
+    # Both pause beyond the checkpoint, so that no test machine is too slow to kill them before their end.
+    pids = start(workers, killed, data, pause_after=4, **FIELDS)
     wait_for(lambda: 3 in files.list_steps(str(killed)))
     for pid in pids:
         os.kill(pid, signal.SIGKILL)

@@ -18,6 +18,22 @@ def test_learning_rate_is_constant_unless_asked_for_more():
     assert float(schedules.learning_rate(config, tf.constant(10**9, tf.int64))) == pytest.approx(2e-4)
 
 
+def test_float64_schedules_are_pythons_numbers():
+    optimizer = OptimizerConfig(learning_rate=1e-3, warmup_images=3000, decay_images=(700,))
+    training = TrainingConfig(
+        batch_size=10, discriminator_steps=1, ema_half_life_images=10**6, ema_warmup_ratio=0.05, ema_decay=0.9
+    )
+
+    @tf.function(autograph=False)
+    def traced(images):
+        arguments = tf.constant(1), images, tf.float64
+        plain = schedules.ema_decay(TrainingConfig(ema_decay=0.9999), *arguments)
+        return schedules.learning_rate(optimizer, images, tf.float64), schedules.ema_decay(training, *arguments), plain
+
+    expected = 1e-3 * 1000 / 3000 * 0.1, 0.5 ** (10 / (0.05 * 1000)), 0.9999
+    assert [float(value) for value in traced(tf.constant(1000, tf.int64))] == pytest.approx(expected, rel=1e-14)
+
+
 def test_average_begins_after_its_start():
     config = TrainingConfig(ema_decay=0.99, ema_start_step=10)
     decays = [float(schedules.ema_decay(config, tf.constant(step), tf.constant(0))) for step in (9, 10, 11)]

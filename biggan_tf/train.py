@@ -8,11 +8,16 @@ Exit status: 0 done; 2 a mistake to put right; 3 a value that is not finite; 4 c
 SIGINT after saving.
 """
 
+# ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
 import json
 import logging
 from collections.abc import Sequence
+
+from biggan_tf import environment
+
+environment.prepare()
 
 from absl import flags
 

@@ -5,11 +5,17 @@
 `make demo` sets up and runs it. A second time only what has changed is done again. Exit codes as of pipeline.run.
 """
 
+# ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
 import sys
 import time
 from pathlib import Path
+
+from biggan_tf import environment
+
+# Errors stay out of sight, too: the graph optimiser reports passes of its own that it had to leave out (TensorFlow 2.21).
+environment.prepare(TF_CPP_MIN_LOG_LEVEL="3")
 
 from absl import flags
 

@@ -42,6 +42,7 @@ def get_config() -> Config:
     model.discriminator_attention = ()
     model.num_classes = 10
     model.initializer = "normal"
+    model.policy = "auto"
     training = config.training
     training.batch_size = 64
     training.discriminator_steps = 4

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from biggan_tf import environment
 
-# Errors stay out of sight, too: the graph optimiser reports passes of its own that it had to leave out (TensorFlow 2.21).
+# Errors stay out of sight, too: TensorFlow 2.21 reports the passes of its graph optimiser that it had to leave out.
 environment.prepare(TF_CPP_MIN_LOG_LEVEL="3")
 
 from absl import flags

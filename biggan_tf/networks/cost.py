@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from biggan_tf import precision
 from biggan_tf.config import Config, ModelConfig
 from biggan_tf.networks.discriminator import Discriminator
 from biggan_tf.networks.generator import Generator
@@ -72,7 +73,7 @@ def _size(variables: list[Any]) -> int:
 
 def model_dtype(model: ModelConfig) -> str:
     """What activations are stored in."""
-    return model.policy.removeprefix("mixed_")
+    return precision.resolve(model.policy).removeprefix("mixed_")
 
 
 class _SymbolicCall(keras.Operation):
@@ -118,7 +119,7 @@ def report(config: Config, num_replicas: int = 1) -> dict[str, Any]:
     micro_batch = training.batch_size // (num_replicas * training.accumulation_steps)
     generator, discriminator = network_costs(config.model, micro_batch)
     step = training_multiply_adds(generator, discriminator, training.discriminator_steps)
-    bytes_each = _FLOAT32_BYTES if config.model.policy == "float32" else 2
+    bytes_each = _FLOAT32_BYTES if model_dtype(config.model) == "float32" else 2
     parameters = generator.parameters + discriminator.parameters
     state = generator.state + discriminator.state
     # The D step holds D's activations for a fake and a real image; the G step those of both networks for one.

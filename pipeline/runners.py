@@ -7,7 +7,7 @@ import difflib
 import os
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions, StandardOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 
 from pipeline.errors import PipelineError
 
@@ -19,8 +19,6 @@ _REFUSED = {
     "computes one)",
     "PrismRunner": "it downloads a Go binary at its first use",
 }
-# Beam's workers import it first of all.
-_WORKER_START = "pipeline.worker_start"
 # A worker process takes about 10 s to start; below this many images one process is done sooner.
 _MIN_IMAGES_FOR_PROCESSES = 4000
 
@@ -88,8 +86,6 @@ def choose_workers(options: PipelineOptions, arguments: list[str], num_images: i
 
 def make_pipeline(options: PipelineOptions) -> beam.Pipeline:
     """The pipeline on the chosen runner."""
-    setup = options.view_as(SetupOptions)
-    setup.beam_plugins = [_WORKER_START, *(setup.beam_plugins or [])]
     if options.view_as(StandardOptions).runner == "FnApiRunner":
         from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 

@@ -26,9 +26,13 @@ os._exit(0)
 
 def run(code, folder=ROOT, **variables):
     """What a fresh process prints whose environment says nothing of TensorFlow but `variables`."""
+    return run_words("-c", code, folder=folder, **variables)
+
+
+def run_words(*words, folder=ROOT, **variables):
     names = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     names["PYTHONPATH"] = os.pathsep.join([str(folder), str(ROOT)])
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, *words]
     done = subprocess.run(command, env={**names, **variables}, capture_output=True, text=True, check=True, cwd=ROOT)
     return json.loads(done.stdout)
 
@@ -40,12 +44,22 @@ def witness(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("module", [*COMMANDS, "pipeline.worker_start"])
+@pytest.mark.parametrize("module", COMMANDS)
 def test_tensorflow_finds_the_environment_prepared(module, witness):
     """Whether the command's module loads TensorFlow itself, or leaves that to its work."""
     found = run(f"import importlib; importlib.import_module({module!r}); import tensorflow", witness)
     level = "3" if module == "pipeline.demo" else "2"
     assert found == {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": level}
+
+
+def test_a_beam_worker_prepares_itself_when_the_job_is_unpickled(witness):
+    package = witness / "apache_beam" / "runners" / "worker"
+    package.mkdir(parents=True)
+    for folder in (package, *package.parents[:2]):
+        (folder / "__init__.py").touch()
+    (package / "sdk_worker_main.py").write_text("import pipeline, tensorflow")
+    found = run_words("-m", "apache_beam.runners.worker.sdk_worker_main", folder=witness)
+    assert found == environment.VARIABLES
 
 
 def test_what_the_user_set_stays(witness):

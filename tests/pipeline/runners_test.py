@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 import pytest
-from apache_beam.options.pipeline_options import DirectOptions, SetupOptions, StandardOptions
+from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 
 from pipeline import runners
 from pipeline.errors import PipelineError
@@ -78,9 +78,3 @@ def test_every_runner_and_number_of_workers_gives_the_same_bytes(tmp_path, runne
     finished = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert finished.returncode == 0, finished.stderr
     assert running.contents(tmp_path / "out") == running.contents(tmp_path / "reference")
-
-
-def test_every_worker_is_prepared_before_it_loads_tensorflow():
-    options = runners.make_options(["--beam_plugin=json"])
-    runners.make_pipeline(options)
-    assert options.view_as(SetupOptions).beam_plugins == ["pipeline.worker_start", "json"]

@@ -5,9 +5,6 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
-export TF_CPP_MIN_LOG_LEVEL ?= 2
-export TF_ENABLE_ONEDNN_OPTS ?= 1
-
 .PHONY: help setup test test-all lint format demo bench build-files lock clean
 
 help:  ## Show this list.
@@ -45,7 +42,7 @@ format: $(STAMP)  ## Put the code into ruff's format.
 	$(BIN)/ruff check --fix .
 
 demo: $(STAMP)  ## Train on made shapes, serve the model, ask it for pictures; see out/demo.
-	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pipeline.demo --output=out/demo
+	$(BIN)/python -m pipeline.demo --output=out/demo
 
 bench: $(STAMP)  ## Measure speed as ratios, print the tables, write out/bench/*.json.
 	$(BIN)/python -m tests.benchmarks.run

@@ -3,11 +3,7 @@
 import importlib
 from typing import Any
 
-from biggan_tf import quiet_start
-
 __all__ = ["BigGAN"]
-
-quiet_start.install()
 
 
 def __getattr__(name: str) -> Any:

@@ -3,11 +3,16 @@
 python -m biggan_tf.analyse --workdir=RUN --output=report.html
 """
 
+# ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+
+from biggan_tf import environment
+
+environment.prepare()
 
 from absl import flags
 

@@ -38,7 +38,7 @@ class ModelConfig:
     batch_norm_epsilon: float | None = None
     batch_norm_momentum: float = 0.9
     batch_norm_group_size: int = 0  # replicas that share batch statistics; 0: all
-    policy: str = "float32"  # float32 | mixed_bfloat16 | mixed_float16 | float64
+    policy: str = "float32"  # float32 | mixed_bfloat16 | mixed_float16 | float64 | auto: see biggan_tf/precision.py
 
     @property
     def is_deep(self) -> bool:

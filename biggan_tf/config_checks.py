@@ -15,7 +15,7 @@ CHOICES = {
     "model.architecture": ("biggan", "biggan_deep"),
     "model.reference": ("paper", "ajbrock", "compare_gan", "tfhub"),
     "model.initializer": ("orthogonal", "normal"),
-    "model.policy": ("float32", "mixed_bfloat16", "mixed_float16", "float64"),
+    "model.policy": ("float32", "mixed_bfloat16", "mixed_float16", "float64", "auto"),
     "latents.distribution": ("normal", "uniform", "student_t", "bernoulli", "censored_normal"),
     "latents.labels": ("uniform", "data"),
     "training.loss": ("hinge", "non_saturating"),

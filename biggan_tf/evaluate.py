@@ -5,12 +5,17 @@ python -m biggan_tf.evaluate --images=FOLDER --data=DATA --features=inception --
 python -m biggan_tf.evaluate --workdir=RUN --data=DATA --sweep=0.1,0.3,0.5,0.7,1 --metrics=fd,prdc
 """
 
+# ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+
+from biggan_tf import environment
+
+environment.prepare()
 
 import numpy as np
 import tensorflow as tf

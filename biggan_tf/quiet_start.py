@@ -2,7 +2,6 @@
 
 `TF_CPP_MIN_LOG_LEVEL` silences some of them. Others are written by static initialisers of the shared libraries, which
 look at no variable; they are taken out of stderr while `import tensorflow` runs. Everything else passes through.
-`TF_CPP_MIN_LOG_LEVEL=0` in the environment brings all of them back.
 """
 
 from __future__ import annotations
@@ -24,9 +23,8 @@ _STDERR = 2
 
 
 def install() -> None:
-    """Sets the default log level, and arranges for a quiet import unless the environment asks for all messages."""
-    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if level != "0" and "tensorflow" not in sys.modules:
+    """Arranges for the next `import tensorflow` to be quiet; once, however often it is called."""
+    if not any(isinstance(finder, _QuietFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _QuietFinder())
 
 

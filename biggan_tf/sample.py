@@ -6,10 +6,15 @@ python -m biggan_tf.sample --workdir=RUN --kind=images --num=10000 --truncation=
 python -m biggan_tf.sample --workdir=RUN --kind=images --num=50000 --output=samples.npz
 """
 
+# ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+
+from biggan_tf import environment
+
+environment.prepare()
 
 import numpy as np
 from absl import flags

@@ -8,16 +8,22 @@ Exit status: 0 done; 2 a mistake to put right; 3 a value that is not finite; 4 c
 SIGINT after saving.
 """
 
+# ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
 import json
 import logging
 from collections.abc import Sequence
+from typing import Any
+
+from biggan_tf import environment
+
+environment.prepare()
 
 from absl import flags
 
 from biggan_tf import config_flags
-from biggan_tf.config import to_dict
+from biggan_tf.config import Config, to_dict
 
 _CONFIG = config_flags.define_config()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics.jsonl, samples, TensorBoard.")
@@ -30,13 +36,8 @@ def main(argv: Sequence[str]) -> int:
     del argv
     config = config_flags.resolve(_CONFIG)
     config.validate()
-    if _DRY_RUN.value:
-        from biggan_tf.networks import cost
-
-        print(json.dumps({**cost.report(config), "config": to_dict(config)}, indent=2))  # noqa: T201 - the output
-        return 0
-    workdir = _WORKDIR.value
-    if not workdir:
+    workdir = _WORKDIR.value or ""
+    if not workdir and not _DRY_RUN.value:
         config_flags.fail("--workdir must name the folder of the run. Received: none; it is made if it is not there.")
         return 2
     logging.getLogger("biggan_tf").setLevel(logging.INFO)
@@ -45,12 +46,29 @@ def main(argv: Sequence[str]) -> int:
     from biggan_tf.training import loop
     from biggan_tf.training.checkpoint_files import CheckpointError
 
-    evaluate = ScheduledEvaluation(workdir) if config.evaluation.every_steps else None
     try:
+        if _DRY_RUN.value:
+            print(json.dumps(_expectations(config, workdir), indent=2))  # noqa: T201 - the output
+            return 0
+        evaluate = ScheduledEvaluation(workdir) if config.evaluation.every_steps else None
         return loop.train(config, workdir, profile=_PROFILE.value, evaluate=evaluate)
     except (DataError, CheckpointError, PermissionError, NotADirectoryError, FileExistsError) as error:
         config_flags.fail(str(error))
     return 2
+
+
+def _expectations(config: Config, workdir: str) -> dict[str, Any]:
+    """What `--dry_run` prints; the precision is that of the run in `workdir` if one has begun there."""
+    from biggan_tf.networks import cost
+    from biggan_tf.training import checkpoint_files, run_precision
+
+    record = None
+    if workdir and (steps := checkpoint_files.list_steps(workdir)):
+        record = checkpoint_files.read_record(checkpoint_files.folder_of(workdir, steps[-1]))
+    decided = run_precision.decide(config, record)
+    policy = {"asked": decided.asked, "resolved": decided.policy, "reason": decided.reason}
+    config = decided.applied(config)
+    return {"policy": policy, **cost.report(config), "config": to_dict(config)}
 
 
 def run() -> None:

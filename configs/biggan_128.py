@@ -16,6 +16,7 @@ def get_config() -> Config:
     model.generator_channels = model.discriminator_channels = 96
     model.generator_attention = (64,)
     model.discriminator_attention = (64,)
+    model.policy = "auto"
     training = config.training
     training.batch_size = 2048
     training.accumulation_steps = 8

@@ -16,6 +16,7 @@ def get_config() -> Config:
     model.generator_channels = model.discriminator_channels = 64
     model.generator_attention = (32,)
     model.discriminator_attention = (32,)
+    model.policy = "auto"
     training = config.training
     training.batch_size = 512
     training.num_steps = 200_000

@@ -17,6 +17,7 @@ def get_config() -> Config:
     model.generator_channels = model.discriminator_channels = 128
     model.generator_attention = (64,)
     model.discriminator_attention = (64,)
+    model.policy = "auto"
     training = config.training
     training.batch_size = 2048
     training.accumulation_steps = 8

@@ -22,7 +22,7 @@ def get_config() -> PipelineConfig:
     model.generator_table, model.generator_upsampling = (8, 4, 2, 1), (True, True, True)
     model.discriminator_table, model.discriminator_downsampling = (1, 2, 4, 8), (True, True, True, False)
     model.generator_attention = model.discriminator_attention = ()
-    model.policy = "mixed_bfloat16"
+    model.policy = "auto"
     config.trainer.name = "shapes"
     training = config.trainer.training
     training.batch_size = 32

@@ -18,6 +18,7 @@ def get_config() -> Config:
     model.discriminator_attention = (16,)
     model.num_classes = 10
     model.embedding_dim = 16
+    model.policy = "auto"
     training = config.training
     training.batch_size = 16
     training.num_steps = 200

@@ -5,11 +5,17 @@
 `make demo` sets up and runs it. A second time only what has changed is done again. Exit codes as of pipeline.run.
 """
 
+# ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
 import sys
 import time
 from pathlib import Path
+
+from biggan_tf import environment
+
+# Errors stay out of sight, too: TensorFlow 2.21 reports the passes of its graph optimiser that it had to leave out.
+environment.prepare(TF_CPP_MIN_LOG_LEVEL="3")
 
 from absl import flags
 

@@ -7,24 +7,28 @@ Any Beam option may follow, e.g. --runner=DataflowRunner. Exit codes: 0 done (or
 message explains, 3 done but validation found anomalies: the data is there, without the blessing.
 """
 
+# ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
 import logging
 import os
 import sys
 
+from biggan_tf import environment
+
+environment.prepare()
 # Before TensorFlow and Beam are imported, here and in worker processes: no GPU is used.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 logging.getLogger().setLevel(logging.ERROR)
 
-from absl import flags  # noqa: E402
+from absl import flags
 
-from biggan_tf import command_help  # noqa: E402
-from pipeline import preprocess_run  # noqa: E402
-from pipeline.errors import PipelineError  # noqa: E402
-from pipeline.preflight import Allowances  # noqa: E402
-from pipeline.settings import Settings  # noqa: E402
-from pipeline.sources.opening import NAMES, SourceFlags  # noqa: E402
+from biggan_tf import command_help
+from pipeline import preprocess_run
+from pipeline.errors import PipelineError
+from pipeline.preflight import Allowances
+from pipeline.settings import Settings
+from pipeline.sources.opening import NAMES, SourceFlags
 
 _SOURCE = flags.DEFINE_string("source", None, f"One of {', '.join(NAMES)} or tfds:NAME[:VERSION].")
 _INPUT = flags.DEFINE_string("input", "", "Folder, archive folder or table to read; local or gs://, s3://, hdfs://.")

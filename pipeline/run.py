@@ -7,9 +7,14 @@ The same command goes on after a kill. Exit codes: 0 done, 1 an error that the m
 gate that did not open, 75 stopped by a signal after saving.
 """
 
+# ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
 import sys
+
+from biggan_tf import environment
+
+environment.prepare()
 
 from absl import flags
 

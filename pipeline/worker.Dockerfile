@@ -12,5 +12,5 @@ COPY serving serving
 COPY configs configs
 RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 
-# One image at a time on each worker; no GPU; no notes.
-ENV TF_CPP_MIN_LOG_LEVEL=2 CUDA_VISIBLE_DEVICES=-1 OMP_NUM_THREADS=1
+# One image at a time on each worker; no GPU.
+ENV CUDA_VISIBLE_DEVICES=-1 OMP_NUM_THREADS=1

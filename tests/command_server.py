@@ -12,8 +12,10 @@ import sys
 import tempfile
 import types
 
+from biggan_tf import environment
+
 ROOT = pathlib.Path(__file__).parents[1]
-_SET_UP = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "COLUMNS": "80", "PYTHONPATH": str(ROOT)}
+_SET_UP = {"CUDA_VISIBLE_DEVICES": "-1", "COLUMNS": "80", "PYTHONPATH": str(ROOT)}
 
 
 class CommandServer:
@@ -79,6 +81,7 @@ def _child(request, out, err):
 
 def _serve():
     answers = os.fdopen(os.dup(1), "w", buffering=1)
+    environment.prepare()
     for library in ("apache_beam", "keras", "matplotlib.figure", "scipy.linalg", "tensorflow", "tensorflow_datasets"):
         __import__(library)  # the point: children find them imported
     for line in sys.stdin:

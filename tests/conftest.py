@@ -1,8 +1,12 @@
 """Every test runs on two virtual CPU devices, so that replica tests need no accelerator."""
 
+# ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
+
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from biggan_tf import environment
+
+environment.prepare()  # what every command does
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 

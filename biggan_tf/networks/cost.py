@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from biggan_tf import precision
 from biggan_tf.config import Config, ModelConfig
 from biggan_tf.networks.discriminator import Discriminator
 from biggan_tf.networks.generator import Generator
@@ -73,7 +74,7 @@ def _size(variables: list[Any]) -> int:
 
 def model_dtype(model: ModelConfig) -> str:
     """What activations are stored in."""
-    return model.policy.removeprefix("mixed_")
+    return precision.resolve(model.policy).removeprefix("mixed_")
 
 
 class _SymbolicCall(keras.Operation):

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from biggan_tf import precision
 from biggan_tf.config import ModelConfig, from_dict, to_dict
 from biggan_tf.layers.attention import SelfAttention
 from biggan_tf.layers.convolution import SNConv2D
@@ -36,7 +37,8 @@ class Discriminator(keras.Model):
     """
 
     def __init__(self, config: ModelConfig | dict[str, Any], **kwargs: Any):
-        self.model_config = config if isinstance(config, ModelConfig) else from_dict(ModelConfig, config)
+        model = config if isinstance(config, ModelConfig) else from_dict(ModelConfig, config)
+        self.model_config = precision.resolved(model)
         kwargs.setdefault("dtype", self.model_config.policy)
         super().__init__(**kwargs)
         self.conventions = conventions_of(self.model_config)

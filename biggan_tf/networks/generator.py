@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from biggan_tf import precision
 from biggan_tf.config import ModelConfig, from_dict, to_dict
 from biggan_tf.layers.attention import SelfAttention
 from biggan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
@@ -40,7 +41,8 @@ class Generator(keras.Model):
     """
 
     def __init__(self, config: ModelConfig | dict[str, Any], num_statistics: int = 1, **kwargs: Any):
-        self.model_config = config if isinstance(config, ModelConfig) else from_dict(ModelConfig, config)
+        model = config if isinstance(config, ModelConfig) else from_dict(ModelConfig, config)
+        self.model_config = precision.resolved(model)
         kwargs.setdefault("dtype", self.model_config.policy)
         super().__init__(**kwargs)
         self.num_statistics = num_statistics

@@ -43,11 +43,12 @@ class Record:
     Attributes:
         step: G steps done.
         images_seen: Real images that D saw.
-        config: The resolved configuration, as `config.to_dict` gives it.
+        config: The resolved configuration, as `config.to_dict` gives it: `model.policy` is never "auto" in it.
         num_workers: Processes that read data.
         label_names: Of the data; empty: unknown.
         data_fingerprint: Of the data.
         metrics: The latest of the evaluation, by name.
+        asked_policy: `model.policy` as it was asked for, e.g. "auto"; empty in records of version 0.1.
     """
 
     step: int
@@ -57,6 +58,7 @@ class Record:
     label_names: tuple[str, ...] = ()
     data_fingerprint: str = ""
     metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+    asked_policy: str = ""
 
     def resolved_config(self) -> Config:
         """The configuration as dataclasses."""

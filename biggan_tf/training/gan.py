@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
-from biggan_tf import latents
+from biggan_tf import latents, precision
 from biggan_tf.config import Config
 from biggan_tf.losses.adversarial import LOSSES
 from biggan_tf.networks import Discriminator, Generator
 from biggan_tf.ops.replicas import num_replicas
-from biggan_tf.training import loss_scale, regularisers, schedules
+from biggan_tf.training import compute_report, loss_scale, regularisers, schedules
 from biggan_tf.training.adam import Adam
 from biggan_tf.training.ema import MovingAverage
 from biggan_tf.training.gradient_step import GradientStep, average
@@ -62,6 +63,8 @@ class BigGAN(keras.Model):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        if config.model.policy == precision.AUTO:
+            config = dataclasses.replace(config, model=precision.resolved(config.model))
         self.config = config
         training = config.training
         self.generator = Generator(config.model, name="generator")
@@ -101,6 +104,11 @@ class BigGAN(keras.Model):
     def compile(self, jit_compile: bool = False, **kwargs: Any) -> None:
         """Readies `fit`. Optimizers and losses come from the configuration; see `keras.Model.compile` for the rest."""
         super().compile(optimizer=self.g_step.optimizer, jit_compile=jit_compile, auto_scale_loss=False, **kwargs)
+
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        """`keras.Model.fit`; the first one logs what computes and what that costs."""
+        compute_report.announce(self.config.model.policy)
+        return super().fit(*args, **kwargs)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Images of the averaged generator for (z, labels)."""

@@ -15,7 +15,15 @@ import tensorflow as tf
 from biggan_tf.config import Config, to_dict
 from biggan_tf.data import batch_iterator, compatibility
 from biggan_tf.data import manifest as manifest_lib
-from biggan_tf.training import checkpoint_files, distribution, monitoring, resume, run_log
+from biggan_tf.training import (
+    checkpoint_files,
+    compute_report,
+    distribution,
+    monitoring,
+    resume,
+    run_log,
+    run_precision,
+)
 from biggan_tf.training.checkpoints import Checkpoints
 from biggan_tf.training.gan import BigGAN
 from biggan_tf.training.sample_sheets import SampleSheets
@@ -81,9 +89,14 @@ class Run:
     """
 
     def __init__(self, config: Config, workdir: str, cluster: distribution.Cluster, evaluate: Evaluate | None = None):
-        self._config, self._workdir, self._cluster, self._evaluate = config, workdir, cluster, evaluate
+        self._workdir, self._cluster, self._evaluate = workdir, cluster, evaluate
         self._manifest = manifest_lib.load(config.data.path)
         compatibility.check(self._manifest, config, config.data.split)
+        folder = checkpoint_files.newest_whole(workdir)
+        record = checkpoint_files.read_record(folder) if folder else None
+        self._asked_policy = config.model.policy
+        config = self._config = run_precision.settle(config, record, cluster)
+        compute_report.announce(config.model.policy)
         keras.utils.set_random_seed(config.training.seed)  # the initial weights; all else draws from keys
         with cluster.strategy.scope():
             self.gan = BigGAN(config, self._manifest.splits[config.data.split].images_per_class)
@@ -93,7 +106,7 @@ class Run:
             workdir, config, state, self._batches, cluster.worker, cluster.num_workers, cluster.barrier
         )
         self._metrics: dict[str, float] = {}
-        self.step = self._resume()
+        self.step = self._resume(folder, record) if folder and record else 0
         self._runner = StepRunner(cluster, self.gan, lambda: next(self._batches))
         self._observer = monitoring.Observer(self.gan)
         self._detector = monitoring.CollapseDetector(config.monitoring)
@@ -223,16 +236,13 @@ class Run:
             label_names=self._manifest.label_names,
             data_fingerprint=self._manifest.fingerprint,
             metrics=self._metrics,
+            asked_policy=self._asked_policy,
         )
         self._checkpoints.save(record)
         self._saved_step, self._rollbacks = self.step, 0
 
-    def _resume(self) -> int:
-        """Restores the newest whole checkpoint; the steps done."""
-        folder = checkpoint_files.newest_whole(self._workdir)
-        if folder is None:
-            return 0
-        record = checkpoint_files.read_record(folder)
+    def _resume(self, folder: str, record: checkpoint_files.Record) -> int:
+        """Restores a checkpoint; the steps done."""
         if record.label_names and self._config.model.num_classes:
             compatibility.check_label_names(self._manifest, record.label_names, f"the run in {self._workdir}")
         self._checkpoints.restore(folder, resume.check(record, self._config, self._cluster.num_workers))

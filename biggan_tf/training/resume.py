@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from biggan_tf import config as config_lib
+from biggan_tf import precision
 from biggan_tf.training.checkpoint_files import CheckpointError, Record
 
 _LOGGER = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ def check(record: Record, config: config_lib.Config, num_workers: int) -> bool:
         CheckpointError: If the run cannot be continued with this configuration.
     """
     changes = config_lib.difference(record.resolved_config(), config)
+    if config.model.policy == precision.AUTO:
+        changes.pop("model.policy", None)  # it goes on with the checkpoint's
     lines = {path: f"{path}: {old!r} -> {new!r}" for path, (old, new) in changes.items()}
     policies = {old for path, (old, _) in changes.items() if path == "model.policy"} | {config.model.policy}
     refused = [path for path in changes if path.startswith(_FIXED) and path not in _FREE_OF_MODEL]

@@ -16,8 +16,8 @@ from pipeline.pipeline_config import PipelineConfig
 SERVING_FOLDER = "Format-Serving"
 UUID_FILE = "assets.extra/mlmd_uuid"
 TRAINING_CODE = (
-    "biggan_tf/config*.py", "biggan_tf/latents.py", "biggan_tf/data", "biggan_tf/ops", "biggan_tf/layers",
-    "biggan_tf/networks", "biggan_tf/losses", "biggan_tf/training",
+    "biggan_tf/config*.py", "biggan_tf/precision.py", "biggan_tf/latents.py", "biggan_tf/data", "biggan_tf/ops",
+    "biggan_tf/layers", "biggan_tf/networks", "biggan_tf/losses", "biggan_tf/training",
 )  # fmt: skip
 
 

@@ -1,10 +1,15 @@
 """Asks a served generator for pictures: `python -m serving.client --target=HOST:PORT --labels=207,207 --output=DIR`."""
 
+# ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+
+from biggan_tf import environment
+
+environment.prepare()
 
 import grpc
 

@@ -3,9 +3,14 @@
 python -m serving.export --workdir=RUN --output=BASE
 """
 
+# ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
 import sys
+
+from biggan_tf import environment
+
+environment.prepare()
 
 from absl import app, flags
 

@@ -1,5 +1,6 @@
 """Serves exported models: `python -m serving.server --model_base_path=DIR`, with tensorflow_model_server's flags."""
 
+# ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
 import logging
@@ -7,6 +8,10 @@ import signal
 import sys
 import threading
 from typing import Any
+
+from biggan_tf import environment
+
+environment.prepare()
 
 from biggan_tf import command_help
 from serving.server.flags import FlagError, parse, usage

@@ -5,11 +5,12 @@ python -m tests.benchmarks.run [name ...]     # e.g. networks pipeline; none: al
 
 import importlib
 import json
-import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from biggan_tf import environment
+
+environment.prepare()
 
 HERE = Path(__file__).parent
 OUTPUT = Path("out/bench")

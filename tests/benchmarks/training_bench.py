@@ -33,6 +33,7 @@ def _config(data: str, batch_size: int, accumulation: int, channels: int) -> Any
 
     config = biggan_cifar10.get_config()
     config.data.path = data
+    config.model.policy = "float32"
     config.model.generator_channels = config.model.discriminator_channels = channels
     config.training.batch_size, config.training.accumulation_steps = batch_size, accumulation
     return config

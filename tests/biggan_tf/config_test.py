@@ -27,6 +27,16 @@ def test_recipes_are_sound(name):
     importlib.import_module(f"configs.{name}").get_config().validate()
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_leave_the_precision_to_the_device(name):
+    config = importlib.import_module(f"configs.{name}").get_config()
+    assert getattr(config, "trainer", config).model.policy == "auto"
+
+
+def test_a_library_users_network_is_float32_unless_asked_otherwise():
+    assert ModelConfig().policy == "float32"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -36,7 +36,8 @@ def folder(tmp_path):
 def test_notes_are_dropped_and_all_else_is_passed_on(folder):
     out, err = run(
         folder,
-        "import biggan_tf, tensorflow, os, sys; os.write(2, b' and after\\n');"
+        "from biggan_tf import environment; environment.prepare(); environment.prepare(); import tensorflow, os, sys;"
+        "os.write(2, b' and after\\n');"
         "print(tensorflow.VALUE, type(tensorflow.__spec__.loader).__name__, os.environ['TF_CPP_MIN_LOG_LEVEL'])",
     )
     assert err == "E0000 00:00:1.2 3 port.cc:153] an error\nwithout an end and after\n"
@@ -44,7 +45,7 @@ def test_notes_are_dropped_and_all_else_is_passed_on(folder):
 
 
 def test_the_environment_brings_the_notes_back(folder):
-    _, err = run(folder, "import biggan_tf, tensorflow", level="0")
+    _, err = run(folder, "from biggan_tf import environment; environment.prepare(); import tensorflow", level="0")
     assert "oneDNN" in err
     assert "cudart_stub" in err
 
@@ -53,7 +54,7 @@ def test_an_import_that_fails_fails_as_before(folder):
     (folder / "tensorflow" / "__init__.py").write_text("import os; os.write(2, b'why\\n'); raise ImportError('broken')")
     out, err = run(
         folder,
-        "import biggan_tf, os\n"
+        "from biggan_tf import environment; import os; environment.prepare()\n"
         "try:\n  import tensorflow\n"
         "except ImportError as error:\n  print(error); os.write(2, b'after\\n')",
     )

@@ -1,7 +1,7 @@
 """Runs trainings in processes that can be killed, without importing TensorFlow anew for each.
 
 Reads one JSON object a line, {"workdir", "data", "fields", "pause_after"}; answers with the child's process id, then
-its status.
+its status. The environment variable BFLOAT16_SPEED of a server fakes what its children measure.
 What a child raises is added to the file WORKDIR.error.
 """
 
@@ -68,6 +68,7 @@ def _pause_after(loop, step):
 
 
 def _train(request):
+    from biggan_tf import precision
     from biggan_tf.training import loop
     from tests.biggan_tf.training import tiny
 
@@ -77,6 +78,8 @@ def _train(request):
     config.data.path = request["data"]
     for path, value in request["fields"].items():
         _set(config, path, value)
+    if "BFLOAT16_SPEED" in os.environ:
+        precision.bfloat16_speed = lambda: float(os.environ["BFLOAT16_SPEED"])
     return loop.train(config, request["workdir"])
 
 

@@ -39,7 +39,12 @@ def free_ports(count):
 def workers():
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
     servers = [
-        ForkServer({"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})})
+        ForkServer(
+            {
+                "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
+                "BFLOAT16_SPEED": ("2.0", "0.1")[index],  # the first worker would take bfloat16
+            }
+        )
         for index in range(2)
     ]
     yield servers
@@ -96,3 +101,12 @@ def test_signal_to_one_worker_stops_both_after_saving(tmp_path, workers, data):
     os.kill(pids[1], signal.SIGTERM)
     assert [worker.wait() for worker in workers] == [75, 75]
     assert files.damage(files.folder_of(str(tmp_path), files.list_steps(str(tmp_path))[-1])) is None
+
+
+def test_workers_on_unequal_processors_agree_on_a_precision(tmp_path, workers, data):
+    fields = {**FIELDS, "training.num_steps": 1, "model.policy": "auto"}
+    start(workers, tmp_path, data, **fields)
+    assert [worker.wait() for worker in workers] == [0, 0]
+    record = files.read_record(files.folder_of(str(tmp_path), 1))
+    assert record.asked_policy == "auto"
+    assert record.resolved_config().model.policy == "float32"

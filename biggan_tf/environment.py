@@ -1,0 +1,31 @@
+"""What every command sets before TensorFlow is imported, and what the tests therefore run with, too.
+
+A command's module calls `prepare()` above the imports that bring TensorFlow in. `import biggan_tf` alone sets nothing:
+in a notebook the environment is the user's. Processes that a command starts inherit its variables.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from biggan_tf import quiet_start
+
+# TensorFlow's own default leaves oneDNN off on processors without AVX-512, where it saves the most: see
+# tests/benchmarks/environment_bench.py. What the user has set stays.
+VARIABLES = {
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",  # warnings and errors; "0" brings back the notes that `quiet_start` drops
+}
+
+
+def prepare(**instead: str) -> None:
+    """Sets what is not set of `VARIABLES`, and keeps the notes of TensorFlow's start from the terminal.
+
+    Args:
+        instead: Values of a command that differ from those in `VARIABLES`.
+    """
+    for name, value in {**VARIABLES, **instead}.items():
+        os.environ.setdefault(name, value)
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] != "0" and "tensorflow" not in sys.modules:
+        quiet_start.install()

@@ -1,0 +1,92 @@
+"""Tells, at the first training of a process, what computes and what that costs."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import platform
+
+import tensorflow as tf
+
+from biggan_tf import precision
+
+_LOGGER = logging.getLogger(__name__)
+
+# The widest of these that a processor has is told; by the flag that /proc/cpuinfo has for it.
+_VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "sse4_1": "SSE4.1"}
+_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+
+# Of steps at 32 and 128 pixels, ch 16: tests/benchmarks/environment_bench.py on two cores of an AMD EPYC (Zen 5).
+_WITHOUT_ONE_DNN = (
+    " With oneDNN a step takes GAIN of the time: set TF_ENABLE_ONEDNN_OPTS=1 before TensorFlow is imported."
+)
+
+
+@functools.cache
+def announce(policy: str) -> None:
+    """Logs one line on what computes and what that costs, and warns of a slow precision; once for each policy.
+
+    Args:
+        policy: The networks' dtype policy, resolved.
+    """
+    device, cost = _accelerators() or _processor()
+    # Without a handler Python shows warnings alone, and whoever trains in a notebook is to see the line, too.
+    is_warning = cost or not _LOGGER.hasHandlers()
+    _LOGGER.log(logging.WARNING if is_warning else logging.INFO, "Training with %s, %s.%s", device, policy, cost)
+    if policy != precision.BFLOAT16 or precision.automatic().policy == policy:
+        return
+    speed = precision.bfloat16_speed()
+    if speed < 1:
+        _LOGGER.warning(
+            "model.policy=%s is slower here than float32: %s. A new run should take model.policy=auto.",
+            policy,
+            precision.told(speed),
+        )
+
+
+def _accelerators() -> tuple[str, str] | None:
+    """TPUs or GPUs and what they cost, which is nothing; None without them."""
+    tpus = tf.config.list_logical_devices("TPU")
+    if tpus:
+        return f"{len(tpus)} TPU cores", ""
+    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    if not gpus:
+        return None
+    capability = ".".join(map(str, gpus[0].get("compute_capability", ("unknown",))))
+    return f"{len(gpus)} x {gpus[0].get('device_name', 'GPU')} (compute capability {capability})", ""
+
+
+def _processor() -> tuple[str, str]:
+    """The processor with the state of oneDNN and the number of threads; what it costs if oneDNN is off."""
+    is_on = one_dnn_is_on()
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "")
+    held = f", held to ONEDNN_MAX_CPU_ISA={limit}" if is_on and limit not in ("", "ALL", "DEFAULT") else ""
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or _num_cores()
+    text = f"oneDNN {'on' if is_on else 'off'} ({_instructions()}{held}), {threads} threads"
+    # Where it was asked for and is off, this build of TensorFlow has none.
+    is_missed = not is_on and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "1"
+    return text, _WITHOUT_ONE_DNN if is_missed else ""
+
+
+def one_dnn_is_on() -> bool:
+    """Whether TensorFlow computes with oneDNN in this process. It reads TF_ENABLE_ONEDNN_OPTS once."""
+    # Private, and the only way to know (TensorFlow 2.21): the default depends on build and processor.
+    from tensorflow.python.util import _pywrap_util_port
+
+    return bool(_pywrap_util_port.IsMklEnabled())
+
+
+def _num_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _instructions() -> str:
+    """The processor's vector instructions, and whether it has units for bfloat16; elsewhere than on Linux its name."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            flags = next((set(line.split()) for line in file if line.startswith(("flags", "Features"))), set())
+    except OSError:
+        flags = set()
+    vectors = next((name for flag, name in _VECTORS.items() if flag in flags), platform.machine())
+    return f"{vectors}, bfloat16 units" if flags & _BFLOAT16_FLAGS else vectors

@@ -28,11 +28,11 @@ else
 endif
 	touch $@
 
-test: $(STAMP)  ## Run the fast tests.
-	$(BIN)/pytest
+test: $(STAMP)  ## Run the fast tests, in a worker for each core.
+	$(BIN)/pytest -n auto
 
 test-all: $(STAMP)  ## Run every test, the slow ones too.
-	$(BIN)/pytest -m ""
+	$(BIN)/pytest -n auto -m ""
 
 lint: $(STAMP)  ## Check format, style, types and the direction of imports.
 	$(BIN)/ruff format --check .

@@ -1,13 +1,31 @@
-"""Every test runs on two virtual CPU devices, so that replica tests need no accelerator."""
+"""Every test runs on two virtual CPU devices, so that replica tests need no accelerator; workers share the cores."""
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-import tensorflow as tf
+def num_cores():
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
+
+def pytest_xdist_auto_num_workers(config):
+    """`-n auto` is a worker for each core, and eight at most: each holds a GiB or two."""
+    return min(num_cores(), 8)
+
+
+def pytest_configure(config):
+    if config.getoption("numprocesses", None):
+        return  # the workers, which come here too, run the tests
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        # Threads that wait for work spin: workers that each have a thread for every core slow one another down.
+        for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(name, str(max(1, num_cores() // workers)))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    import tensorflow as tf
+
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )

@@ -8,10 +8,10 @@ UV := $(shell command -v uv 2>/dev/null)
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: help setup test test-all lint format demo bench build-files lock clean
+.PHONY: help setup test test-all test-processors lint format demo bench build-files lock clean
 
 help:  ## Show this list.
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 setup: $(STAMP)  ## Build .venv from requirements.lock (uv if it is there, else pip).
 
@@ -33,6 +33,9 @@ test: $(STAMP)  ## Run the fast tests, in a worker for each core.
 
 test-all: $(STAMP)  ## Run every test, the slow ones too.
 	$(BIN)/pytest -n auto -m ""
+
+test-processors: $(STAMP)  ## Run what a processor could break as other processors would, and under qemu.
+	$(BIN)/python -m tests.processors.run
 
 lint: $(STAMP)  ## Check format, style, types and the direction of imports.
 	$(BIN)/ruff format --check .

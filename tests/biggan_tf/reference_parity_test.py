@@ -15,8 +15,13 @@ from biggan_tf.interop import biggan_pytorch_names, load_biggan_pytorch, load_tf
 from biggan_tf.losses.adversarial import HingeLoss
 
 PARITY = Path(os.environ.get("BIGGAN_TF_SHARED", "../shared")) / "data" / "parity"
-pytestmark = pytest.mark.skipif(not PARITY.is_dir(), reason=f"no parity cases in {PARITY}; set BIGGAN_TF_SHARED")
+pytestmark = [
+    pytest.mark.processor,
+    pytest.mark.skipif(not PARITY.is_dir(), reason=f"no parity cases in {PARITY}; set BIGGAN_TF_SHARED"),
+]
 CASES = sorted(path.parent.name for path in PARITY.glob("*/case.json"))
+# The smallest case also runs under qemu.
+ALL = [pytest.param(case, marks=pytest.mark.emulated) if case == "biggan_32" else case for case in CASES]
 HUB_CASES = sorted(path.parent.name for path in PARITY.glob("*/pytorch_model.bin"))
 LOSS = HingeLoss()
 
@@ -50,7 +55,7 @@ def _gradient_error(entries, variables, gradients, io, prefix):
     return _relative(*(np.concatenate([np.ravel(pair[side]) for pair in pairs]) for side in (0, 1)))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ALL)
 def test_evaluation_is_ajbs(case):
     (generator, discriminator), io = _load(case)
     images = generator((io["z"], generator.embed(io["y"])), training=False)
@@ -58,7 +63,7 @@ def test_evaluation_is_ajbs(case):
     assert _relative(discriminator((_nhwc(io["x"]), io["dy"]), training=False), io["eval/logits"]) < 1e-5
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ALL)
 def test_training_passes_are_ajbs(case):
     (generator, discriminator), io = _load(case)
     fakes = generator((io["z"], generator.embed(io["y"])), training=True)

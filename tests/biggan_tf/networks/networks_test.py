@@ -19,7 +19,10 @@ IMAGES = random.uniform(-1, 1, (4, 32, 32, 3)).astype(np.float32)
 
 both = pytest.mark.parametrize("architecture", ["biggan", "biggan_deep"])
 # Tracing the deep network twice takes half a minute.
-deep_is_slow = pytest.mark.parametrize("architecture", ["biggan", pytest.param("biggan_deep", marks=pytest.mark.slow)])
+deep_is_slow = pytest.mark.parametrize(
+    "architecture",
+    [pytest.param("biggan", marks=pytest.mark.processor), pytest.param("biggan_deep", marks=pytest.mark.slow)],
+)
 
 
 def _generate(generator, **options):
@@ -93,6 +96,7 @@ def test_a_mixture_of_classes_is_an_ordinary_embedding(architecture):
     np.testing.assert_allclose(generator((Z, mixed)), _generate(generator), atol=1e-5)
 
 
+@pytest.mark.processor
 @both
 def test_rows_are_independent_in_evaluation(architecture):
     generator = Generator(small(architecture=architecture))
@@ -115,6 +119,7 @@ def test_every_chunk_of_z_matters_to_its_own_block():
         np.testing.assert_array_equal(seen[i], np.concatenate([embedding, Z[:, 4 * (i + 1) : 4 * (i + 2)]], 1))
 
 
+@pytest.mark.processor
 @both
 def test_fused_equals_plain(architecture):
     networks = [Generator(small(architecture=architecture, fused_resampling=f)) for f in (True, False)]
@@ -187,6 +192,7 @@ def test_two_replicas_equal_one(architecture):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.processor
 @pytest.mark.parametrize(
     ("architecture", "policy"), list(itertools.product(["biggan", "biggan_deep"], ["mixed_bfloat16", "mixed_float16"]))
 )

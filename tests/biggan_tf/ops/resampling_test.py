@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from biggan_tf.ops import resampling
 
+pytestmark = pytest.mark.processor
+
 # Float32: rounding of sums of a few hundred terms. bfloat16 keeps 8 bits: 2^-8 for each of a handful of roundings.
 TOLERANCE = {"float32": 1e-5, "bfloat16": 2e-2}
 

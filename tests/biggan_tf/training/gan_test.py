@@ -44,7 +44,9 @@ def relative(ours, theirs, part):
     return np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)
 
 
-@pytest.mark.parametrize("accumulation", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize(
+    "accumulation", [pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.processor)]
+)
 def test_two_replicas_equal_one_with_the_same_global_batch(accumulation):
     config = tiny.config(accumulation_steps=accumulation, orthogonal_strength=1e-2)
     # With beta_1 = 0 Adam moves a weight whose gradient is rounding noise by the whole rate, in the noise's direction.
@@ -150,6 +152,7 @@ def test_variants_enter_as_objects():
     assert calls == ["prior", "augmentation"] * 3
 
 
+@pytest.mark.processor
 def test_draws_are_split_over_replicas_not_repeated():
     on = cluster(2)
     gan = built(tiny.config(), on)

@@ -18,7 +18,10 @@ PARITY = SHARED / "data" / "parity"
 # Gradients below this share of their tensor's largest are float32 rounding in both codes.
 NOISE = 1e-4
 
-pytestmark = pytest.mark.skipif(not PARITY.is_dir(), reason=f"needs {PARITY}; set BIGGAN_TF_SHARED")
+pytestmark = [
+    pytest.mark.processor,
+    pytest.mark.skipif(not PARITY.is_dir(), reason=f"needs {PARITY}; set BIGGAN_TF_SHARED"),
+]
 
 
 def relative(ours, theirs):

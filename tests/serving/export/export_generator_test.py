@@ -113,6 +113,7 @@ def test_latents_stay_inside_the_truncation_and_follow_the_normal_law():
     assert np.abs(small).max() <= np.float32(0.02)
 
 
+@pytest.mark.processor
 def test_folding_keeps_the_images_and_leaves_the_generator_alone(generator, moments):
     before = generator.get_weights()
     reference = module._reference(generator, moments, {"z_dim": generator.model_config.z_dim, "num_classes": 10})

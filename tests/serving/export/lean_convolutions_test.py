@@ -31,6 +31,7 @@ def layer_of(channels, filters, kernel_size, resampling, **options):
     return made
 
 
+@pytest.mark.processor
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
 def test_a_lean_convolution_is_the_layers_and_the_same_for_a_row_in_any_batch(case):
     size, channels, *rest = case

@@ -19,10 +19,7 @@ IMAGES = random.uniform(-1, 1, (4, 32, 32, 3)).astype(np.float32)
 
 both = pytest.mark.parametrize("architecture", ["biggan", "biggan_deep"])
 # Tracing the deep network twice takes half a minute.
-deep_is_slow = pytest.mark.parametrize(
-    "architecture",
-    [pytest.param("biggan", marks=pytest.mark.processor), pytest.param("biggan_deep", marks=pytest.mark.slow)],
-)
+deep_is_slow = pytest.mark.parametrize("architecture", ["biggan", pytest.param("biggan_deep", marks=pytest.mark.slow)])
 
 
 def _generate(generator, **options):

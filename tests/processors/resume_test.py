@@ -1,5 +1,7 @@
 """A run that ended and went on has the bits of one that did not, so every kernel must give the same sums again."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,8 +14,8 @@ from tests.data import made_data
 pytestmark = pytest.mark.processor
 
 
-def config(data, num_steps):
-    made = tiny.config(num_steps=num_steps, discriminator_steps=1, ema_decay=0.5)
+def config(data):
+    made = tiny.config(num_steps=4, discriminator_steps=1, ema_decay=0.5)
     made.data.path = str(data)
     made.checkpoints.every_steps = 2
     made.monitoring.log_every_steps = made.monitoring.sample_every_steps = 100
@@ -29,9 +31,10 @@ def values(workdir, step):
 
 def test_a_resumed_run_equals_the_run_that_was_left_alone(tmp_path):
     made_data.write(tmp_path, num_shards=2, per_shard=30)
-    assert loop.train(config(tmp_path, 4), str(tmp_path / "straight")) == loop.DONE
-    for num_steps in (2, 4):
-        assert loop.train(config(tmp_path, num_steps), str(tmp_path / "resumed")) == loop.DONE
+    assert loop.train(config(tmp_path), str(tmp_path / "straight")) == loop.DONE
+    shutil.copytree(tmp_path / "straight", tmp_path / "resumed")
+    shutil.rmtree(files.folder_of(str(tmp_path / "resumed"), 4))
+    assert loop.train(config(tmp_path), str(tmp_path / "resumed")) == loop.DONE
     straight, resumed = (values(tmp_path / name, 4) for name in ("straight", "resumed"))
     for name, value in straight.items():
         np.testing.assert_array_equal(resumed[name], value, err_msg=name)

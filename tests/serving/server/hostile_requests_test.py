@@ -188,12 +188,12 @@ def overload(target, clients, seconds):
 
 
 @pytest.mark.slow
-def test_overload_for_a_minute_is_refused_at_once_and_accepted_requests_stay_bounded(tmp_path):
+def test_overload_is_refused_at_once_and_accepted_requests_stay_bounded(tmp_path):
     # 4 rows run for 50 ms and 8 wait; 64 clients ask for more than five times as much.
     small_model.write(str(tmp_path), 1, model=small_model.SlowModel(1, 0.05))
     options = {"enable_batching": True, "batching_parameters_file": batching_file(tmp_path)}
     with running(model_base_path=str(tmp_path), **options) as (_, target):
-        latencies, codes = overload(target, 64, 60)
+        latencies, codes = overload(target, 64, 20)
         assert set(codes) == {grpc.StatusCode.UNAVAILABLE}, codes
         assert len(latencies) > 100
         assert np.percentile(latencies, 99) < 5.0

@@ -82,6 +82,6 @@ def test_every_runner_and_number_of_workers_gives_the_same_bytes(tmp_path, refer
         sys.executable, "-m", "pipeline.preprocess", "--source=shapes", "--num_shapes=200", "--resolutions=16,32",
         f"--output={tmp_path / 'out'}", "--noprogress", *arguments,
     ]  # fmt: skip
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     assert finished.returncode == 0, finished.stderr
     assert running.contents(tmp_path / "out") == reference

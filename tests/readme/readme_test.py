@@ -20,9 +20,10 @@ from PIL import Image
 
 from pipeline import runners
 from serving.server import flags as server_flags
+from tests.free_port import free_port
 from tests.pipeline import archives, pictures
 from tests.readme.weights import write_hub_port, write_inception, write_pytorch
-from tests.serving.embedded import free_port, wait_for
+from tests.serving.embedded import wait_for
 
 ROOT = pathlib.Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -22,7 +22,8 @@ from serving.export.infra_validation import ExportError
 from serving.export.row_latents import row_latents
 from serving.export.served_generator import ServedGenerator, to_uint8
 from serving.server.loaded_model import LoadedModel
-from tests.serving.embedded import free_port, running
+from tests.free_port import free_port
+from tests.serving.embedded import running
 
 LABELS = [{"synset": f"n{i:08d}", "name": f"thing {i}"} for i in range(10)]
 

@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup test test-all lint format demo bench build-files lock clean
+.PHONY: help setup test test-all test-processors lint format demo bench build-files lock clean
 
 help:  ## Show this list.
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 setup: $(STAMP)  ## Build .venv from requirements.lock (uv if it is there, else pip).
 
@@ -25,11 +25,14 @@ else
 endif
 	touch $@
 
-test: $(STAMP)  ## Run the fast tests.
-	$(BIN)/pytest
+test: $(STAMP)  ## Run the fast tests, in a worker for each core.
+	$(BIN)/pytest -n auto
 
 test-all: $(STAMP)  ## Run every test, the slow ones too.
-	$(BIN)/pytest -m ""
+	$(BIN)/pytest -n auto -m ""
+
+test-processors: $(STAMP)  ## Run what a processor could break as other processors would, and under qemu.
+	$(BIN)/python -m tests.processors.run
 
 lint: $(STAMP)  ## Check format, style, types and the direction of imports.
 	$(BIN)/ruff format --check .

@@ -108,12 +108,16 @@ def _module_files(root, parts):
     return found
 
 
+# Reads the lists of files of all that is installed.
+_packages_distributions = functools.cache(importlib.metadata.packages_distributions)
+
+
 @functools.cache
 def _distribution(name):
     """The normalised name of the package that an import comes from."""
     if name.startswith("google.protobuf"):
         return "protobuf"
-    known = importlib.metadata.packages_distributions().get(name.split(".")[0], [name.split(".")[0]])
+    known = _packages_distributions().get(name.split(".")[0], [name.split(".")[0]])
     return re.sub(r"[-.]+", "_", known[0]).lower()
 
 

@@ -8,8 +8,6 @@ import tomllib
 
 import pytest
 
-from tests.command_server import CommandServer
-
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 SCREEN = 50
@@ -27,13 +25,6 @@ OWN_FLAGS = {
     "biggan-serve": "--model_base_path",
     "biggan-train": "--config",
 }
-
-
-@pytest.fixture(scope="module")
-def commands():
-    server = CommandServer()
-    yield server
-    server.close()
 
 
 def test_the_table_has_every_command():

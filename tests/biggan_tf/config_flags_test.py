@@ -1,23 +1,14 @@
 """The command line of the binaries, as a person meets it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 
-
-def _train(*arguments):
-    command = [sys.executable, "-m", "biggan_tf.train", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-
-
-def test_dry_run_prints_one_json_object():
-    done = _train("--config=configs/smoke.py", "--config.training.batch_size=32", "--dry_run")
-    assert done.returncode == 0, done.stderr
+def test_dry_run_prints_one_json_object(commands):
+    done = commands.run("biggan_tf.train", "--config=configs/smoke.py", "--config.training.batch_size=32", "--dry_run")
+    assert done.status == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["policy"]["asked"] == "auto"
     assert report["policy"]["resolved"] == report["config"]["model"]["policy"]
@@ -28,10 +19,10 @@ def test_dry_run_prints_one_json_object():
     assert report["memory_bytes_per_replica"]["total"] > 0
 
 
-def test_dry_run_shows_what_a_run_that_has_begun_goes_on_with():
-    run = ROOT / "tests/data/version_0_1/run_float16"
-    done = _train("--config=configs/smoke.py", f"--workdir={run}", "--dry_run")
-    assert done.returncode == 0, done.stderr
+def test_dry_run_shows_what_a_run_that_has_begun_goes_on_with(commands):
+    run = Path(__file__).parents[1] / "data" / "version_0_1" / "run_float16"
+    done = commands.run("biggan_tf.train", "--config=configs/smoke.py", f"--workdir={run}", "--dry_run")
+    assert done.status == 0, done.stderr
     policy = json.loads(done.stdout)["policy"]
     assert policy == {"asked": "auto", "resolved": "mixed_float16", "reason": "the run had it at step 8"}
 
@@ -48,8 +39,8 @@ def test_dry_run_shows_what_a_run_that_has_begun_goes_on_with():
         (["--config=configs/smoke.py", "extra"], "All arguments must be flags"),
     ],
 )
-def test_a_users_mistake_shows_no_traceback(arguments, message):
-    done = _train(*arguments)
-    assert done.returncode != 0
+def test_a_users_mistake_shows_no_traceback(commands, arguments, message):
+    done = commands.run("biggan_tf.train", *arguments)
+    assert done.status != 0
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,7 +1,5 @@
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -17,13 +15,8 @@ from tests.biggan_tf.evaluation.conftest import CLASS_NAMES, coloured_images, da
 __all__ = ["data_folder", "extractor", "generator"]
 
 
-def run(*flags):
-    command = [sys.executable, "-m", "biggan_tf.evaluate", *flags]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-
-
 @pytest.mark.slow
-def test_images_are_evaluated_and_another_protocol_is_refused(data_folder, tmp_path):
+def test_images_are_evaluated_and_another_protocol_is_refused(commands, data_folder, tmp_path):
     images, labels = coloured_images(30, seed=5)
     for i, (image, label) in enumerate(zip(images, labels, strict=True)):
         folder = tmp_path / "images" / CLASS_NAMES[label]
@@ -31,21 +24,21 @@ def test_images_are_evaluated_and_another_protocol_is_refused(data_folder, tmp_p
         Image.fromarray(image).save(folder / f"{i}.png")
     flags = [f"--images={tmp_path / 'images'}", f"--data={data_folder}", "--features=classifier"]
     flags += ["--metrics=fd,accuracy,intra_fd", "--classifier_steps=60", f"--output={tmp_path / 'out'}"]
-    first = run(*flags)
-    assert first.returncode == 0, first.stderr[-2000:]
+    first = commands.run("biggan_tf.evaluate", *flags)
+    assert first.status == 0, first.stderr[-2000:]
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert result["metrics"]["accuracy"] > 0.9
     assert result["protocol"]["reference"]["data_fingerprint"] == "abc"
     assert "fd_classifier_covariance_part" in first.stdout
     (tmp_path / "old.json").write_text(json.dumps(result).replace("test-1", "test-2"))
-    second = run(*flags, f"--compare={tmp_path / 'old.json'}")
-    assert second.returncode == 2
+    second = commands.run("biggan_tf.evaluate", *flags, f"--compare={tmp_path / 'old.json'}")
+    assert second.status == 2
     assert "reference.preprocessing: 'test-1' and 'test-2'" in second.stderr
     assert "Traceback" not in second.stderr
 
 
 @pytest.mark.slow
-def test_replicas_share_the_work_and_change_no_number(data_folder, tmp_path):
+def test_replicas_share_the_work_and_change_no_number(commands, data_folder, tmp_path):
     images, labels = coloured_images(31, seed=6)
     np.savez(tmp_path / "images.npz", arr_0=images, arr_1=labels)
     found = []
@@ -56,8 +49,8 @@ def test_replicas_share_the_work_and_change_no_number(data_folder, tmp_path):
             shutil.copy(tmp_path / "out1" / "classifier.npz", output)
         flags = [f"--images={tmp_path / 'images.npz'}", f"--data={data_folder}", "--features=classifier"]
         flags += ["--metrics=fd,kid", "--classifier_steps=20", f"--output={output}", f"--replicas={replicas}"]
-        done = run(*flags)
-        assert done.returncode == 0, done.stderr[-2000:]
+        done = commands.run("biggan_tf.evaluate", *flags)
+        assert done.status == 0, done.stderr[-2000:]
         found.append(json.loads((output / "result.json").read_text()))
     assert found[0]["protocol"] == found[1]["protocol"]
     for name, value in found[0]["metrics"].items():

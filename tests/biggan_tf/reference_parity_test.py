@@ -21,7 +21,7 @@ from tests.biggan_tf.parity_cases import (
     relative,
 )
 
-pytestmark = needs_parity
+pytestmark = [pytest.mark.processor, needs_parity]
 LOSS = HingeLoss()
 
 

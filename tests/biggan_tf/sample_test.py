@@ -1,8 +1,5 @@
 """`python -m biggan_tf.sample` as people run it: folders and .npz for other people's code, sheets, mistakes."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -23,17 +20,12 @@ def workdir(tmp_path_factory):
     return folder
 
 
-def sample(workdir, *flags):
-    command = [sys.executable, "-m", "biggan_tf.sample", f"--workdir={workdir}", *flags]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-
-
 @pytest.mark.slow
-def test_a_folder_and_an_npz_hold_the_same_images_and_the_seed_decides_them(workdir, tmp_path):
+def test_a_folder_and_an_npz_hold_the_same_images_and_the_seed_decides_them(commands, workdir, tmp_path):
     common = ("--kind=images", "--num=7", "--classes=2,0", "--truncation=0.5", "--seed=3")
     for output in (tmp_path / "folder", tmp_path / "images.npz"):
-        done = sample(workdir, *common, "--batch_size=3", f"--output={output}")
-        assert done.returncode == 0, done.stderr[-2000:]
+        done = commands.run("biggan_tf.sample", f"--workdir={workdir}", *common, "--batch_size=3", f"--output={output}")
+        assert done.status == 0, done.stderr[-2000:]
         assert done.stdout.strip() == str(output)
     with np.load(tmp_path / "images.npz") as archive:
         images, labels = archive["arr_0"], archive["arr_1"]
@@ -42,8 +34,10 @@ def test_a_folder_and_an_npz_hold_the_same_images_and_the_seed_decides_them(work
     files = sorted((tmp_path / "folder").rglob("*.png"), key=lambda path: path.name)
     assert [path.relative_to(tmp_path / "folder").as_posix() for path in files[:2]] == ["2/000000.png", "0/000001.png"]
     np.testing.assert_array_equal(np.stack([np.asarray(Image.open(path)) for path in files]), images)
-    other = sample(workdir, *common[:-1], "--seed=4", f"--output={tmp_path / 'other.npz'}")
-    assert other.returncode == 0, other.stderr[-2000:]
+    other = commands.run(
+        "biggan_tf.sample", f"--workdir={workdir}", *common[:-1], "--seed=4", f"--output={tmp_path / 'other.npz'}"
+    )
+    assert other.status == 0, other.stderr[-2000:]
     with np.load(tmp_path / "other.npz") as archive:
         assert not np.array_equal(archive["arr_0"], images)
 
@@ -57,8 +51,8 @@ def test_a_folder_and_an_npz_hold_the_same_images_and_the_seed_decides_them(work
         (["--kind=interpolate_class", "--classes=1"], "needs two classes or more"),
     ],
 )
-def test_a_mistake_is_one_clear_line(workdir, flags, text):
-    done = sample(workdir, *flags)
-    assert done.returncode == 2
+def test_a_mistake_is_one_clear_line(commands, workdir, flags, text):
+    done = commands.run("biggan_tf.sample", f"--workdir={workdir}", *flags)
+    assert done.status == 2
     assert text in done.stderr
     assert "Traceback" not in done.stderr

@@ -102,9 +102,9 @@ def test_bad_files_have_a_reason(data, reason):
     assert caught.value.reason == reason
 
 
-def test_two_thousand_damaged_pictures_decode_or_are_rejected():
+def test_five_hundred_damaged_pictures_decode_or_are_rejected():
     outcomes = {}
-    for seed in range(2000):
+    for seed in range(500):
         kind, data = pictures.damaged(seed)
         try:
             assert decode(data).ndim == 3

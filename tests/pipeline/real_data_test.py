@@ -3,6 +3,7 @@
 The data is not part of the project: BIGGAN_TF_SHARED (default ../shared) names the folder it is in.
 """
 
+import collections
 import io
 import os
 import pathlib
@@ -91,18 +92,24 @@ def test_ilsvrc_shaped_tars_on_the_portable_runner(photographs, tmp_path):
 
 
 def test_cifar_10_on_two_workers_and_twice(tmp_path):
+    per_class = 500
     with tarfile.open(CIFAR) as archive:
-        archive.extractall(tmp_path, filter="data")
+        taken = collections.Counter()
+        for member in archive:
+            folder = os.path.dirname(member.name)
+            taken[folder] += member.isfile()
+            if taken[folder] <= per_class:
+                archive.extract(member, tmp_path, filter="data")
     arguments = ("--source=folders", f"--input={tmp_path / 'cifar10'}", "--resolutions=32")
     run(tmp_path / "first", *arguments, "--direct_num_workers=2")
     run(tmp_path / "second", *arguments, *running.RUNNERS["PortableRunner"])
     assert running.contents(tmp_path / "first") == running.contents(tmp_path / "second")
     made = running.load(tmp_path / "first", 32)
-    assert made.splits["train"].images_per_class == (5000,) * 10
+    assert made.splits["train"].images_per_class == (per_class,) * 10
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_from_directory(str(tmp_path / "first" / "32"))
-    assert builder.info.splits["train"].num_examples == 50_000
+    assert builder.info.splits["train"].num_examples == 10 * per_class
     assert builder.info.features["image/class/label"].names == list(made.label_names)
     image, label = next(iter(builder.as_dataset(split="train", as_supervised=True)))
     assert image.shape == (32, 32, 3)

@@ -4,11 +4,6 @@ import sys
 import pytest
 
 
-def run(*arguments):
-    command = [sys.executable, "-m", "pipeline.run", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -29,11 +24,11 @@ def run(*arguments):
         ),
     ],
 )
-def test_a_users_mistake_is_one_message_without_a_traceback(tmp_path, arguments, code, message):
-    finished = run(*(argument.format(root=tmp_path / "root") for argument in arguments))
+def test_a_users_mistake_is_one_message_without_a_traceback(commands, tmp_path, arguments, code, message):
+    finished = commands.run("pipeline.run", *(argument.format(root=tmp_path / "root") for argument in arguments))
     assert message in finished.stderr
     assert "Traceback" not in finished.stderr
-    assert finished.returncode == code
+    assert finished.status == code
 
 
 def test_starting_builds_no_model():

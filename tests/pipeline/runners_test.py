@@ -61,11 +61,18 @@ def test_asking_for_workers_gets_processes():
     assert options.view_as(DirectOptions).direct_running_mode == "multi_processing"
 
 
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """What a run in this process writes."""
+    folder = tmp_path_factory.mktemp("reference")
+    running.shapes(folder, num_shapes=200, resolutions=(16, 32))
+    return running.contents(folder)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("runner", running.RUNNERS)
-def test_every_runner_and_number_of_workers_gives_the_same_bytes(tmp_path, runner, workers):
-    running.shapes(tmp_path / "reference", num_shapes=200, resolutions=(16, 32))
+def test_every_runner_and_number_of_workers_gives_the_same_bytes(tmp_path, reference, runner, workers):
     arguments = list(running.RUNNERS[runner])
     if workers > 1:
         more = "--sdk_worker_parallelism=2" if runner == "PortableRunner" else "--direct_num_workers=2"
@@ -75,6 +82,6 @@ def test_every_runner_and_number_of_workers_gives_the_same_bytes(tmp_path, runne
         sys.executable, "-m", "pipeline.preprocess", "--source=shapes", "--num_shapes=200", "--resolutions=16,32",
         f"--output={tmp_path / 'out'}", "--noprogress", *arguments,
     ]  # fmt: skip
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     assert finished.returncode == 0, finished.stderr
-    assert running.contents(tmp_path / "out") == running.contents(tmp_path / "reference")
+    assert running.contents(tmp_path / "out") == reference

@@ -20,10 +20,10 @@ from PIL import Image
 
 from pipeline import runners
 from serving.server import flags as server_flags
-from tests.command_server import CommandServer
+from tests.free_port import free_port
 from tests.pipeline import archives, pictures
 from tests.readme.weights import write_hub_port, write_inception, write_pytorch
-from tests.serving.embedded import free_port, wait_for
+from tests.serving.embedded import wait_for
 
 ROOT = pathlib.Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -134,13 +134,6 @@ def test_tf_config_is_what_tensorflow_reads():
 
 
 @pytest.fixture(scope="module")
-def server():
-    started = CommandServer()
-    yield started
-    started.close()
-
-
-@pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder with all that the README takes for given."""
     folder = tmp_path_factory.mktemp("newcomer")
@@ -177,7 +170,7 @@ def succeeded(result, command):
 
 
 @pytest.mark.slow
-def test_commands_run_in_the_order_of_the_readme(server, place):
+def test_commands_run_in_the_order_of_the_readme(commands, place):
     made = []
     for command in of_kind("run"):
         # Nobody has trained these here: the smoke run stands for those that the README evaluates and draws from.
@@ -185,7 +178,7 @@ def test_commands_run_in_the_order_of_the_readme(server, place):
         words = here(stand_in if re.search(r"biggan_tf\.(evaluate|sample)", command) else command, place)
         if "inception" in command:
             words.append("--metrics=fd,is")
-        succeeded(server.run(*words, cwd=place), command)
+        succeeded(commands.run(*words, cwd=place), command)
         made.append(words[0])
     assert {"pipeline.preprocess", "biggan_tf.train", "biggan_tf.sample", "serving.export", "pipeline.run"} <= set(made)
     for path in ("runs/smoke/sheet.png", "hub.png", "pytorch.png", "data/imagenet/128/manifest.json"):
@@ -194,15 +187,15 @@ def test_commands_run_in_the_order_of_the_readme(server, place):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", of_kind("dry"))
-def test_configurations_are_sound(server, place, command):
-    result = succeeded(server.run(*here(command, place, ["--dry_run"]), cwd=place), command)
+def test_configurations_are_sound(commands, place, command):
+    result = succeeded(commands.run(*here(command, place, ["--dry_run"]), cwd=place), command)
     assert json.loads(result.stdout)["config"]["model"]["resolution"] in (64, 128)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", of_kind("cluster"))
-def test_options_for_clusters_are_known_to_us_or_to_beam(server, command):
-    page = server.run("pipeline.preprocess", "--help").stdout
+def test_options_for_clusters_are_known_to_us_or_to_beam(commands, command):
+    page = commands.run("pipeline.preprocess", "--help").stdout
     ours = set(re.findall(r"^  --(?:\[no\])?(\w+)", page, re.MULTILINE))
     left = [word for word in shlex.split(command)[3:] if word[2:].partition("=")[0] not in ours]
     options = runners.make_options(left).get_all_options(drop_default=True)
@@ -217,7 +210,7 @@ def test_published_weights_load_as_shown(place):
 
 
 @pytest.mark.slow
-def test_the_server_answers_the_client_and_curl(server, place):
+def test_the_server_answers_the_client_and_curl(commands, place):
     """After the commands above: the export that they made is served and asked."""
     if not (place / "models/biggan/1").exists():
         pytest.skip("the export is made by test_commands_run_in_the_order_of_the_readme")
@@ -232,7 +225,7 @@ def test_the_server_answers_the_client_and_curl(server, place):
         try:
             page = f"http://localhost:{ports['8080']}/"
             wait_for(lambda: process.poll() is not None or answers(page), timeout_s=300)
-            succeeded(server.run(*here(moved(ask), place), cwd=place), ask)
+            succeeded(commands.run(*here(moved(ask), place), cwd=place), ask)
             assert sorted(path.name for path in (place / "pictures").iterdir()) == ["0-0.png", "3-1.png", "7-2.png"]
             _, _, body, address = shlex.split(moved(curl))
             with urllib.request.urlopen(f"http://{address}", body.encode(), timeout=60) as answer:

@@ -6,7 +6,7 @@ import sys
 import grpc
 import pytest
 
-from tests.serving.embedded import free_port
+from tests.free_port import free_port
 
 
 @pytest.mark.slow

@@ -2,17 +2,11 @@
 
 import contextlib
 import os
-import socket
 import time
 
 from serving.server.flags import ServerOptions
 from serving.server.model_server import ModelServer
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from tests.free_port import free_port
 
 
 @contextlib.contextmanager
@@ -26,7 +20,7 @@ def running(**options):
         server.stop(1.0)
 
 
-def wait_for(condition, timeout_s=30.0):
+def wait_for(condition, timeout_s=120.0):
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:

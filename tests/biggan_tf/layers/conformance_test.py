@@ -97,6 +97,7 @@ def test_gradient_reaches_every_weight_that_is_used(name):
         assert np.isfinite(np.asarray(tf.convert_to_tensor(gradient))).all(), variable.path
 
 
+@pytest.mark.processor
 @every_layer
 def test_xla_gives_the_same(name):
     case, layer, _ = _called(name, dtype="float64")
@@ -110,6 +111,7 @@ def test_xla_gives_the_same(name):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-11)
 
 
+@pytest.mark.processor
 @every_layer
 def test_two_replicas_equal_one(name):
     case = CASES[name]
@@ -138,6 +140,7 @@ def _distance(got, expected):
     return apart / np.linalg.norm(expected) if apart else 0.0
 
 
+@pytest.mark.processor
 @every_layer
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_keeps_state_in_float32(name, policy, request):

@@ -95,6 +95,7 @@ def test_a_mixture_of_classes_is_an_ordinary_embedding(architecture):
     np.testing.assert_allclose(generator((Z, mixed)), _generate(generator), rtol=0, atol=1e-12)
 
 
+@pytest.mark.processor
 @both
 def test_rows_are_independent_in_evaluation(architecture):
     generator = Generator(small(architecture=architecture, policy="float64"))
@@ -117,6 +118,7 @@ def test_every_chunk_of_z_matters_to_its_own_block():
         np.testing.assert_array_equal(seen[i], np.concatenate([embedding, Z[:, 4 * (i + 1) : 4 * (i + 2)]], 1))
 
 
+@pytest.mark.processor
 @both
 def test_fused_equals_plain(architecture):
     networks = [
@@ -236,6 +238,7 @@ def test_two_replicas_equal_one(architecture):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)
 
 
+@pytest.mark.processor
 @pytest.mark.parametrize(
     ("architecture", "policy"), list(itertools.product(["biggan", "biggan_deep"], ["mixed_bfloat16", "mixed_float16"]))
 )

@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from biggan_tf.ops.batch_moments import batch_moments, normalise
 
+pytestmark = pytest.mark.processor
+
 
 def _inputs(rows):
     random = np.random.default_rng(rows)

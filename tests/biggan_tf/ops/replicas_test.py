@@ -5,6 +5,8 @@ import tensorflow as tf
 from biggan_tf.ops.replicas import mean_over_replicas
 from tests.two_replicas import two_replicas
 
+pytestmark = pytest.mark.processor
+
 
 @pytest.mark.parametrize(("group_size", "expected"), [(0, [2.0, 2.0]), (2, [2.0, 2.0]), (1, [1.0, 3.0])])
 def test_mean_is_over_the_group(group_size, expected):

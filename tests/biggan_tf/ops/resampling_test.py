@@ -7,6 +7,8 @@ from tests.biggan_tf.kernel_library import bfloat16
 
 __all__ = ["bfloat16"]
 
+pytestmark = pytest.mark.processor
+
 
 @pytest.fixture(autouse=True)
 def _always_fuse(monkeypatch):

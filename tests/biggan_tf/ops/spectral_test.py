@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from biggan_tf.ops import spectral
 
+pytestmark = pytest.mark.processor
+
 
 def _iterate(matrix, u, epsilon, additive=False):
     def unit(x):

@@ -44,9 +44,11 @@ def relative(ours, theirs, part):
     return np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)
 
 
-@pytest.mark.parametrize("accumulation", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize(
+    "accumulation", [pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.processor)]
+)
 def test_two_replicas_equal_one_with_the_same_global_batch(accumulation):
-    config = tiny.config(accumulation_steps=accumulation, orthogonal_strength=1e-2)
+    config = tiny.config(accumulation_steps=accumulation, orthogonal_strength=1e-2, discriminator_steps=1)
     config.model.policy = "float64"
     one, one_reports, _ = trained(config, 1)
     two, two_reports, on = trained(config, 2)
@@ -150,6 +152,7 @@ def test_variants_enter_as_objects():
     assert calls == ["prior", "augmentation"] * 3
 
 
+@pytest.mark.processor
 def test_draws_are_split_over_replicas_not_repeated():
     on = cluster(2)
     gan = built(tiny.config(), on)
@@ -162,7 +165,7 @@ def test_draws_are_split_over_replicas_not_repeated():
 
 @pytest.mark.parametrize("num_classes", [0, 3])
 def test_fit_and_call_work_in_a_notebook(num_classes):
-    config = tiny.config(accumulation_steps=2)
+    config = tiny.config(discriminator_steps=1, accumulation_steps=2 if num_classes else 1)
     config.model.num_classes = num_classes
     gan = biggan_tf.BigGAN(config)
     gan.compile()

@@ -64,7 +64,7 @@ def test_policies_get_the_scale_they_need():
         assert none.state() == none.report() == {}
 
 
-@pytest.mark.parametrize("overflowing_replica", [0, 1])
+@pytest.mark.parametrize("overflowing_replica", [0, pytest.param(1, marks=pytest.mark.processor)])
 def test_overflow_on_one_replica_skips_the_step_and_halves_the_scale_on_all(overflowing_replica):
     config = tiny.config()
     config.model.policy = "mixed_float16"

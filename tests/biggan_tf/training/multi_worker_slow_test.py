@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import time
 
 import pytest
@@ -13,6 +12,7 @@ import tensorflow as tf
 from biggan_tf.training import checkpoint_files as files
 from tests.biggan_tf.training.fork_server import ForkServer
 from tests.data import made_data
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -25,19 +25,9 @@ FIELDS = {
 }
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 @pytest.fixture(scope="module")
 def workers():
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
+    cluster = {"worker": [f"127.0.0.1:{free_port()}" for _ in range(2)]}
     servers = [
         ForkServer(
             {

@@ -4,6 +4,7 @@ Needs the parity cases; BIGGAN_TF_SHARED names the folder that holds data/parity
 """
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from biggan_tf.config import Config
@@ -12,7 +13,7 @@ from biggan_tf.training.gan import BigGAN
 from biggan_tf.training.variables import by_name
 from tests.biggan_tf.parity_cases import ParityCase, every_case, in_both_precisions, needs_parity, nhwc
 
-pytestmark = needs_parity
+pytestmark = [pytest.mark.processor, needs_parity]
 
 
 def gan_of(case):

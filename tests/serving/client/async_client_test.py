@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from serving.client import AsyncGeneratorClient, ClientError, GeneratorClient
+from tests.free_port import free_port
 from tests.serving import small_model
-from tests.serving.embedded import free_port, running
+from tests.serving.embedded import running
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ from tensorflow_serving.apis import predict_pb2
 from serving.client import ClientError, GeneratorClient
 from serving.client.__main__ import fetch
 from serving.protos import predict
+from tests.free_port import free_port
 from tests.serving import small_model
-from tests.serving.embedded import free_port, running
+from tests.serving.embedded import running
 
 
 @pytest.fixture(scope="module")

@@ -4,24 +4,17 @@ A server given by address must serve the model that `python -m tests.serving.con
 `small`, with --enable_batching and max_batch_size 8.
 """
 
-import socket
-
 import grpc
 import pytest
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
+from tests.free_port import free_port
 from tests.serving import small_model
 
 
 def pytest_addoption(parser):
     parser.addoption("--target", default="", help="HOST:PORT of a running server's gRPC port")
     parser.addoption("--rest_target", default="", help="HOST:PORT of its REST port")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

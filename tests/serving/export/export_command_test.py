@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -16,20 +14,15 @@ from tests.biggan_tf.training import tiny
 from tests.serving.embedded import running
 
 
-def export(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "serving.export", *arguments], capture_output=True, text=True, check=False
-    )
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_checkpoint_becomes_a_served_version(tmp_path, precision):
+def test_a_checkpoint_becomes_a_served_version(commands, tmp_path, precision):
     config = tiny.config()
     workdir, base = str(tmp_path / "run"), str(tmp_path / "exports")
     record = checkpoint_files.Record(3, 30, to_dict(config), metrics={"fid": 12.5})
     Checkpoints(workdir, config, BigGAN(config).state()).save(record)
-    result = export(
+    result = commands.run(
+        "serving.export",
         f"--workdir={workdir}",
         f"--output={base}",
         f"--precision={precision}",
@@ -37,7 +30,7 @@ def test_a_checkpoint_becomes_a_served_version(tmp_path, precision):
         "--passes=2",
         "--batch_size=8",
     )
-    assert result.returncode == 0, result.stderr
+    assert result.status == 0, result.stderr
     path = result.stdout.strip()
     assert os.path.basename(path) == "1"
     with open(os.path.join(path, "assets", "provenance.json")) as file:
@@ -50,8 +43,8 @@ def test_a_checkpoint_becomes_a_served_version(tmp_path, precision):
 
 
 @pytest.mark.slow
-def test_a_folder_without_checkpoints_is_one_clear_line(tmp_path):
-    result = export(f"--workdir={tmp_path}", f"--output={tmp_path}/exports")
-    assert result.returncode == 1
+def test_a_folder_without_checkpoints_is_one_clear_line(commands, tmp_path):
+    result = commands.run("serving.export", f"--workdir={tmp_path}", f"--output={tmp_path}/exports")
+    assert result.status == 1
     assert "train there first" in result.stderr.splitlines()[-1]
     assert "Traceback" not in result.stderr

@@ -22,7 +22,8 @@ from serving.export.infra_validation import ExportError
 from serving.export.row_latents import row_latents
 from serving.export.served_generator import ServedGenerator, to_uint8
 from serving.server.loaded_model import LoadedModel
-from tests.serving.embedded import free_port, running
+from tests.free_port import free_port
+from tests.serving.embedded import running
 
 LABELS = [{"synset": f"n{i:08d}", "name": f"thing {i}"} for i in range(10)]
 
@@ -113,6 +114,7 @@ def test_latents_stay_inside_the_truncation_and_follow_the_normal_law():
     assert np.abs(small).max() <= np.float32(0.02)
 
 
+@pytest.mark.processor
 def test_folding_keeps_the_images_and_leaves_the_generator_alone(generator, moments):
     before = generator.get_weights()
     reference = module._reference(generator, moments, {"z_dim": generator.model_config.z_dim, "num_classes": 10})

@@ -31,6 +31,7 @@ def layer_of(size, channels, filters, kernel_size, resampling, **options):
     return made
 
 
+@pytest.mark.processor
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
 def test_a_lean_convolution_is_the_layers_for_one_row_and_for_several(case):
     *rest, count = case

@@ -10,7 +10,8 @@ from biggan_tf.networks.generator import Generator
 from serving import signatures as s
 from serving.export.inference_generator import fold, moments_of
 from serving.export.served_generator import ServedGenerator
-from tests.serving.embedded import free_port, running
+from tests.free_port import free_port
+from tests.serving.embedded import running
 from tests.serving.playground import browser as browser_lib
 
 NAMES = ["circle", "square", "triangle", "five-pointed star", "ring", "cross"]

@@ -22,8 +22,9 @@ from serving.server.batching import Batching
 from serving.server.flags import FlagError, ServerOptions, parse
 from serving.server.model_server import ModelServer
 from serving.server.status import ServingError
+from tests.free_port import free_port
 from tests.serving import small_model
-from tests.serving.embedded import free_port, running, wait_for
+from tests.serving.embedded import running, wait_for
 
 DEPLOY = pathlib.Path(__file__).parents[3] / "serving" / "deploy"
 

@@ -15,8 +15,9 @@ from serving.export.served_generator import ServedGenerator
 from serving.server.flags import ServerOptions
 from serving.server.model_server import ModelServer
 from serving.server.status import ServingError
+from tests.free_port import free_port
 from tests.serving import small_model
-from tests.serving.embedded import free_port, running
+from tests.serving.embedded import running
 
 
 @pytest.fixture(scope="module")

@@ -25,10 +25,7 @@ HUB_CASES = sorted(path.parent.name for path in PARITY.glob("*/pytorch_model.bin
 # Which file holds the outputs to compare a policy with.
 OUTPUTS = {"float64": "io64.npz", "float32": "io.npz"}
 in_both_precisions = pytest.mark.parametrize("policy", sorted(OUTPUTS))
-# The smallest case also runs under qemu.
-every_case = pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=pytest.mark.emulated) if case == "biggan_32" else case for case in CASES]
-)
+every_case = pytest.mark.parametrize("case", CASES)
 
 VALUES = {"float64": 1e-9, "float32": 1e-5}
 GRADIENTS_AND_STEPS = {"float64": 1e-9, "float32": 1e-3}

@@ -10,11 +10,11 @@ import tensorflow as tf
 from biggan_tf.interop import biggan_pytorch_names, load_tfhub_port
 from biggan_tf.losses.adversarial import HingeLoss
 from tests.biggan_tf.parity_cases import (
+    CASES,
     HUB_CASES,
     PARITY,
     VALUES,
     ParityCase,
-    every_case,
     in_both_precisions,
     needs_parity,
     nhwc,
@@ -22,6 +22,10 @@ from tests.biggan_tf.parity_cases import (
 )
 
 pytestmark = [pytest.mark.processor, needs_parity]
+# The smallest case also runs under qemu.
+every_case = pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.emulated) if case == "biggan_32" else case for case in CASES]
+)
 LOSS = HingeLoss()
 
 

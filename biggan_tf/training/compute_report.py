@@ -17,10 +17,9 @@ _LOGGER = logging.getLogger(__name__)
 _VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "sse4_1": "SSE4.1"}
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
-# Of steps at 32 and 128 pixels, ch 16: tests/benchmarks/environment_bench.py on two cores of an AMD EPYC (Zen 5).
-_WITHOUT_ONE_DNN = (
-    " With oneDNN a step takes GAIN of the time: set TF_ENABLE_ONEDNN_OPTS=1 before TensorFlow is imported."
-)
+# How many times as long a step takes without oneDNN, at 32 pixels and at 128 (ch 16, float32), by
+# tests/benchmarks/environment_bench.py on two busy cores of an AMD EPYC (Zen 5), AVX2 emulated by ONEDNN_MAX_CPU_ISA.
+_WITHOUT_ONE_DNN = {"AVX-512": (1.4, 3.4), "AVX2": (1.1, 2.6)}
 
 
 @functools.cache
@@ -63,10 +62,13 @@ def _processor() -> tuple[str, str]:
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "")
     held = f", held to ONEDNN_MAX_CPU_ISA={limit}" if is_on and limit not in ("", "ALL", "DEFAULT") else ""
     threads = tf.config.threading.get_intra_op_parallelism_threads() or _num_cores()
-    text = f"oneDNN {'on' if is_on else 'off'} ({_instructions()}{held}), {threads} threads"
-    # Where it was asked for and is off, this build of TensorFlow has none.
-    is_missed = not is_on and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "1"
-    return text, _WITHOUT_ONE_DNN if is_missed else ""
+    instructions = _instructions()
+    text = f"oneDNN {'on' if is_on else 'off'} ({instructions}{held}), {threads} threads"
+    if is_on or os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1":  # asked for and off: this build of TensorFlow has none
+        return text, ""
+    small, large = _WITHOUT_ONE_DNN.get(instructions.split(",")[0], (0, 0))
+    slower = f"{small} times (32 pixels) to {large} times (128 pixels) as long" if small else "longer"
+    return text, f" Without oneDNN a step takes {slower}: set TF_ENABLE_ONEDNN_OPTS=1 before TensorFlow is imported."
 
 
 def one_dnn_is_on() -> bool:

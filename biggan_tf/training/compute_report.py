@@ -44,6 +44,11 @@ def announce(policy: str) -> None:
         )
 
 
+def device() -> str:
+    """What computes in this process: accelerators, or the processor with the state of oneDNN and its threads."""
+    return (_accelerators() or _processor())[0]
+
+
 def _accelerators() -> tuple[str, str] | None:
     """TPUs or GPUs and what they cost, which is nothing; None without them."""
     tpus = tf.config.list_logical_devices("TPU")

@@ -5,6 +5,7 @@ python -m tests.benchmarks.run [name ...]     # e.g. networks pipeline; none: al
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -28,6 +29,15 @@ def _text(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+def _processor() -> str:
+    """The processor's name and what TensorFlow makes of it: no figure means anything without them."""
+    from biggan_tf.training import compute_report
+
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if os.path.exists("/proc/cpuinfo") else []
+    names = {line.partition(":")[2].strip() for line in lines if line.startswith("model name")}
+    return f"{' and '.join(sorted(names)) or 'unknown processor'}, {os.cpu_count()} cores; {compute_report.device()}"
+
+
 def main(arguments: list[str]) -> None:
     names = sorted(path.stem.removesuffix("_bench") for path in HERE.glob("*_bench.py"))
     if "--help" in arguments:
@@ -37,13 +47,17 @@ def main(arguments: list[str]) -> None:
     if unknown:
         sys.exit(f"Benchmarks are {', '.join(names)}. Received: {', '.join(sorted(unknown))}")
     OUTPUT.mkdir(parents=True, exist_ok=True)
+    processor = _processor()
     for name in arguments or names:
         module = importlib.import_module(f"tests.benchmarks.{name}_bench")
         path, rows = OUTPUT / f"{name}.json", []
         for row in module.measure():  # a list, or one by one: what was measured stays if the rest is stopped
             rows.append(row)
-            path.write_text(json.dumps({"title": module.TITLE, "rows": rows}, indent=1) + "\n", encoding="utf-8")
-        print(f"\n{module.TITLE}\n\n{as_table(rows)}\n\n-> {path}", flush=True)  # noqa: T201
+            path.write_text(
+                json.dumps({"title": module.TITLE, "processor": processor, "rows": rows}, indent=1) + "\n",
+                encoding="utf-8",
+            )
+        print(f"\n{module.TITLE}\n{processor}\n\n{as_table(rows)}\n\n-> {path}", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -58,12 +58,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _expectations(config: Config, workdir: str) -> dict[str, Any]:
-    """What `--dry_run` prints; the precision is that of the run in `workdir` if one has begun there."""
+    """What `--dry_run` prints; the precision is that of the run in a local `workdir` if one has begun there."""
     from biggan_tf.networks import cost
     from biggan_tf.training import checkpoint_files, run_precision
 
     record = None
-    if workdir and (steps := checkpoint_files.list_steps(workdir)):
+    # Remote storage is left alone: a dry run works where it cannot be reached.
+    if workdir and "://" not in workdir and (steps := checkpoint_files.list_steps(workdir)):
         record = checkpoint_files.read_record(checkpoint_files.folder_of(workdir, steps[-1]))
     decided = run_precision.decide(config, record)
     policy = {"asked": decided.asked, "resolved": decided.policy, "reason": decided.reason}

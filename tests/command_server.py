@@ -1,6 +1,7 @@
 """Runs our commands in forks of a process that has imported the libraries, which takes most of a command's time.
 
-Reads a JSON object a line, {"words", "script", "cwd", "environment"}, and answers with {"status", "stdout", "stderr"}.
+Reads a JSON object a line, {"number", "words", "script", "cwd", "environment"}, and answers with {"number", "status",
+"stdout", "stderr"}.
 """
 
 import json
@@ -22,6 +23,7 @@ class CommandServer:
     """The test's side."""
 
     def __init__(self):
+        self._sent = 0
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.command_server"],
             stdin=subprocess.PIPE,
@@ -33,10 +35,14 @@ class CommandServer:
 
     def run(self, *words, cwd=ROOT, script=None, environment=None):
         """Runs `python -m words`, or with script=(name, module:function) the console script of that name."""
-        request = {"words": [str(word) for word in words], "cwd": str(cwd), "script": script}
+        self._sent += 1
+        request = {"number": self._sent, "words": [str(word) for word in words], "cwd": str(cwd), "script": script}
         self._process.stdin.write(json.dumps({**request, "environment": environment or {}}) + "\n")
         self._process.stdin.flush()
-        return types.SimpleNamespace(**json.loads(self._process.stdout.readline()))
+        while True:
+            answer = json.loads(self._process.stdout.readline())
+            if answer.pop("number") == self._sent:  # else of a command that a test gave up waiting for
+                return types.SimpleNamespace(**answer)
 
     def close(self):
         self._process.stdin.close()
@@ -86,15 +92,17 @@ def _serve():
         __import__(library)  # the point: children find them imported
     for line in sys.stdin:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            request = json.loads(line)
             pid = os.fork()
             if pid == 0:
-                _child(json.loads(line), out, err)
+                _child(request, out, err)
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             told = []
             for file in (out, err):
                 file.seek(0)
                 told.append(file.read().decode(errors="replace"))
-            answers.write(json.dumps({"status": status, "stdout": told[0], "stderr": told[1]}) + "\n")
+            answer = {"number": request["number"], "status": status, "stdout": told[0], "stderr": told[1]}
+            answers.write(json.dumps(answer) + "\n")
 
 
 if __name__ == "__main__":

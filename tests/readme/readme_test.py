@@ -170,6 +170,7 @@ def succeeded(result, command):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_commands_run_in_the_order_of_the_readme(commands, place):
     made = []
     for command in of_kind("run"):

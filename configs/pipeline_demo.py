@@ -25,14 +25,13 @@ def get_config() -> PipelineConfig:
     model.policy = "auto"
     config.trainer.name = "shapes"
     training = config.trainer.training
-    training.batch_size = 32
+    training.batch_size = 16
     training.num_steps = 2400
     training.discriminator_steps = 1
     training.orthogonal_strength = 0.0
-    training.generator.learning_rate = 4e-4
-    training.discriminator.learning_rate = 2e-3
+    training.generator.learning_rate = training.discriminator.learning_rate = 1e-3
     training.generator.beta_2 = training.discriminator.beta_2 = 0.99
-    training.ema_half_life_images = 10_000
+    training.ema_half_life_images = 1_500
     training.ema_warmup_ratio = 0.1
     config.trainer.checkpoints.every_steps = 500
     config.trainer.monitoring.sample_every_steps = 800

@@ -50,7 +50,7 @@ def export_generator(
         batch_sizes: Sizes the warm-up covers.
         model_name: The name inside the warm-up requests.
         discriminator: Adds the signature `discriminate`; None: without it.
-        rows: "exact" or "fast", see `ServedGenerator`.
+        rows: "exact": a row has the same bits in any batch; "fast": a batch is computed together.
 
     Returns:
         The version directory.
@@ -58,11 +58,11 @@ def export_generator(
     Raises:
         ExportError: What was written does not load, differs from the generator, or cannot be served. Nothing is left.
     """
-    folded = fold(generator, moments, precision)
+    folded = fold(generator, moments, precision, rows)
     sizes = model_sizes(generator.model_config)
     if len(labels) != sizes["num_classes"]:
         raise ValueError(f"labels must name all {sizes['num_classes']} classes. Received: {len(labels)}")
-    module = ServedGenerator(folded, None if discriminator is None else fold_discriminator(discriminator), rows)
+    module = ServedGenerator(folded, None if discriminator is None else fold_discriminator(discriminator))
     functions = module.functions()
     with new_version(base) as staged:
         tf.saved_model.save(module, staged, signatures=functions)

@@ -16,6 +16,7 @@ from biggan_tf.layers.generator_block import GeneratorBlock
 from biggan_tf.layers.spectral_norm import SpectralNormLayer
 from biggan_tf.networks.discriminator import Discriminator
 from biggan_tf.networks.generator import Generator
+from serving import signatures as s
 from serving.export.lean_convolutions import make_lean
 from serving.export.modulations import Modulations
 
@@ -49,17 +50,20 @@ class InferenceGenerator(tf.Module):
 
     Args:
         network: A copy that belongs to this object, with the weights and moments to serve with.
+        rows: "exact" or "fast": whether calls will hold one row each or batches; each computes both, at its own speed.
 
     Attributes:
         model_config: Of the generator.
+        rows: As given.
         in_use: The variables that a call reads.
 
     Example:
         >>> images = fold(generator, moments)(z, embedding, truncation)
     """
 
-    def __init__(self, network: Generator):
+    def __init__(self, network: Generator, rows: str = s.EXACT):
         super().__init__(name="inference_generator")
+        self.rows = rows
         self.model_config = network.model_config
         unused = [layer.u for layer in layers_of(network, SpectralNormLayer).values() if layer.u is not None]
         _divide_kernels(network)
@@ -69,7 +73,7 @@ class InferenceGenerator(tf.Module):
         unused += modulations.replaced
         added = list(modulations.variables)
         for layer in layers_of(network, SNConv2D).values():
-            lean = make_lean(layer)
+            lean = make_lean(layer, rows)
             added += lean
             unused += [layer.kernel] if lean else []
         self._modulate = lambda conditions, truncation: modulations(conditions, truncation)
@@ -90,13 +94,14 @@ class InferenceGenerator(tf.Module):
         return self._table()
 
 
-def fold(generator: Generator, moments: Moments, precision: str = "float32") -> InferenceGenerator:
+def fold(generator: Generator, moments: Moments, precision: str = "float32", rows: str = s.EXACT) -> InferenceGenerator:
     """Copies a generator into one for inference.
 
     Args:
         generator: The trained one (EMA weights); it is left as it is.
         moments: Mean and variance of every `BatchNorm` by its path, [T, C] for T truncations evenly over 0 ... 1.
         precision: "float32" or "bfloat16".
+        rows: See `InferenceGenerator`.
     """
     counts = {len(mean) for mean, _ in moments.values()}
     if len(counts) != 1:
@@ -111,7 +116,7 @@ def fold(generator: Generator, moments: Moments, precision: str = "float32") -> 
         squeeze = len(mean) == 1
         layer.moving_mean.assign(mean[0] if squeeze else mean)
         layer.moving_variance.assign(variance[0] if squeeze else variance)
-    return InferenceGenerator(folded)
+    return InferenceGenerator(folded, rows)
 
 
 def fold_discriminator(discriminator: Discriminator) -> Discriminator:

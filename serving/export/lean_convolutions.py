@@ -1,4 +1,4 @@
-"""Chooses for each convolution of an export the arrangement that is fastest for one row."""
+"""Chooses for each convolution of an export the arrangement that is fastest."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from biggan_tf.layers.convolution import SNConv2D
 from biggan_tf.ops import resampling
+from serving import signatures as s
 from serving.export.matrix_products import Convolution, Weights, product
 from serving.export.shifted_products import shifted_products
 from serving.export.upsampled_convolutions import nine_products, transposed
@@ -20,15 +21,21 @@ _MIDDLE_SIZE = 16
 _SMALL_SIZE = 8
 _MANY_CHANNELS = 128
 _SOME_CHANNELS = 64
+# The same for batches, where a convolution kernel spreads its own costs over the rows.
+_MANY_CHANNELS_IN_BATCHES = 256
 
 
-def make_lean(layer: SNConv2D) -> Weights:
+def make_lean(layer: SNConv2D, rows: str = s.EXACT) -> Weights:
     """Rearranges a convolution whose kernel is divided by sigma already; only the layer's `call` changes.
+
+    Args:
+        layer: Built for the height that it will see.
+        rows: "exact": it will see one row at a time; "fast": batches.
 
     Returns:
         What the layer now uses in the place of its kernel; empty where it was left as it is.
     """
-    weights, convolve = _arrange(layer)
+    weights, convolve = _arrange(layer, rows == s.FAST)
     if convolve is None:
         return []
     run = convolve
@@ -41,25 +48,27 @@ def make_lean(layer: SNConv2D) -> Weights:
     return weights
 
 
-def _arrange(layer: SNConv2D) -> tuple[Weights, Convolution | None]:
+def _arrange(layer: SNConv2D, batches: bool) -> tuple[Weights, Convolution | None]:
     kernel = layer.kernel.numpy()[..., : layer.used_filters]
     how, size = layer.resampling, layer.get_build_config()["input_shape"][1]
     if layer.kernel_size == 1:
         weights, multiply = product(kernel[0, 0])
         return weights, multiply if how is None else lambda x: resampling.upsample(multiply(x), how)
+    many = kernel.shape[2] >= _MANY_CHANNELS_IN_BATCHES
     if how is None:
-        return _plain(kernel, size, layer.compute_dtype)
-    if how == "nearest" and size < _LARGE_SIZE:
+        return _plain(kernel, size, layer.compute_dtype, batches)
+    if how == "nearest" and (many if batches else size < _LARGE_SIZE):
         return nine_products(kernel)
     return transposed(kernel, how)
 
 
-def _plain(kernel: Any, size: int, dtype: str) -> tuple[Weights, Convolution | None]:
+def _plain(kernel: Any, size: int, dtype: str, batches: bool) -> tuple[Weights, Convolution | None]:
     inputs, filters = kernel.shape[2:]
-    pays = inputs >= (_SOME_CHANNELS if size >= _MIDDLE_SIZE else _MANY_CHANNELS) and size >= _SMALL_SIZE
+    fewest = _SOME_CHANNELS if size >= _MIDDLE_SIZE else _MANY_CHANNELS
+    pays = inputs >= (_MANY_CHANNELS_IN_BATCHES if batches else fewest) and size >= _SMALL_SIZE
     # In bfloat16 the transforms' sums would lose digits that a direct convolution keeps. Three filters are the colours.
     if pays and filters > 3 and dtype == "float32":
         return winograd(kernel)
-    if size <= _SMALL_SIZE:
+    if size <= _SMALL_SIZE and not batches:
         return shifted_products(kernel)
     return [], None

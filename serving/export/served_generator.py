@@ -21,14 +21,15 @@ class ServedGenerator(tf.Module):
     Args:
         generator: What `fold` made of a trained one.
         discriminator: What `fold_discriminator` made, for `discriminate`; None: without that signature.
-        rows: "exact": each row is computed by itself, so its bits are the same in any batch (`by_row`). "fast": a batch
-            is computed together, which saves up to a third where rows are small, and a row's last bits depend on it.
+
+    Of a generator that was folded for rows "exact" each row is computed by itself, so its bits are the same in any batch
+    (`by_row`). Of one for "fast" a batch is computed together, and a row's last bits depend on it.
 
     Example:
         >>> images = ServedGenerator(folded).functions()["serving_default"](**inputs)["images"]
     """
 
-    def __init__(self, generator: InferenceGenerator, discriminator: Discriminator | None = None, rows: str = s.EXACT):
+    def __init__(self, generator: InferenceGenerator, discriminator: Discriminator | None = None):
         super().__init__(name="served_generator")
         # Behind functions, so that only the weights that are used go into the SavedModel.
         self._network = lambda z, embedding, truncation: generator(z, embedding, truncation)
@@ -38,7 +39,7 @@ class ServedGenerator(tf.Module):
         if discriminator is not None:
             self._variables += [weight.value for weight in discriminator.weights]
         self._sizes = model_sizes(generator.model_config)
-        self._each = by_row if rows == s.EXACT else _together
+        self._each = by_row if generator.rows == s.EXACT else _together
 
     def functions(self) -> dict[str, Any]:
         """Returns the concrete functions by signature name."""

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from biggan_tf.layers.convolution import SNConv2D
+from serving import signatures as s
 from serving.export.lean_convolutions import make_lean
 
 # (size, channels in, filters, kernel, resampling, variables): every arrangement, with few and many channels.
@@ -41,6 +42,24 @@ def test_a_lean_convolution_is_the_layers_for_one_row_and_for_several(case):
     assert len(make_lean(layer)) == count
     np.testing.assert_allclose(layer(x), expected, atol=3e-5)
     np.testing.assert_allclose(layer(x[1:2]), expected[1:2], atol=3e-5)
+
+
+@pytest.mark.parametrize(
+    ("case", "count"),
+    [
+        ((8, 16, 8, 3, "nearest"), 1),
+        ((8, 256, 8, 3, "nearest"), 4),
+        ((8, 64, 8, 3, None), 0),
+        ((8, 256, 8, 3, None), 16),
+    ],
+    ids=str,
+)
+def test_batches_are_arranged_for_batches(case, count):
+    layer = layer_of(*case)
+    x = tf.random.stateless_normal([3, 8, 8, case[1]], [3, 4])
+    expected = layer(x).numpy()
+    assert len(make_lean(layer, s.FAST)) == count
+    np.testing.assert_allclose(layer(x), expected, atol=3e-5)
 
 
 def test_a_large_convolution_of_few_channels_is_left_as_it_is():

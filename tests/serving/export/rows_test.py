@@ -91,8 +91,8 @@ def test_every_kind_of_generator_is_exported_row_by_row(options):
 
 def test_fast_rows_are_those_of_a_batch():
     generator, _ = networks(num_classes=10)
-    folded = fold(generator, moments_of(generator))
-    exact, fast = (ServedGenerator(folded, rows=rows).functions()[s.SYNTHESIZE] for rows in (s.EXACT, s.FAST))
+    folded = [fold(generator, moments_of(generator), rows=rows) for rows in (s.EXACT, s.FAST)]
+    exact, fast = (ServedGenerator(made).functions()[s.SYNTHESIZE] for made in folded)
     rows = rows_of(s.SYNTHESIZE, 5)
     np.testing.assert_allclose(fast(**rows)[s.IMAGES], exact(**rows)[s.IMAGES], atol=1e-5)
     assert "MatMul" in {operation.type for operation in fast.graph.get_operations()}

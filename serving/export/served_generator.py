@@ -22,8 +22,8 @@ class ServedGenerator(tf.Module):
         generator: What `fold` made of a trained one.
         discriminator: What `fold_discriminator` made, for `discriminate`; None: without that signature.
 
-    Of a generator that was folded for rows "exact" each row is computed by itself, so its bits are the same in any batch
-    (`by_row`). Of one for "fast" a batch is computed together, and a row's last bits depend on it.
+    With a generator that was folded for rows "exact" each row is computed by itself, so its bits are the same in any
+    batch (`by_row`). With one for "fast" a batch is computed together, and a row's last bits depend on it.
 
     Example:
         >>> images = ServedGenerator(folded).functions()["serving_default"](**inputs)["images"]

@@ -11,7 +11,8 @@ from biggan_tf.training import loop
 from tests.biggan_tf.training import tiny
 from tests.data import made_data
 
-pytestmark = pytest.mark.processor
+# `make test-processors` runs it in each of its settings; slow keeps it out of `make test`.
+pytestmark = [pytest.mark.processor, pytest.mark.slow]
 
 
 def config(data):

@@ -21,7 +21,8 @@ from tests.serving.embedded import running
 ROWS, CLASSES, Z_DIM = 8, 3, 16
 LABELS = [{"synset": f"n{i:08d}", "name": f"thing {i}"} for i in range(CLASSES)]
 
-pytestmark = [pytest.mark.processor, pytest.mark.emulated]
+# `make test-processors` runs it in each of its settings; slow keeps it out of `make test`.
+pytestmark = [pytest.mark.processor, pytest.mark.emulated, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ def test_an_export_of_version_0_1_is_served_and_named_in_the_log(caplog):
     answers = np.load(OLD / "answers.npz")
     with (
         caplog.at_level(logging.INFO, "serving"),
-        running(model_base_path=str(OLD / "export"), model_name="biggan") as (_, target),
+        running(model_base_path=str(OLD / "export"), model_name="biggan", enable_model_warmup=False) as (_, target),
         GeneratorClient(target) as client,
     ):
         weights = np.eye(10, dtype=np.float32)[answers["label"]]

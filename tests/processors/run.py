@@ -56,7 +56,7 @@ def settings():
     """All of them, slow ones first. Eigen, which computes with oneDNN off, cuts its sums by the size of the caches."""
     emulated = [
         Setting(f"qemu {processor}, oneDNN {'on' if on == '1' else 'off'}", 1, {"TF_ENABLE_ONEDNN_OPTS": on}, processor)
-        for processor, on in (("Haswell", "1"), ("Haswell", "0"), ("EPYC", "0"))
+        for processor, on in (("Haswell", "1"), ("Haswell", "0"), ("EPYC", "1"), ("EPYC", "0"))
     ]
     off = [Setting("oneDNN off", threads, {"TF_ENABLE_ONEDNN_OPTS": "0"}) for threads in (1, 2)]
     on = [
@@ -66,14 +66,8 @@ def settings():
             {"TF_ENABLE_ONEDNN_OPTS": "1", "ONEDNN_MAX_CPU_ISA": most},
             without="bfloat16" if most in _WITHOUT_BFLOAT16 else "",
         )
-        for most, threads in (
-            ("SSE41", 1),
-            ("AVX2", 1),
-            ("AVX2", 2),
-            ("AVX512_CORE", 1),
-            ("DEFAULT", 1),
-            ("DEFAULT", 2),
-        )
+        for most in ("SSE41", "AVX2", "AVX512_CORE", "DEFAULT")
+        for threads in (1, 2)
     ]
     return emulated + off + on
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from biggan_tf.ops.batch_moments import batch_moments, normalise, scale_and_shift
+from biggan_tf.ops.batch_moments import batch_moments, interpolate_truncation, normalise, scale_and_shift
 from biggan_tf.ops.operation_counter import record
 from biggan_tf.ops.precision import accumulation_dtype
 from biggan_tf.ops.replicas import num_replicas
@@ -92,18 +92,8 @@ class BatchNorm(keras.layers.Layer):
         mean, variance = ops.convert_to_tensor(self.moving_mean), ops.convert_to_tensor(self.moving_variance)
         if self.num_statistics == 1:
             return mean[None], variance[None]
-        # Not a cast, which would round a Python number to float32 first.
-        position = ops.convert_to_tensor(1.0 if truncation is None else truncation, mean.dtype)
-        position = ops.reshape(position, (-1,))
-        position = ops.clip(position, 0.0, 1.0) * (self.num_statistics - 1)
-        lower = ops.floor(position)
-        share = (position - lower)[:, None]  # of the upper neighbour
-        lower = ops.cast(lower, "int32")
-        upper = ops.minimum(lower + 1, self.num_statistics - 1)
-        return tuple(
-            (1.0 - share) * ops.take(rows, lower, axis=0) + share * ops.take(rows, upper, axis=0)
-            for rows in (mean, variance)
-        )
+        truncation = 1.0 if truncation is None else truncation
+        return interpolate_truncation(mean, truncation), interpolate_truncation(variance, truncation)
 
     def compute_output_shape(self, x_shape: tuple[Any, ...], *unused_shapes: Any) -> tuple[Any, ...]:
         return tuple(x_shape)

@@ -71,6 +71,27 @@ def normalise(x: Any, gain: Any, offset: Any, mean: Any, variance: Any, epsilon:
     return normalised(x, gain, offset)
 
 
+def interpolate_truncation(table: Any, truncation: Any) -> Any:
+    """Rows of a table that was measured at truncations evenly over 0 ... 1, linearly between neighbours.
+
+    Args:
+        table: [T, C].
+        truncation: A number or [N]; what lies outside of 0 ... 1 takes the nearest end.
+
+    Returns:
+        [N, C].
+    """
+    last = table.shape[0] - 1
+    # Not a cast, which would round a Python number to float32 first.
+    position = ops.reshape(ops.convert_to_tensor(truncation, table.dtype), (-1,))
+    position = ops.clip(position, 0.0, 1.0) * last
+    lower = ops.floor(position)
+    share = (position - lower)[:, None]  # of the upper neighbour
+    lower = ops.cast(lower, "int32")
+    upper = ops.minimum(lower + 1, last)
+    return (1.0 - share) * ops.take(table, lower, axis=0) + share * ops.take(table, upper, axis=0)
+
+
 def scale_and_shift(x: Any, scale: Any, shift: Any) -> Any:
     """X * scale + shift, both [N or 1, C] or [C], in x's dtype."""
 

@@ -19,14 +19,9 @@ from biggan_tf.networks.generator import Generator
 from serving import signatures as s
 from serving.export.lean_convolutions import make_lean
 from serving.export.modulations import Modulations
+from serving.export.network_layers import layers_of
 
 Moments = dict[str, tuple[np.ndarray, np.ndarray]]
-
-
-def layers_of(network: Generator | Discriminator, kind: Any) -> dict[str, Any]:
-    """Returns a network's layers of one class by the path of their place in it."""
-    prefix = f"{network.name}/"
-    return {layer.path.removeprefix(prefix): layer for layer in network._flatten_layers() if isinstance(layer, kind)}
 
 
 def moments_of(generator: Generator) -> Moments:
@@ -128,9 +123,8 @@ def fold_discriminator(discriminator: Discriminator) -> Discriminator:
 
 
 def _divide_kernels(network: Generator | Discriminator) -> None:
-    for layer in network._flatten_layers():
-        # A shortcut that its block does without was never built.
-        if isinstance(layer, SpectralNormLayer) and layer.built and layer.spectral_norm:
+    for layer in layers_of(network, SpectralNormLayer).values():
+        if layer.spectral_norm:
             layer.kernel.assign(layer.kernel / layer.singular_value())
             layer.spectral_norm = False
 

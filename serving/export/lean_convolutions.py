@@ -65,7 +65,9 @@ def _arrange(layer: SNConv2D, batches: bool) -> tuple[Weights, Convolution | Non
 def _plain(kernel: Any, size: int, dtype: str, batches: bool) -> tuple[Weights, Convolution | None]:
     inputs, filters = kernel.shape[2:]
     fewest = _SOME_CHANNELS if size >= _MIDDLE_SIZE else _MANY_CHANNELS
-    pays = inputs >= (_MANY_CHANNELS_IN_BATCHES if batches else fewest) and size >= _SMALL_SIZE
+    if batches:
+        fewest = _MANY_CHANNELS_IN_BATCHES
+    pays = inputs >= fewest and size >= _SMALL_SIZE
     # In bfloat16 the transforms' sums would lose digits that a direct convolution keeps. Three filters are the colours.
     if pays and filters > 3 and dtype == "float32":
         return winograd(kernel)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from biggan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from biggan_tf.networks.generator import Generator
-from biggan_tf.ops.batch_moments import scale_and_shift
+from biggan_tf.ops.batch_moments import interpolate_truncation, scale_and_shift
+from serving.export.network_layers import layers_of
 
 
 class Modulations(tf.Module):
@@ -34,7 +34,10 @@ class Modulations(tf.Module):
     def __init__(self, generator: Generator):
         super().__init__(name="modulations")
         model = generator.model_config
-        by_stage = [_norms_in(layers) for layers in generator.blocks]
+        by_stage = [
+            [norm for layer in layers for norm in layers_of(layer, ConditionalBatchNorm).values()]
+            for layers in generator.blocks
+        ]
         # Only BigGAN's hierarchical latents give each stage a condition of its own.
         own = model.hierarchical and not model.is_deep
         self._stages = [*(range(len(by_stage)) if own else [0]), -1]
@@ -43,8 +46,7 @@ class Modulations(tf.Module):
         norms = [norm for group in groups for norm in group]
         self._affine = [_Affine(group, generator.conventions.gain_base) for group in groups]
         self._channels = [norm.norm.moving_mean.shape[-1] for norm in norms]
-        self._mean = _moments([norm.norm.moving_mean for norm in norms], [0.0] * len(norms))
-        self._variance = _moments([norm.norm.moving_variance for norm in norms], [norm.norm.epsilon for norm in norms])
+        self._moments = _fixed(_moments(norms))
         self.replaced = [weight for norm in norms for weight in norm.weights]
         for index, norm in enumerate(norms):
             _read_pair(norm, index)
@@ -58,10 +60,15 @@ class Modulations(tf.Module):
         """
         made = [affine(conditions[stage], truncation) for stage, affine in zip(self._stages, self._affine, strict=True)]
         gain, offset = (tf.concat(parts, axis=1) for parts in zip(*made, strict=True))
-        mean, variance = _interpolate([self._mean, self._variance], truncation)
+        mean, variance = tf.split(self._stored_moments(truncation), 2, axis=1)
         scale = gain * tf.math.rsqrt(variance)
         shift = offset - mean * scale
         return list(zip(tf.split(scale, self._channels, 1), tf.split(shift, self._channels, 1), strict=True))
+
+    def _stored_moments(self, truncation: Any) -> Any:
+        """[N, 2 C of all norms], or [1, ...] where they do not depend on the truncation."""
+        table = tf.convert_to_tensor(self._moments)
+        return table if table.shape[0] == 1 else interpolate_truncation(table, truncation)
 
 
 class _Affine(tf.Module):
@@ -90,34 +97,11 @@ class _Affine(tf.Module):
         return values[:, : self._half], values[:, self._half :]
 
 
-def _norms_in(layers: Sequence[keras.layers.Layer]) -> list[ConditionalBatchNorm]:
-    return [
-        found
-        for layer in layers
-        for found in layer._flatten_layers(include_self=False)
-        if isinstance(found, ConditionalBatchNorm)
-    ]
-
-
-def _moments(variables: Sequence[Any], added: Sequence[float]) -> tf.Variable:
-    """[T, C of all norms], for T truncations evenly over 0 ... 1."""
-    rows = [
-        np.atleast_2d(variable.numpy()) + np.float32(extra) for variable, extra in zip(variables, added, strict=True)
-    ]
-    return _fixed(np.concatenate(rows, axis=1))
-
-
-def _interpolate(tables: Sequence[tf.Variable], truncation: Any) -> list[Any]:
-    """Rows of tables [T, C] at truncations [N], linearly between neighbours: [N, C] each, or [1, C] where T is 1."""
-    count = tables[0].shape[0]
-    if count == 1:
-        return [tf.convert_to_tensor(table) for table in tables]
-    position = tf.clip_by_value(truncation, 0.0, 1.0) * (count - 1)
-    lower = tf.floor(position)
-    share = (position - lower)[:, None]  # of the upper neighbour
-    first = tf.cast(lower, tf.int32)
-    second = tf.minimum(first + 1, count - 1)
-    return [(1.0 - share) * tf.gather(table, first) + share * tf.gather(table, second) for table in tables]
+def _moments(norms: Sequence[ConditionalBatchNorm]) -> np.ndarray:
+    """[T, 2 C of all norms]: means, then variances with their epsilon, for T truncations evenly over 0 ... 1."""
+    means = [np.atleast_2d(norm.norm.moving_mean.numpy()) for norm in norms]
+    variances = [np.atleast_2d(norm.norm.moving_variance.numpy()) + np.float32(norm.norm.epsilon) for norm in norms]
+    return np.concatenate(means + variances, axis=1)
 
 
 def _read_pair(norm: ConditionalBatchNorm, index: int) -> None:

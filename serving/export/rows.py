@@ -12,7 +12,7 @@ import tensorflow as tf
 _IN_FLIGHT = 16
 
 
-def by_row(function: Callable[..., Any], *inputs: Any) -> Any:
+def by_row(function: Callable[..., Any], result: tf.TensorSpec, *inputs: Any) -> Any:
     """Applies a function to each row of its inputs by itself.
 
     TensorFlow's kernels add up in an order that depends on the shape: on the number of rows in a matrix product, on the
@@ -23,7 +23,8 @@ def by_row(function: Callable[..., Any], *inputs: Any) -> Any:
     Another processor may give another last bit, the same one in all its batches.
 
     Args:
-        function: Takes tensors [1, ...] and returns one tensor [1, ...]. The shape but for the first axis is static.
+        function: Takes tensors [1, ...] and returns one tensor [1, ...].
+        result: Shape and type of what it returns for a row, without the first axis; the shape is static.
         *inputs: Tensors [N, ...].
 
     Returns:
@@ -33,7 +34,4 @@ def by_row(function: Callable[..., Any], *inputs: Any) -> Any:
     def one(row: tuple[Any, ...]) -> Any:
         return tf.squeeze(function(*(tensor[None] for tensor in row)), axis=0)
 
-    specs = [tf.TensorSpec([1, *tensor.shape[1:]], tensor.dtype) for tensor in inputs]
-    traced = tf.function(function, autograph=False).get_concrete_function(*specs)
-    result = tf.TensorSpec(traced.output_shapes[1:], traced.output_dtypes)
     return tf.map_fn(one, inputs, fn_output_signature=result, parallel_iterations=_IN_FLIGHT)

@@ -64,24 +64,30 @@ class ServedGenerator(tf.Module):
             for alias, spec in s.inputs_of(name, self._sizes).items()
         }
 
+    def _row_of(self, name: str, output: str) -> tf.TensorSpec:
+        """Shape and type of one row of a signature's output."""
+        spec = s.SIGNATURES[name].outputs[output]
+        return tf.TensorSpec(s.resolve_shape(spec, self._sizes)[1:], spec.dtype)
+
     def _sample(self, label: Any, seed: Any, truncation: Any) -> dict[str, Any]:
         with tf.control_dependencies([*self._check_labels(label), *_check_truncation(truncation)]):
             label, truncation = tf.identity(label), tf.identity(truncation)
         z = row_latents(seed, truncation, self._sizes["z_dim"])
         inputs = [z, truncation] + ([tf.gather(self._table(), label)] if self._sizes["num_classes"] else [])
-        images = self._each(lambda *row: to_uint8(self._images(*row)), *inputs)
+        images = self._each(lambda *row: to_uint8(self._images(*row)), self._row_of(s.SAMPLE, s.IMAGES), *inputs)
         return {s.IMAGE_BYTES: _to_png(images), s.IMAGES: images}
 
     def _synthesize(self, z: Any, truncation: Any, y: Any = None) -> dict[str, Any]:
         with tf.control_dependencies(_check_truncation(truncation)):
             truncation = tf.identity(truncation)
+        row = self._row_of(s.SYNTHESIZE, s.IMAGES)
         if y is None:
-            return {s.IMAGES: self._each(self._images, z, truncation)}
+            return {s.IMAGES: self._each(self._images, row, z, truncation)}
 
         def mixed(z: Any, truncation: Any, y: Any) -> Any:
             return self._images(z, truncation, tf.matmul(y, self._table()))
 
-        return {s.IMAGES: self._each(mixed, z, truncation, y)}
+        return {s.IMAGES: self._each(mixed, row, z, truncation, y)}
 
     def _synthesize_png(self, z: Any, truncation: Any, y: Any = None) -> dict[str, Any]:
         return {s.IMAGE_BYTES: _to_png(to_uint8(self._synthesize(z, truncation, y)[s.IMAGES]))}
@@ -98,9 +104,10 @@ class ServedGenerator(tf.Module):
     def _discriminate(self, judge: Callable[[Any], Any], images: Any, label: Any) -> dict[str, Any]:
         with tf.control_dependencies(self._check_labels(label)):
             label = tf.identity(label)
+        result = self._row_of(s.DISCRIMINATE, s.LOGITS)
         if not self._sizes["num_classes"]:
-            return {s.LOGITS: self._each(judge, images)}
-        return {s.LOGITS: self._each(lambda *row: judge(row), images, label)}
+            return {s.LOGITS: self._each(judge, result, images)}
+        return {s.LOGITS: self._each(lambda *row: judge(row), result, images, label)}
 
     def _images(self, z: Any, truncation: Any, embedding: Any = None) -> Any:
         return self._network(z, embedding, truncation)
@@ -111,8 +118,9 @@ class ServedGenerator(tf.Module):
         return [tf.debugging.Assert(inside, [f"label must be in [0, {classes}). Received:", label])]
 
 
-def _together(function: Callable[..., Any], *inputs: Any) -> Any:
+def _together(function: Callable[..., Any], result: tf.TensorSpec, *inputs: Any) -> Any:
     """All rows in one call: the other way than `by_row`."""
+    del result
     return function(*inputs)
 
 

@@ -107,7 +107,8 @@ def test_rows_are_handed_to_the_function_one_by_one():
 
     x, y = tf.reshape(tf.range(6.0), [3, 2]), tf.constant([10, 20, 30])
     run = tf.function(
-        lambda x, y: by_row(function, x, y), input_signature=[tf.TensorSpec([None, 2]), tf.TensorSpec([None], tf.int32)]
+        lambda x, y: by_row(function, tf.TensorSpec([1]), x, y),
+        input_signature=[tf.TensorSpec([None, 2]), tf.TensorSpec([None], tf.int32)],
     )
     np.testing.assert_array_equal(run(x, y), [[11.0], [25.0], [39.0]])
     assert set(shapes) == {((1, 2), (1,))}

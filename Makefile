@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup test test-all test-processors lint format demo bench build-files lock clean
+.PHONY: help setup attacks docs fuzz soak studies test test-all test-processors lint format demo bench build-files lock clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -34,6 +34,16 @@ test-all: $(STAMP)  ## Run every test, the slow ones too.
 test-processors: $(STAMP)  ## Run what a processor could break as other processors would, and under qemu.
 	$(BIN)/python -m tests.processors.run
 
+attacks: $(STAMP)  ## Run the tests that attack, slow ones too, and write docs/attacks.md.
+	$(BIN)/pytest -n auto -m attack
+	$(BIN)/python -m tests.attack_table
+
+fuzz: $(STAMP)  ## Fuzz each reader for MINUTES=60; inputs that break one are kept in out/fuzz/crashes.
+	$(BIN)/python -m tests.fuzz.run --minutes_each=$(or $(MINUTES),60)
+
+soak: $(STAMP)  ## Serve for MINUTES=20 among attacks, swaps and a restart, and check every answer.
+	$(BIN)/python -m tests.soak.run --minutes=$(or $(MINUTES),20)
+
 lint: $(STAMP)  ## Check format, style, types and the direction of imports.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -44,8 +54,15 @@ format: $(STAMP)  ## Put the code into ruff's format.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-demo: $(STAMP)  ## Train on made shapes, serve the model, ask it for pictures; see out/demo.
+demo: $(STAMP)  ## Draw with a trained model, then train on drawn shapes, serve and ask that one; see out/demo.
+	$(BIN)/python -m biggan_tf.sample --weights=shapes --truncation=0.8 --output=out/demo/preset.png
 	$(BIN)/python -m pipeline.demo --output=out/demo
+
+docs: $(STAMP)  ## Build the pages of docs/ as a site in out/site; a broken link is an error.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+studies: $(STAMP)  ## Check each claim of biggan_tf/studies, draw it, write one page into out/studies.
+	$(BIN)/python -m biggan_tf.study all --output=out/studies
 
 bench: $(STAMP)  ## Measure speed as ratios, print the tables, write out/bench/*.json.
 	$(BIN)/python -m tests.benchmarks.run
@@ -53,8 +70,8 @@ bench: $(STAMP)  ## Measure speed as ratios, print the tables, write out/bench/*
 build-files: $(STAMP)  ## Write the deps of the BUILD files that the imports ask for.
 	$(BIN)/python -m tests.build_files --fix
 
-lock:  ## Resolve requirements.lock anew (needs uv).
+lock:  ## Resolve requirements.lock again (needs uv).
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --upgrade --quiet -o requirements.lock
 
-clean:  ## Remove what the targets made.
+clean:  ## Remove what the targets wrote.
 	rm -rf $(VENV) out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,4 +1,4 @@
-"""Writes a self-contained HTML report on a run, running or finished.
+"""Writes an HTML report on a run, in training or finished, as one file that contains its pictures.
 
 python -m biggan_tf.analyse --workdir=RUN --output=report.html
 """
@@ -6,7 +6,7 @@ python -m biggan_tf.analyse --workdir=RUN --output=report.html
 # ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
-import json
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,27 +16,74 @@ environment.prepare()
 
 from absl import flags
 
-from biggan_tf import config_flags
-from biggan_tf.evaluation import image_sources, reference_statistics, run_report
-from biggan_tf.evaluation.features import EXTRACTORS, load_extractor
-from biggan_tf.evaluation.html_report import HtmlReport
+from biggan_tf import files
+from biggan_tf.config import flags as config_flags
+from biggan_tf.config import shared_flags
+from biggan_tf.evaluation.extractors.features import EXTRACTORS, load_extractor
+from biggan_tf.evaluation.metrics import reference_statistics
+from biggan_tf.evaluation.reports import run_report
+from biggan_tf.evaluation.reports.html_report import HtmlReport
+from biggan_tf.evaluation.sampling import image_sources
+from biggan_tf.evaluation.sampling.image_sources import LoadedGenerator
+from biggan_tf.progress import Parts
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "A run of biggan_tf.train.", required=True)
-_OUTPUT = flags.DEFINE_string("output", "", "The report; default: WORKDIR/analysis.html.")
-_DATA = flags.DEFINE_string("data", "", "Real images for what is measured on samples; default: the run's own.")
-_FEATURES = flags.DEFINE_enum("features", "efficientnet_lite0", EXTRACTORS, "Of the curves.")
-_FEATURES_PATH = flags.DEFINE_string("features_path", "", "Weights of the extractor.")
-_NUM_SAMPLES = flags.DEFINE_integer("num_samples", 1000, "For each point of a curve; 0: no curves.", lower_bound=0)
-_TRUNCATIONS = flags.DEFINE_list("truncations", ["0.2", "0.5", "0.8", "1.2", "2"], "Of the curve and its sheet.")
-_FREQUENCIES = flags.DEFINE_integer("frequencies", 8, "Of the transfer matrices, in each direction.", lower_bound=4)
-_CLASSES = flags.DEFINE_integer("classes", 10, "How many to compare.", lower_bound=2)
+_WORKDIR = shared_flags.required_workdir()
+_OUTPUT = flags.DEFINE_string("output", "", "The report to write; default: WORKDIR/analysis.html.")
+_DATA = shared_flags.data(" to compare samples with")
+_FEATURES = shared_flags.features(EXTRACTORS)
+_FEATURES_PATH = shared_flags.features_path()
+_NUM_SAMPLES = flags.DEFINE_integer(
+    "num_samples", 1000, "Images to generate for each point of a curve; 0: no curves.", lower_bound=0
+)
+_TRUNCATIONS = flags.DEFINE_list(
+    "truncations", ["0.2", "0.5", "0.8", "1.2", "2"], "Thresholds of latents; each is a point of the truncation curve."
+)
+_FREQUENCIES = flags.DEFINE_integer(
+    "frequencies",
+    8,
+    "Frequencies in each direction at which the singular values of convolutions are computed.",
+    lower_bound=4,
+)
+_CLASSES = flags.DEFINE_integer("classes", 10, "How many classes, from the first one, to show.", lower_bound=2)
+# The parts of the work, for its progress; the curves are computed where there are real images.
+_PARTS = ("samples", "singular values", "directions", "classes", "moving average")
+_CURVES = ("features of real images", "curve of the moving average", "curve of truncations")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Settings:
+    """The values of the flags.
+
+    Attributes:
+        workdir: The run's folder.
+        output: The report to write.
+        data: The folder of the real images; "": those of the run.
+        features: The name of the extractor.
+        features_path: The file of its weights; "" where it needs none.
+        num_samples: How many images are generated for each point of a curve; 0: no curves.
+        truncations: The points of the truncation curve.
+        num_frequencies: At how many frequencies in each direction convolutions are examined.
+        num_classes: How many classes are shown.
+    """
+
+    workdir: str
+    output: str
+    data: str
+    features: str
+    features_path: str
+    num_samples: int
+    truncations: tuple[float, ...]
+    num_frequencies: int
+    num_classes: int
 
 
 def main(argv: Sequence[str]) -> int:
     """Writes the report."""
     del argv
     try:
-        _analyse()
+        for flag in (_WORKDIR, _DATA, _OUTPUT):
+            files.require_file_system(f"--{flag.name}", flag.value)
+        _analyse(_settings())
     except (ValueError, OSError) as error:
         config_flags.fail(f"biggan_tf.analyse: {error}")
     return 0
@@ -47,43 +94,60 @@ def run() -> None:
     config_flags.run(main)
 
 
-def _analyse() -> None:
-    workdir = Path(_WORKDIR.value)
-    average = image_sources.load(_WORKDIR.value)
-    raw = image_sources.load(_WORKDIR.value, ema=False)
-    truncations = [float(text) for text in _TRUNCATIONS.value]
-    report = HtmlReport(f"Analysis of {workdir.resolve().name}")
-    report.text(f"After {average.images_seen:,} real images.")
-    run_report.add_samples(report, average, raw, _CLASSES.value)
-    run_report.add_spectra(report, average.generator, _FREQUENCIES.value)
-    run_report.add_leakage(report, average, _CLASSES.value)
-    run_report.add_averages(report, average.generator, raw.generator)
-    run_report.add_history(report, _history(workdir / "metrics.jsonl"))
-    data = _DATA.value or average.data_path
-    if data and _NUM_SAMPLES.value and Path(data).exists():
-        extractor = load_extractor(_FEATURES.value, _FEATURES_PATH.value)
-        reference = reference_statistics.build(data, extractor, num_images=_NUM_SAMPLES.value)
-        run_report.add_average_sweep(report, average, raw, reference, extractor, _NUM_SAMPLES.value)
-        run_report.add_truncation_curve(report, average, reference, extractor, truncations, _NUM_SAMPLES.value)
-    else:
-        report.section("Truncation")
-        report.missing("Not computed: name the real images by --data, and a number of samples by --num_samples.")
-    output = Path(_OUTPUT.value) if _OUTPUT.value else workdir / "analysis.html"
-    report.save(output)
-    print(output)  # noqa: T201 - the output
+def _settings() -> _Settings:
+    workdir = _WORKDIR.value
+    return _Settings(
+        workdir=workdir,
+        output=_OUTPUT.value or files.join(workdir, "analysis.html"),
+        data=_DATA.value,
+        features=_FEATURES.value,
+        features_path=_FEATURES_PATH.value,
+        num_samples=_NUM_SAMPLES.value,
+        truncations=shared_flags.numbers("truncations", _TRUNCATIONS.value),
+        num_frequencies=_FREQUENCIES.value,
+        num_classes=_CLASSES.value,
+    )
 
 
-def _history(path: Path) -> list[dict]:
-    """The log's lines; the last one of a running run may be half-written."""
-    if not path.exists():
-        return []
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return [line for line in lines if isinstance(line, dict)]
+def _analyse(settings: _Settings) -> None:
+    ema = image_sources.load(settings.workdir)
+    raw = image_sources.load(settings.workdir, ema=False)
+    report = HtmlReport(f"Analysis of {Path(settings.workdir).resolve().name}")
+    report.text(f"After {ema.images_seen:,} real images.")
+    data = settings.data or ema.data_path
+    has_curves = bool(data and settings.num_samples and files.exists(data))
+    with Parts((*_PARTS, *(_CURVES if has_curves else ()))) as parts:
+        parts.begin("samples")
+        run_report.add_samples(report, ema, raw, settings.num_classes)
+        parts.begin("singular values")
+        run_report.add_spectra(report, ema.generator, settings.num_frequencies)
+        parts.begin("directions")
+        run_report.add_directions(report, ema)
+        parts.begin("classes")
+        run_report.add_leakage(report, ema, settings.num_classes)
+        parts.begin("moving average")
+        run_report.add_ema_distance(report, ema.generator, raw.generator)
+        run_report.add_history(report, run_report.read_log(files.join(settings.workdir, "metrics.jsonl")))
+        if has_curves:
+            _add_curves(settings, report, ema, raw, data, parts)
+        else:
+            report.section("Truncation")
+            report.missing("Not computed: name the real images by --data, and a number of samples by --num_samples.")
+    report.save(settings.output)
+    print(settings.output)  # noqa: T201 - the output
+
+
+def _add_curves(
+    settings: _Settings, report: HtmlReport, ema: LoadedGenerator, raw: LoadedGenerator, data: str, parts: Parts
+) -> None:
+    """Adds what compares samples with real images."""
+    parts.begin("features of real images")
+    extractor = load_extractor(settings.features, settings.features_path)
+    reference = reference_statistics.build(data, extractor, num_images=settings.num_samples)
+    parts.begin("curve of the moving average")
+    run_report.add_ema_sweep(report, ema, raw, reference, extractor, settings.num_samples)
+    parts.begin("curve of truncations")
+    run_report.add_truncation_curve(report, ema, reference, extractor, settings.truncations, settings.num_samples)
 
 
 if __name__ == "__main__":

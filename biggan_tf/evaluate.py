@@ -1,8 +1,9 @@
-"""Measures how good generated images are; every number carries how it was made.
+"""Measures how good generated images are; every number is stored with the protocol of its measurement.
 
 python -m biggan_tf.evaluate --workdir=RUN --data=DATA --metrics=fd,is,kid,prdc
 python -m biggan_tf.evaluate --images=FOLDER --data=DATA --features=inception --features_path=FILE
 python -m biggan_tf.evaluate --workdir=RUN --data=DATA --sweep=0.1,0.3,0.5,0.7,1 --metrics=fd,prdc
+python -m biggan_tf.evaluate --workdir=ENLARGING_RUN --data=DATA --num_real=1000 --pixel_workdir=PIXEL_RUN
 """
 
 # ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
@@ -10,72 +11,134 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 from biggan_tf import environment
 
 environment.prepare()
 
-import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from biggan_tf import config_flags
-from biggan_tf.config import DistributionConfig
+from biggan_tf import files
+from biggan_tf.config import DistributionConfig, shared_flags
+from biggan_tf.config import flags as config_flags
 from biggan_tf.data import input_pipeline
 from biggan_tf.data import manifest as manifest_lib
-from biggan_tf.evaluation import (
-    feature_bank,
-    image_sources,
-    metrics,
-    reference_statistics,
-    results,
-    small_classifier,
-    standing_statistics,
-    truncation_curve,
-)
-from biggan_tf.evaluation.evaluator import Evaluator
-from biggan_tf.evaluation.features import EXTRACTORS, FeatureExtractor, load_extractor
-from biggan_tf.evaluation.generator_sampler import METHODS, GeneratorSampler
-from biggan_tf.evaluation.protocol import MetricProtocol, SampleProtocol
-from biggan_tf.evaluation.results import Result
+from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator
+from biggan_tf.evaluation.evaluator import LABELS, Evaluator
+from biggan_tf.evaluation.extractors import small_classifier
+from biggan_tf.evaluation.extractors.features import EXTRACTORS, FeatureExtractor, load_extractor
+from biggan_tf.evaluation.metrics import all_metrics as metrics
+from biggan_tf.evaluation.metrics import feature_bank, fidelity, reference_statistics
+from biggan_tf.evaluation.protocol import SampleProtocol
+from biggan_tf.evaluation.reports import results, truncation_curve
+from biggan_tf.evaluation.reports.results import Result
+from biggan_tf.evaluation.sampling import image_sources
+from biggan_tf.evaluation.sampling.generator_sampler import METHODS, GeneratorSampler
+from biggan_tf.evaluation.sampling.image_sources import LoadedGenerator
+from biggan_tf.evaluation.sampling.sampling_options import SamplingOptions
 from biggan_tf.training import distribution
 
-_WORKDIR = flags.DEFINE_string("workdir", "", "A run of biggan_tf.train.")
-_WEIGHTS = flags.DEFINE_string("weights", "", "Published weights: a .pth file or a folder of the TF-Hub port.")
+_WORKDIR = shared_flags.workdir()
+_WEIGHTS = shared_flags.weights()
+_RAW = shared_flags.raw()
 _SAVED_MODEL = flags.DEFINE_string("saved_model", "", "A version folder that serving.export wrote.")
-_IMAGES = flags.DEFINE_string("images", "", "A folder of images (class folders give labels) or an .npz.")
-_DATA = flags.DEFINE_string("data", "", "Real images: output of pipeline.preprocess at one resolution.")
-_SPLIT = flags.DEFINE_string("split", "train", "Split of --data.")
-_REFERENCE = flags.DEFINE_string("reference", "", "File of reference statistics; made from --data where it is missing.")
-_METRICS = flags.DEFINE_list("metrics", "fd", f"Some of {', '.join(metrics.METRICS)}.")
-_FEATURES = flags.DEFINE_enum(
-    "features", None, EXTRACTORS, "Default: inception where --features_path is given, else efficientnet_lite0."
+_IMAGES = flags.DEFINE_string("images", "", "A folder of images or of class folders, or an .npz.")
+_DATA = shared_flags.data()
+_LABELS = flags.DEFINE_enum("labels", "data", LABELS, "Classes come as often as in the data, or equally often.")
+_SPLIT = flags.DEFINE_string("split", "train", "Part of --data to compare with.")
+_REFERENCE = flags.DEFINE_string("reference", "", "File of real features; default: beside the data.")
+_METRICS = flags.DEFINE_list(
+    "metrics",
+    [],
+    f"Some of {', '.join(metrics.METRICS)}, fd by default; of a run that enlarges images "
+    f"{', '.join(fidelity.METRICS)}, all by default.",
 )
-_FEATURES_PATH = flags.DEFINE_string("features_path", "", "Weights of the extractor.")
-_NUM_SAMPLES = flags.DEFINE_integer("num_samples", 10_000, "Generated images.", lower_bound=2)
-_NUM_REAL = flags.DEFINE_integer("num_real", 0, "Real images for the reference; 0: all.", lower_bound=0)
-_TRUNCATION = flags.DEFINE_float("truncation", None, "Threshold of the latents; default: none.")
-_METHOD = flags.DEFINE_enum("truncation_method", "resampling", METHODS, "What the truncation means.")
-_SWEEP = flags.DEFINE_list("sweep", [], "Truncations: one result each, a CSV and a plot.")
-_STANDING = flags.DEFINE_integer("standing", 0, "Passes of standing statistics (the paper takes 100); 0: running ones.")
-_RAW = flags.DEFINE_bool("raw", False, "The weights being trained, not their moving average.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of latents and labels.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Images at a time.", lower_bound=1)
-_OUTPUT = flags.DEFINE_string("output", "", "Folder of the results; default: WORKDIR/evaluation.")
-_COMPARE = flags.DEFINE_string("compare", "", "An earlier result.json; refused if made by another protocol.")
-_REPLICAS = flags.DEFINE_integer(
-    "replicas", 1, "Devices that share the work of the extractor: GPUs, or virtual CPUs.", lower_bound=1
+_FEATURES = shared_flags.features_or_none(EXTRACTORS)
+_FEATURES_PATH = shared_flags.features_path()
+_NUM_SAMPLES = flags.DEFINE_integer("num_samples", 10_000, "Images to generate.", lower_bound=2)
+_NUM_REAL = flags.DEFINE_integer("num_real", 0, "Real images to compare with; 0: all.", lower_bound=0)
+_TRUNCATION = shared_flags.truncation()
+_CUTOFF = shared_flags.truncation_cutoff()
+_METHOD = shared_flags.truncation_method(METHODS)
+_SWEEP = flags.DEFINE_list("sweep", [], "Truncations, e.g. 0.1,0.5,1: a result for each, a CSV and a plot.")
+_STANDING = shared_flags.standing()
+_SEED = shared_flags.seed()
+_BATCH_SIZE = shared_flags.batch_size()
+_OUTPUT = flags.DEFINE_string("output", "", "Folder of the results; default: WORKDIR/evaluation or SOURCE.evaluation.")
+_COMPARE = flags.DEFINE_string("compare", "", "An earlier result.json of the same protocol.")
+_REPLICAS = flags.DEFINE_integer("replicas", 1, "Devices that share the extractor's work.", lower_bound=1)
+_PIXEL_WORKDIR = flags.DEFINE_string("pixel_workdir", "", "Of enlarging: a run without D, for the sheet.")
+_CLASSIFIER_STEPS = flags.DEFINE_integer(
+    "classifier_steps", 1000, "Steps to train --features=classifier.", lower_bound=1
 )
-_CLASSIFIER_STEPS = flags.DEFINE_integer("classifier_steps", 1000, "Training of --features=classifier.", lower_bound=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Settings:
+    """The values of the flags.
+
+    Attributes:
+        workdir: A run's folder; one of this and the next three is given, the others are "".
+        weights: Published weights.
+        saved_model: An exported model.
+        images: A folder of images, or an .npz.
+        data: The folder of the real images; "": those of the run.
+        split: The part of the real images to compare with.
+        reference: The file of the real images' features; "": a file beside the data, see `_reference_path`.
+        labels: How often each class is generated, one of `LABELS`.
+        metrics: Some of `metrics.METRICS`, or of `fidelity.METRICS` of a run that enlarges images; (): the default.
+        features: The name of the extractor.
+        features_path: The file of its weights; "" where it needs none, or where a classifier is to be trained.
+        num_samples: How many images to generate.
+        num_real: How many real images to compare with; 0: all.
+        sampling: How images are generated.
+        sweep: The truncations to evaluate one after another; (): no sweep.
+        output: The folder of the results.
+        compare: An earlier result.json; "": none.
+        replicas: How many devices share the work of the extractor.
+        classifier_steps: How many steps a classifier is trained.
+        pixel_workdir: The folder of another run that enlarges images, which the sheet shows as well; "": none.
+    """
+
+    workdir: str
+    weights: str
+    saved_model: str
+    images: str
+    data: str
+    split: str
+    reference: str
+    labels: str
+    metrics: tuple[str, ...]
+    features: str
+    features_path: str
+    num_samples: int
+    num_real: int
+    sampling: SamplingOptions
+    sweep: tuple[float, ...]
+    output: str
+    compare: str
+    replicas: int
+    classifier_steps: int
+    pixel_workdir: str
+
+    @property
+    def source(self) -> str:
+        """What is evaluated."""
+        return self.workdir or self.weights or self.images or self.saved_model
 
 
 def main(argv: Sequence[str]) -> int:
     """Evaluates what the flags name."""
     del argv
     try:
-        _evaluate()
+        for flag in (_WORKDIR, _SAVED_MODEL, _DATA, _REFERENCE, _OUTPUT, _COMPARE, _PIXEL_WORKDIR):
+            files.require_file_system(f"--{flag.name}", flag.value)
+        for flag in (_IMAGES, _FEATURES_PATH):
+            files.require_local(f"--{flag.name}", flag.value)
+        _evaluate(_settings())
     except (ValueError, OSError) as error:
         config_flags.fail(f"biggan_tf.evaluate: {error}")
     return 0
@@ -86,141 +149,258 @@ def run() -> None:
     config_flags.run(main)
 
 
-def _evaluate() -> None:
-    named = [flag for flag in (_WORKDIR, _WEIGHTS, _SAVED_MODEL, _IMAGES) if flag.value]
-    if len(named) != 1:
+def _settings() -> _Settings:
+    sources = [flag for flag in (_WORKDIR, _WEIGHTS, _SAVED_MODEL, _IMAGES) if flag.value]
+    if len(sources) != 1:
         raise ValueError(
             "one of --workdir, --weights, --saved_model and --images must be given. "
-            f"Received: {', '.join(f'--{flag.name}' for flag in named) or 'none'}"
+            f"Received: {', '.join(f'--{flag.name}' for flag in sources) or 'none'}"
         )
-    metrics.check_names(_METRICS.value)
+    # Which of the two kinds are wanted, the run will tell.
+    unknown = [name for name in _METRICS.value if name not in (*metrics.METRICS, *fidelity.METRICS)]
+    if unknown:
+        metrics.check_names(unknown)
+    sampling = SamplingOptions(
+        truncation=_TRUNCATION.value,
+        method=_METHOD.value,
+        standing_passes=_STANDING.value,
+        standing_batch_size=_BATCH_SIZE.value,
+        seed=_SEED.value,
+        batch_size=_BATCH_SIZE.value,
+        weights="raw" if _RAW.value else "ema",
+        cutoff=_CUTOFF.value,
+    )
+    return _Settings(
+        workdir=_WORKDIR.value,
+        weights=_WEIGHTS.value,
+        saved_model=_SAVED_MODEL.value,
+        images=_IMAGES.value,
+        data=_DATA.value,
+        split=_SPLIT.value,
+        reference=_REFERENCE.value,
+        labels=_LABELS.value,
+        metrics=tuple(_METRICS.value),
+        features=_FEATURES.value or ("inception" if _FEATURES_PATH.value else "efficientnet_lite0"),
+        features_path=_FEATURES_PATH.value,
+        num_samples=_NUM_SAMPLES.value,
+        num_real=_NUM_REAL.value,
+        sampling=sampling,
+        sweep=shared_flags.numbers("sweep", _SWEEP.value),
+        output=_OUTPUT.value or _default_output(),
+        compare=_COMPARE.value,
+        replicas=_REPLICAS.value,
+        classifier_steps=_CLASSIFIER_STEPS.value,
+        pixel_workdir=_PIXEL_WORKDIR.value,
+    )
+
+
+def _default_output() -> str:
+    """Beside what is evaluated, so that the folder in which the command happens to run is left alone."""
+    if _WORKDIR.value:
+        return files.join(_WORKDIR.value, "evaluation")
+    return f"{(_WEIGHTS.value or _IMAGES.value or _SAVED_MODEL.value).rstrip('/')}.evaluation"
+
+
+def _evaluate(settings: _Settings) -> None:
+    earlier = results.load(settings.compare) if settings.compare else None
     strategy = None
-    if _REPLICAS.value > 1:  # before TensorFlow computes anything
-        strategy = distribution.connect(DistributionConfig("mirrored", _REPLICAS.value)).strategy
-    output = Path(_OUTPUT.value or (Path(_WORKDIR.value) / "evaluation" if _WORKDIR.value else "evaluation"))
+    if settings.replicas > 1:  # before TensorFlow computes anything
+        strategy = distribution.connect(DistributionConfig("mirrored", settings.replicas)).strategy
     loaded = None
-    if _WORKDIR.value or _WEIGHTS.value:
-        loaded = image_sources.load(_WORKDIR.value, _WEIGHTS.value, ema=not _RAW.value)
-    data = _DATA.value or (loaded.data_path if loaded else "")
+    if settings.workdir or settings.weights:
+        loaded = image_sources.load(settings.workdir, settings.weights, ema=settings.sampling.weights == "ema")
+    data = settings.data or (loaded.data_path if loaded else "")
+    if loaded is not None and loaded.generator.config.enlargement > 1:
+        _evaluate_enlargements(settings, loaded, data, earlier)
+        return
+    settings = dataclasses.replace(settings, metrics=settings.metrics or ("fd",))
+    metrics.check_names(settings.metrics)
     with strategy.scope() if strategy else contextlib.nullcontext():
-        extractor = _extractor(data, output)
-    reference = _reference(data, extractor, strategy)
-    evaluator = Evaluator(extractor, reference, _METRICS.value, _NUM_SAMPLES.value, strategy)
+        extractor = _extractor(settings, data)
+    if earlier is not None:
+        _require_comparable(settings, data, extractor, earlier)
+    reference = _reference(settings, data, extractor, strategy)
+    evaluator = Evaluator(extractor, reference, settings.metrics, settings.num_samples, strategy, settings.labels)
+    if loaded is not None:
+        frequencies = evaluator.frequencies(loaded.generator.config.num_classes)
+        sampling = dataclasses.replace(settings.sampling, frequencies=frequencies)
+        settings = dataclasses.replace(settings, sampling=sampling)
     if loaded is None:
-        result = _files_result(evaluator)
-    elif _SWEEP.value:
-        _sweep(evaluator, loaded, output)
+        result = _files_result(settings, evaluator, earlier)
+    elif settings.sweep:
+        _sweep(settings, evaluator, loaded)
         return
     else:
-        result = _generator_result(evaluator, loaded, _sampler(loaded))
-    changes = results.compare(result, results.load(_COMPARE.value)) if _COMPARE.value else None
-    results.save(result, output / "result.json")
-    results.write_tensorboard(result, output)
+        sampler = settings.sampling.sampler(loaded)
+        if earlier is not None:
+            results.require_comparable(evaluator.protocol(sampler.protocol(settings.num_samples)), earlier.protocol)
+        result = _generator_result(settings, evaluator, loaded, sampler)
+    _keep(settings, result, earlier)
+
+
+def _keep(settings: _Settings, result: Result, earlier: Result | None) -> None:
+    path = results.keep(result, settings.output)
+    results.write_tensorboard(result, settings.output)
+    changes = results.compare(result, earlier) if earlier is not None else None
     print(results.table(result, changes))  # noqa: T201 - the output
-    print(f"\n{output / 'result.json'}")  # noqa: T201
+    print(f"\n{path}")  # noqa: T201
 
 
-def _extractor(data: str, output: Path) -> FeatureExtractor:
-    name = _FEATURES.value or ("inception" if _FEATURES_PATH.value else "efficientnet_lite0")
-    path = _FEATURES_PATH.value
-    if name == "classifier" and not path:
-        path = str(output / "classifier.npz")
-        if not Path(path).exists():
-            small_classifier.save(_train_classifier(data), path)
-    return load_extractor(name, path)
+def _evaluate_enlargements(settings: _Settings, loaded: LoadedGenerator, data: str, earlier: Result | None) -> None:
+    """Measures a generator that enlarges images, and draws a sheet of the first ones."""
+    if not data:
+        raise ValueError("--data must name the large images")
+    names = settings.metrics or fidelity.METRICS
+    fidelity.check_names(names)
+    if settings.sweep or settings.sampling.truncation is not None:
+        raise ValueError("a generator that enlarges images has no truncation. Received: --truncation or --sweep")
+    extractor = _extractor(settings, data) if "patch_fd" in names else None
+    evaluator = EnlargementEvaluator(
+        names, data, settings.split, settings.num_real, extractor, settings.sampling.batch_size
+    )
+    weights = settings.sampling.weights
+    if earlier is not None:
+        results.require_comparable(evaluator.protocol(loaded.generator, weights), earlier.protocol)
+    pixels = image_sources.load(settings.pixel_workdir, "", ema=weights == "ema") if settings.pixel_workdir else None
+    result = evaluator.evaluate(
+        loaded.generator, weights=weights, images_seen=loaded.images_seen, step=loaded.step, progress=True
+    )
+    sheet = evaluator.sheet(loaded.generator, None if pixels is None else pixels.generator)
+    with files.replacing(files.join(settings.output, "enlargements.png")) as file:
+        sheet.save(file, "PNG")
+    _keep(settings, dataclasses.replace(result, source=settings.source), earlier)
 
 
-def _train_classifier(data: str) -> small_classifier.TrainedClassifier:
+def _require_comparable(settings: _Settings, data: str, extractor: FeatureExtractor, earlier: Result) -> None:
+    """Refuses an earlier result whose protocol cannot be that of the new one, before any image is computed."""
+    known = dataclasses.replace(
+        earlier.protocol,
+        features=extractor.protocol,
+        computation=metrics.computation(settings.metrics, extractor),
+    )
+    if data:
+        images = reference_statistics.image_protocol(manifest_lib.load(data), settings.split, settings.num_real)
+        known = dataclasses.replace(known, reference=images)
+    results.require_comparable(known, earlier.protocol)
+
+
+def _extractor(settings: _Settings, data: str) -> FeatureExtractor:
+    """The extractor; a classifier without a file is trained on the real images and stored with the results."""
+    path = settings.features_path
+    if settings.features == "classifier" and not path:
+        path = files.join(settings.output, "classifier.npz")
+        if not files.exists(path):
+            small_classifier.save(_train_classifier(data, settings.split, settings.classifier_steps), path)
+    return load_extractor(settings.features, path)
+
+
+def _train_classifier(data: str, split: str, num_steps: int) -> small_classifier.TrainedClassifier:
     manifest = manifest_lib.load(data)
-    batches = input_pipeline.one_pass(data, 64, split=_SPLIT.value).unbatch().shuffle(10_000, seed=0).repeat()
-    steps = _CLASSIFIER_STEPS.value
-    return small_classifier.train(batches.batch(64), manifest.resolution, manifest.label_names, num_steps=steps)
+    batches = input_pipeline.one_pass(data, 64, split=split).unbatch().shuffle(10_000, seed=0).repeat()
+    return small_classifier.train(
+        batches.batch(64), manifest.resolution, manifest.label_names, num_steps=num_steps, progress=True
+    )
 
 
 def _reference(
-    data: str, extractor: FeatureExtractor, strategy: tf.distribute.Strategy | None
+    settings: _Settings, data: str, extractor: FeatureExtractor, strategy: tf.distribute.Strategy | None
 ) -> reference_statistics.ReferenceStatistics:
-    if not data and not (_REFERENCE.value and Path(_REFERENCE.value).exists()):
+    if not data and not (settings.reference and files.exists(settings.reference)):
         raise ValueError("--data must name the real images, or --reference a file of their statistics")
     return reference_statistics.load_or_build(
-        _REFERENCE.value,
+        settings.reference or _reference_path(settings, data, extractor),
         data,
         extractor,
-        split=_SPLIT.value,
-        num_images=_NUM_REAL.value,
-        batch_size=_BATCH_SIZE.value,
+        split=settings.split,
+        num_images=settings.num_real,
+        batch_size=settings.sampling.batch_size,
         strategy=strategy,
         progress=True,
     )
 
 
-def _sampler(loaded: image_sources.LoadedGenerator) -> GeneratorSampler:
-    return GeneratorSampler(
-        loaded.generator,
-        truncation=_TRUNCATION.value,
-        method=_METHOD.value,
-        prior=loaded.prior,
-        seed=_SEED.value,
-        batch_size=_BATCH_SIZE.value,
-        weights="raw" if _RAW.value else "ema",
-        batch_norm=f"standing {_STANDING.value} x {_BATCH_SIZE.value}" if _STANDING.value else "running",
-    )
+def _reference_path(settings: _Settings, data: str, extractor: FeatureExtractor) -> str:
+    """The file beside the data that keeps the features of these real images, for the next evaluation with them.
+
+    Everything that decides the features is in its name, so that it never holds those of other images. Where the folder
+    around the data cannot be written to, it is in the folder of the results.
+    """
+    images = reference_statistics.image_protocol(manifest_lib.load(data), settings.split, settings.num_real)
+    identity = f"{images.data_fingerprint} {images.preprocessing} {extractor.protocol}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
+    name = f"{extractor.protocol.features}-{images.split}-{images.num_images}-{digest}.npz"
+    folder = f"{data.rstrip('/')}.features"
+    beside = files.join(folder, name)
+    if files.exists(beside):
+        return beside
+    try:
+        files.make_folder(folder)
+        files.write_bytes(f"{beside}.probe", b"")
+        files.remove(f"{beside}.probe")
+    except OSError:
+        return files.join(settings.output, name)
+    return beside
 
 
-def _generator_result(evaluator: Evaluator, loaded: image_sources.LoadedGenerator, sampler: GeneratorSampler) -> Result:
-    if _STANDING.value:
-        measured = standing_statistics.measure(
-            loaded.generator,
-            [np.inf if sampler.truncation is None else sampler.truncation],
-            method=_METHOD.value,
-            prior=loaded.prior,
-            num_passes=_STANDING.value,
-            batch_size=_BATCH_SIZE.value,
-        )
-        measured.apply(loaded.generator, sampler.truncation)
-    result = evaluator.evaluate(sampler, images_seen=loaded.images_seen, progress=True)
-    return dataclasses.replace(result, source=_WORKDIR.value or _WEIGHTS.value)
+def _generator_result(
+    settings: _Settings, evaluator: Evaluator, loaded: LoadedGenerator, sampler: GeneratorSampler
+) -> Result:
+    settings.sampling.prepare(loaded, sampler.truncation)
+    result = evaluator.evaluate(sampler, images_seen=loaded.images_seen, step=loaded.step, progress=True)
+    return dataclasses.replace(result, source=settings.source)
 
 
-def _sweep(evaluator: Evaluator, loaded: image_sources.LoadedGenerator, output: Path) -> None:
-    rows, sampler = [], _sampler(loaded)
-    for text in _SWEEP.value:
-        truncation = float(text)
-        result = _generator_result(evaluator, loaded, sampler.at(truncation))
-        results.save(result, output / f"truncation_{truncation:g}.json")
+def _sweep(settings: _Settings, evaluator: Evaluator, loaded: LoadedGenerator) -> None:
+    rows, sampler, output = [], settings.sampling.sampler(loaded), settings.output
+    for truncation in settings.sweep:
+        result = _generator_result(settings, evaluator, loaded, sampler.at(truncation))
+        results.save(result, files.join(output, f"truncation_{truncation:g}.json"))
         rows.append({"truncation": truncation, **result.metrics})
-    truncation_curve.write_csv(rows, output / "truncation.csv")
+    truncation_curve.write_csv(rows, files.join(output, "truncation.csv"))
     figure = truncation_curve.draw(rows, evaluator.extractor.distance_name)
-    figure.savefig(output / "truncation.png", dpi=120)
-    print((output / "truncation.csv").read_text())  # noqa: T201 - the output
+    with files.replacing(files.join(output, "truncation.png")) as file:
+        figure.savefig(file, format="png", dpi=120)
+    print(files.read_text(files.join(output, "truncation.csv")))  # noqa: T201 - the output
 
 
-def _files_result(evaluator: Evaluator) -> Result:
-    names = evaluator.reference.class_names
-    if "ppl" in evaluator.names:
-        raise ValueError("ppl needs a generator: --workdir or --weights. Received: images alone")
-    if _IMAGES.value:
-        batches = image_sources.folder_batches(_IMAGES.value, names, _BATCH_SIZE.value)
-        samples = SampleProtocol(weights="images", batch_norm="unknown", truncation="unknown", prior="unknown")
-        bank = feature_bank.collect(
-            _sized(batches, evaluator), evaluator.extractor, strategy=evaluator.strategy, progress="images"
+def _files_result(settings: _Settings, evaluator: Evaluator, earlier: Result | None) -> Result:
+    """The result of images in files, or of an exported model."""
+    class_names, batch_size = evaluator.reference.class_names, settings.sampling.batch_size
+    of_generator = [name for name in evaluator.names if name in metrics.OF_GENERATOR]
+    if of_generator:
+        raise ValueError(f"{', '.join(of_generator)} needs a generator: --workdir or --weights. Received: images alone")
+    if settings.images:
+        batches = image_sources.folder_batches(settings.images, class_names, batch_size)
+        samples = SampleProtocol(
+            weights="images", batch_norm="unknown", truncation="unknown", prior="unknown", labels="given"
         )
     else:
-        truncation = 1.0 if _TRUNCATION.value is None else _TRUNCATION.value
+        truncation = 1.0 if settings.sampling.truncation is None else settings.sampling.truncation
+        seed = settings.sampling.seed
+        frequencies = evaluator.frequencies(len(class_names))
         batches = image_sources.saved_model_batches(
-            _SAVED_MODEL.value, _NUM_SAMPLES.value, truncation, _SEED.value, len(names), _BATCH_SIZE.value
+            settings.saved_model, settings.num_samples, truncation, seed, len(class_names), batch_size, frequencies
         )
-        samples = SampleProtocol("saved_model", "exported", f"exported {truncation:g}", "exported", seed=_SEED.value)
-        bank = feature_bank.collect(
-            _sized(batches, evaluator), evaluator.extractor, strategy=evaluator.strategy, progress="samples"
+        labels = "uniform" if frequencies is None else "data"
+        samples = SampleProtocol(
+            "saved_model", "exported", f"exported {truncation:g}", "exported", settings.num_samples, seed, labels
         )
+    if earlier is not None:
+        # How many images there are in files is known after they were read.
+        results.require_comparable(evaluator.protocol(samples), earlier.protocol, ignoring=("samples.num_images",))
+    bank = feature_bank.collect(
+        _of_reference_size(batches, evaluator),
+        evaluator.extractor,
+        strategy=evaluator.strategy,
+        progress="images" if settings.images else "samples",
+    )
     samples = dataclasses.replace(samples, num_images=bank.moments.count)
-    protocol = MetricProtocol(evaluator.extractor.protocol, evaluator.reference.images, samples)
-    return Result(evaluator.metrics_of(bank), protocol, _IMAGES.value or _SAVED_MODEL.value)
+    values = evaluator.metrics_of(bank)
+    return Result(values, evaluator.protocol(samples), settings.source, remarks=evaluator.remarks_on(bank))
 
 
-def _sized(batches: image_sources.Iterator, evaluator: Evaluator) -> image_sources.Iterator:
-    """Batches whose size is the reference's: features of a resized image are other features."""
+def _of_reference_size(batches: image_sources.ByteBatches, evaluator: Evaluator) -> image_sources.ByteBatches:
+    """Batches that must have the reference's resolution: an image that is resized has other features."""
     for images, labels in batches:
         evaluator.reference.require(evaluator.extractor, images.shape[1])
         yield images, labels

@@ -1,7 +1,8 @@
-"""What `model.policy = "auto"` means on this device: bfloat16 where it has units for it, else float32.
+"""What `model.policy = "auto"` means on this device: mixed_bfloat16 where bfloat16 is faster, and float32 elsewhere.
 
-Processors are measured, for their flags tell too little: oneDNN may be off, or held to fewer instructions by
-ONEDNN_MAX_CPU_ISA, and without units bfloat16 is up to ten times slower than float32.
+GPUs and TPUs are asked for their generation, which decides. On processors a convolution is timed, because their feature
+flags do not decide: oneDNN, whose kernels use bfloat16 instructions, may be switched off or be limited to older
+instructions by ONEDNN_MAX_CPU_ISA, and without such instructions bfloat16 is two to thirty times slower than float32.
 """
 
 from __future__ import annotations
@@ -11,30 +12,40 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import keras
 import numpy as np
 
-from biggan_tf.config import ModelConfig
+from biggan_tf.config import from_dict
+from biggan_tf.config.parts import FamilyConfig
+from biggan_tf.types import Activations, Kernel, Tensor
 
 AUTO, FLOAT32, BFLOAT16 = "auto", "float32", "mixed_bfloat16"
 
-# "auto" takes bfloat16 from this speed on, against float32. Measured on two busy cores of an AMD EPYC (Zen 5): 1.5 to
-# 2.1 with its bfloat16 units, 0.35 to 0.5 without them (ONEDNN_MAX_CPU_ISA=AVX512_CORE), 0.03 to 0.1 with oneDNN off.
-# Any threshold from 0.6 to 1.4 parts the two; a little above 1 because bfloat16 costs digits, and because a step of
-# training gains less than its convolutions do.
+# How many times as fast as float32 bfloat16 must be for "auto" to take it. Measured on two busy cores of an AMD EPYC
+# (Zen 5): 1.5 to 2.1 with its bfloat16 instructions, 0.35 to 0.5 without them (ONEDNN_MAX_CPU_ISA=AVX512_CORE), 0.03 to
+# 0.1 with oneDNN off. Any threshold from 0.6 to 1.4 tells these apart. It is a little above 1 because bfloat16 costs
+# digits, and because a step of training gains less than its convolutions do.
 FASTER = 1.2
-_GPU_CAPABILITY = (8, 0)  # NVIDIA's first with bfloat16 units: Ampere
+_GPU_CAPABILITY = (8, 0)  # the first NVIDIA GPUs with bfloat16 units: Ampere
 
-# A 3x3 convolution as both networks have many: with its gradients about 6 ms in float32 on these cores.
+# A 3x3 convolution of a size that both networks have often: with its gradients about 6 ms in float32 on these cores.
 _BATCH, _SIZE, _CHANNELS = 16, 16, 64
 _ROUNDS, _SHORTEST_S, _LONGEST_S = 40, 0.3, 0.8
 
 
+F = TypeVar("F", bound=FamilyConfig)
+
+
 class Choice(NamedTuple):
-    """A dtype policy, and why it was chosen, as a clause of a sentence."""
+    """A dtype policy, and why it was chosen.
+
+    Attributes:
+        policy: "float32" or "mixed_bfloat16".
+        reason: A clause that a sentence about the choice can end with.
+    """
 
     policy: str
     reason: str
@@ -45,23 +56,37 @@ def resolve(policy: str) -> str:
     return automatic().policy if policy == AUTO else policy
 
 
-def resolved(model: ModelConfig) -> ModelConfig:
-    """The configuration with its policy resolved; the same object if that was done before."""
+def resolved(model: F) -> F:
+    """The configuration with its policy resolved; the same object unless the policy is "auto"."""
     return dataclasses.replace(model, policy=resolve(model.policy)) if model.policy == AUTO else model
 
 
+def network_config(kind: type[F], config: F | Mapping[str, object]) -> F:
+    """The configuration that a network is built from, with its policy resolved.
+
+    Every network of a family calls this first, because `keras.Model` must be told the policy when it is initialised.
+
+    Args:
+        kind: The class of the family's configurations.
+        config: One of them, or its fields by name, as a network's `get_config` returns them.
+    """
+    return resolved(from_dict(kind, dict(config)) if isinstance(config, Mapping) else config)
+
+
 def automatic() -> Choice:
-    """What "auto" resolves to on this device. The whole process gets the same answer."""
+    """What "auto" resolves to on this device: the same in every call of a process, because the time is taken once."""
     accelerator = _accelerator()
     if accelerator is not None:
         name, has_units = accelerator
         return Choice(BFLOAT16, f"{name} has units for it") if has_units else Choice(FLOAT32, f"{name} has none")
     speed = bfloat16_speed()
-    return Choice(BFLOAT16 if speed >= FASTER else FLOAT32, f"{told(speed)}; from {FASTER:g} on bfloat16 is taken")
+    return Choice(
+        BFLOAT16 if speed >= FASTER else FLOAT32, f"{describe_speed(speed)}; from {FASTER:g} on bfloat16 is taken"
+    )
 
 
-def told(speed: float) -> str:
-    """A clause that tells what `bfloat16_speed` found."""
+def describe_speed(speed: float) -> str:
+    """A clause of a sentence for what `bfloat16_speed` returned."""
     if speed == 0:
         return "a convolution in bfloat16 fails on this device"
     return f"a convolution in bfloat16, with its gradients, is {speed:.2g} times as fast as in float32 on this device"
@@ -71,14 +96,15 @@ def told(speed: float) -> str:
 def bfloat16_speed() -> float:
     """How many times as fast as in float32 a convolution with its gradients is in bfloat16; 0 if it fails.
 
-    Measured once a process, in about a second. The gradients belong to it: with oneDNN off the convolution alone is as
-    fast in both. The two take turns and the shortest time of each counts: other work can only lengthen them.
+    It is timed once in a process, in about a second. The gradients are included because they are what is slow with
+    oneDNN off, where the convolution alone takes as long in both dtypes. The two dtypes are timed in turns, and the
+    shortest time of each counts, because other work on the processor can only lengthen a time.
     """
     with _outside_of_graphs():
         try:
             calls = [_convolution(dtype) for dtype in ("float32", "bfloat16")]
             for call in calls:
-                call()  # kernels are chosen and compiled
+                call()  # the first call also chooses and compiles kernels
             shortest = [math.inf, math.inf]
             rounds, begin, elapsed_s = 0, time.perf_counter(), 0.0
             while elapsed_s < _SHORTEST_S or (rounds < _ROUNDS and elapsed_s < _LONGEST_S):
@@ -88,13 +114,13 @@ def bfloat16_speed() -> float:
                     shortest[index] = min(shortest[index], time.perf_counter() - start)
                 rounds, elapsed_s = rounds + 1, time.perf_counter() - begin
         except _failures():
-            # oneDNN held to fewer instructions than TensorFlow sees: it is asked for a kernel that it has not.
+            # TensorFlow sees instructions that oneDNN is kept from using, and asks it for a kernel that it lacks.
             return 0.0
     return shortest[0] / shortest[1]
 
 
 def _convolution(dtype: str) -> Callable[[], list[np.ndarray]]:
-    """Computes a convolution and its gradients for the images and for the kernel, and waits for them."""
+    """A function that computes a convolution and its gradients for images and kernel, and waits for the results."""
     random = np.random.default_rng(0)
     images = keras.ops.cast(random.standard_normal((_BATCH, _SIZE, _SIZE, _CHANNELS), np.float32), dtype)
     kernel = keras.ops.cast(random.standard_normal((3, 3, _CHANNELS, _CHANNELS), np.float32), dtype)
@@ -102,10 +128,10 @@ def _convolution(dtype: str) -> Callable[[], list[np.ndarray]]:
     return lambda: [keras.ops.convert_to_numpy(result) for result in results(images, kernel)]
 
 
-def _tensorflow_results(images: Any, kernel: Any) -> Sequence[Any]:
+def _tensorflow_results(images: Activations, kernel: Kernel) -> Sequence[Tensor]:
     import tensorflow as tf
 
-    # Not by a tape: `tf.init_scope` pauses all of them.
+    # The operations of the gradients are called by name, because `tf.init_scope` stops every gradient tape.
     options: dict[str, Any] = {"strides": [1, 1, 1, 1], "padding": "SAME"}
     outputs = tf.nn.conv2d(images, kernel, **options)
     to_images = tf.raw_ops.Conv2DBackpropInput(input_sizes=images.shape, filter=kernel, out_backprop=outputs, **options)
@@ -115,10 +141,10 @@ def _tensorflow_results(images: Any, kernel: Any) -> Sequence[Any]:
     return outputs, to_images, to_kernel
 
 
-def _jax_results(images: Any, kernel: Any) -> Sequence[Any]:
+def _jax_results(images: Activations, kernel: Kernel) -> Sequence[Tensor]:
     import jax
 
-    def forward(images: Any, kernel: Any) -> Any:
+    def forward(images: Activations, kernel: Kernel) -> Activations:
         return keras.ops.conv(images, kernel, padding="same", data_format="channels_last")
 
     outputs, backward = jax.vjp(forward, images, kernel)
@@ -126,7 +152,7 @@ def _jax_results(images: Any, kernel: Any) -> Sequence[Any]:
 
 
 def _accelerator() -> tuple[str, bool] | None:
-    """The name of the GPU or TPU that is used, and whether it has bfloat16 units; None where that must be measured."""
+    """The name of the GPU or TPU in use, and whether it has bfloat16 units; None where speed must be measured."""
     if keras.backend.backend() == "jax":
         return _jax_accelerator()
     import tensorflow as tf
@@ -152,7 +178,8 @@ def _gpu(capability: tuple[int, ...]) -> tuple[str, bool]:
     return f"the GPU of compute capability {'.'.join(map(str, capability))}", capability >= _GPU_CAPABILITY
 
 
-def _outside_of_graphs() -> Any:
+def _outside_of_graphs() -> contextlib.AbstractContextManager[None]:
+    """Runs the convolutions at once, also where a `tf.function` that is being traced asks for the policy."""
     if keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()
     import tensorflow as tf
@@ -161,6 +188,7 @@ def _outside_of_graphs() -> Any:
 
 
 def _failures() -> tuple[type[Exception], ...]:
+    """What the backend raises where it lacks a kernel."""
     if keras.backend.backend() != "tensorflow":
         return (RuntimeError,)
     import tensorflow as tf

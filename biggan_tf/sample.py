@@ -1,16 +1,19 @@
 """Draws images from a generator: sheets to look at, folders and .npz for other people's code.
 
 python -m biggan_tf.sample --workdir=RUN --classes="golden retriever,n02123045,7" --output=sheet.png
-python -m biggan_tf.sample --workdir=RUN --kind=interpolate_both --classes=3,5 --output=walk.webp
 python -m biggan_tf.sample --workdir=RUN --kind=images --num=10000 --truncation=0.5 --output=samples/
 python -m biggan_tf.sample --workdir=RUN --kind=images --num=50000 --output=samples.npz
+python -m biggan_tf.sample --workdir=RUN --kind=walk --rows=2 --columns=4 --output=walk.webp
 """
 
 # ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
+import dataclasses
+import io
+import zipfile
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from biggan_tf import environment
 
@@ -18,55 +21,85 @@ environment.prepare()
 
 import numpy as np
 from absl import flags
+from jaxtyping import UInt8
 from PIL import Image
-from tqdm import tqdm
 
-from biggan_tf import config_flags
-from biggan_tf.evaluation import atomic_files, image_sources, memorisation, sheet_plans, standing_statistics
-from biggan_tf.evaluation.class_names import ClassNames
-from biggan_tf.evaluation.features import EXTRACTORS, load_extractor
-from biggan_tf.evaluation.generator_sampler import METHODS, GeneratorSampler
-from biggan_tf.evaluation.sheet_drawing import draw_sheet
+from biggan_tf import files
+from biggan_tf.config import flags as config_flags
+from biggan_tf.config import shared_flags
+from biggan_tf.data.class_names import ClassNames
+from biggan_tf.evaluation.extractors.features import EXTRACTORS
+from biggan_tf.evaluation.reports import animation, sheets
+from biggan_tf.evaluation.sampling import image_sources, style_plans
+from biggan_tf.evaluation.sampling.generator_sampler import METHODS
+from biggan_tf.evaluation.sampling.sampling_options import SamplingOptions
+from biggan_tf.progress import track
 
-KINDS = {
-    "classes": "one class a row, the same latents in each",
-    "random": "latents and classes at random",
-    "truncation": "one truncation a row (--truncations)",
-    "interpolate_z": "from latent to latent, one class",
-    "interpolate_class": "from class to class, one latent",
-    "interpolate_both": "from image to image",
-    "hierarchical": "one chunk of z varies in each row",
-    "arithmetic": "a weighted sum of classes (--classes='0.5*tabby,0.5*tiger')",
-    "neighbours": "each sample beside the nearest real images",
-    "images": "single images, to a folder or an .npz",
+_IMAGES, _WALK = "images", "walk"
+_WALK_STOPS, _WALK_FRAME_MS = 4, 60
+_KINDS = {
+    **{name: kind.description for name, kind in sheets.KINDS.items()},
+    _IMAGES: "single images",
+    _WALK: "an animation",
 }
-_WORKDIR = flags.DEFINE_string("workdir", "", "A run of biggan_tf.train.")
-_WEIGHTS = flags.DEFINE_string("weights", "", "Published weights: a .pth file or a folder of the TF-Hub port.")
-_RAW = flags.DEFINE_bool("raw", False, "The weights being trained, not their moving average.")
-_KIND = flags.DEFINE_enum("kind", "classes", list(KINDS), "; ".join(f"{k}: {v}" for k, v in KINDS.items()))
-_CLASSES = flags.DEFINE_string("classes", "", "By index, synset or name, comma-separated; default: some or random.")
-_ROWS = flags.DEFINE_integer("rows", 8, "Of a sheet.", lower_bound=1)
-_COLUMNS = flags.DEFINE_integer("columns", 8, "Of a sheet.", lower_bound=1)
-_NUM = flags.DEFINE_integer("num", 64, "Of --kind=images.", lower_bound=1)
-_TRUNCATION = flags.DEFINE_float("truncation", None, "Threshold of the latents; default: none.")
-_TRUNCATIONS = flags.DEFINE_list("truncations", ["0.1", "0.3", "0.5", "0.7", "1", "2"], "Of --kind=truncation.")
-_METHOD = flags.DEFINE_enum("truncation_method", "resampling", METHODS, "What the truncation means.")
-_STANDING = flags.DEFINE_integer("standing", 0, "Passes of standing statistics; 0: the running ones.", lower_bound=0)
-_SEED = flags.DEFINE_integer("seed", 0, "The same seed gives the same images.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Images at a time; changes no image.", lower_bound=1)
-_DATA = flags.DEFINE_string("data", "", "Real images for --kind=neighbours; default: the run's own.")
-_FEATURES = flags.DEFINE_enum("features", "efficientnet_lite0", EXTRACTORS, "Where neighbours are near.")
-_FEATURES_PATH = flags.DEFINE_string("features_path", "", "Weights of the extractor.")
-_TITLE = flags.DEFINE_string("title", "", "Above a sheet.")
-_OUTPUT = flags.DEFINE_string("output", "sheet.png", "PNG or WebP for a sheet; a folder or .npz for --kind=images.")
-_FORMAT = flags.DEFINE_enum("format", "png", ["png", "webp"], "Of the images in a folder.")
+_WORKDIR = shared_flags.workdir()
+_WEIGHTS = shared_flags.weights()
+_RAW = shared_flags.raw()
+_KIND = flags.DEFINE_enum("kind", "classes", list(_KINDS), "; ".join(f"{k}: {v}" for k, v in _KINDS.items()))
+_CLASSES = flags.DEFINE_string("classes", "", "By index, synset or name; default: some.")
+_ROWS = flags.DEFINE_integer("rows", 8, "Rows of a sheet.", lower_bound=1)
+_COLUMNS = flags.DEFINE_integer("columns", 8, "Images in each row of a sheet.", lower_bound=1)
+_NUM = flags.DEFINE_integer("num", 64, "Images that --kind=images writes.", lower_bound=1)
+_TRUNCATION = shared_flags.truncation()
+_TRUNCATIONS = flags.DEFINE_list("truncations", ["0.1", "0.3", "0.5", "0.7", "1", "2"], "One a row.")
+_CUTOFF = shared_flags.truncation_cutoff()
+_LAYERS = flags.DEFINE_list("layers", list(style_plans.RANGES), "For mixing: coarse, middle, fine or e.g. 2-5.")
+_FRAMES = flags.DEFINE_integer("frames", 64, "For walk: how many.", lower_bound=1)
+_METHOD = shared_flags.truncation_method(METHODS)
+_STANDING = shared_flags.standing()
+_SEED = shared_flags.seed()
+_BATCH_SIZE = shared_flags.batch_size()
+_DATA = shared_flags.data(" for --kind=neighbours")
+_FEATURES = shared_flags.features(EXTRACTORS)
+_FEATURES_PATH = shared_flags.features_path()
+_TITLE = flags.DEFINE_string("title", "", "Text above a sheet.")
+_OUTPUT = flags.DEFINE_string(
+    "output",
+    "sheet.png",
+    "PNG or WebP; for images a folder, .zip or .npz; for walk WebP, GIF or a folder.",
+)
+_FORMAT = flags.DEFINE_enum("format", "png", ["png", "webp"], "Format of single images.")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Settings:
+    """The values of the flags.
+
+    Attributes:
+        kind: What to draw, one of `_KINDS`.
+        sheet: The generator and what to show of it.
+        num: For `_IMAGES`: how many images.
+        output: The file or folder to write.
+        format: For `_IMAGES` in a folder: "png" or "webp".
+        num_frames: For `_WALK`: how many frames.
+    """
+
+    kind: str
+    sheet: sheets.SheetRequest
+    num: int
+    output: Path
+    format: str
+    num_frames: int
 
 
 def main(argv: Sequence[str]) -> int:
     """Draws what the flags name."""
     del argv
     try:
-        _sample()
+        for flag in (_WORKDIR, _DATA):
+            files.require_file_system(f"--{flag.name}", flag.value)
+        files.require_local("--output", _OUTPUT.value)
+        _sample(_settings())
     except (ValueError, OSError) as error:
         config_flags.fail(f"biggan_tf.sample: {error}")
     return 0
@@ -77,114 +110,96 @@ def run() -> None:
     config_flags.run(main)
 
 
-def _sample() -> None:
+def _settings() -> _Settings:
+    """Reads the flags and loads the generator that they name."""
     output = Path(_OUTPUT.value)
-    if _KIND.value != "images" and output.suffix.lower() not in (".png", ".webp"):
+    if _KIND.value == _WALK and output.suffix.lower() not in (*animation.SUFFIXES, ""):
+        raise ValueError(f"--output of a walk must end in .webp or .gif, or be a folder. Received: {output}")
+    if _KIND.value not in (_IMAGES, _WALK) and output.suffix.lower() not in (".png", ".webp"):
         raise ValueError(f"--output of a sheet must end in .png or .webp. Received: {output}")
-    loaded = image_sources.load(_WORKDIR.value, _WEIGHTS.value, ema=not _RAW.value)
-    sampler = _sampler(loaded)
-    names = ClassNames.of(loaded.label_names, sampler.num_classes)
-    if _KIND.value == "images":
-        _write_images(sampler, names, output)
-    else:
-        sheet = _sheet(sampler, names, loaded)
-        with atomic_files.replacing(output) as file:
-            sheet.save(file, output.suffix[1:].upper(), lossless=True)  # PNG takes no notice of the word.
-    print(output)  # noqa: T201 - the output
-
-
-def _sampler(loaded: image_sources.LoadedGenerator) -> GeneratorSampler:
-    _stand(loaded, _TRUNCATION.value)
-    return GeneratorSampler(
-        loaded.generator,
+    sampling = SamplingOptions(
         truncation=_TRUNCATION.value,
         method=_METHOD.value,
-        prior=loaded.prior,
+        standing_passes=_STANDING.value,
         seed=_SEED.value,
         batch_size=_BATCH_SIZE.value,
+        weights="raw" if _RAW.value else "ema",
+        cutoff=_CUTOFF.value,
+        as_served=True,
+    )
+    sheet = sheets.SheetRequest(
+        image_sources.load(_WORKDIR.value, _WEIGHTS.value, ema=not _RAW.value),
+        sampling,
+        classes=_CLASSES.value,
+        rows=_ROWS.value,
+        columns=_COLUMNS.value,
+        truncations=shared_flags.numbers("truncations", _TRUNCATIONS.value),
+        title=_TITLE.value,
+        data=_DATA.value,
+        features=_FEATURES.value,
+        features_path=_FEATURES_PATH.value,
+        layers=tuple(_LAYERS.value),
+    )
+    return _Settings(
+        _KIND.value,
+        sheet,
+        _NUM.value,
+        output,
+        _FORMAT.value,
+        num_frames=_FRAMES.value,
     )
 
 
-def _stand(loaded: image_sources.LoadedGenerator, truncation: float | None) -> None:
-    if _STANDING.value:
-        measured = standing_statistics.measure(
-            loaded.generator,
-            [np.inf if truncation is None else truncation],
-            method=_METHOD.value,
-            prior=loaded.prior,
-            num_passes=_STANDING.value,
-        )
-        measured.apply(loaded.generator, truncation)
+def _sample(settings: _Settings) -> None:
+    output = settings.output
+    if settings.kind == _IMAGES:
+        _write_images(settings)
+    elif settings.kind == _WALK:
+        frames = sheets.walk(settings.sheet, _WALK_STOPS, settings.num_frames)
+        animation.write(frames, output, _WALK_FRAME_MS)
+    else:
+        sheet = sheets.draw(settings.kind, settings.sheet)
+        with files.replacing(output) as file:
+            sheet.save(file, output.suffix[1:].upper(), lossless=True)  # PNG ignores the option.
+    print(output)  # noqa: T201 - the output
 
 
-def _sheet(sampler: GeneratorSampler, names: ClassNames, loaded: image_sources.LoadedGenerator) -> Image.Image:
-    kind = _KIND.value
-    if kind == "arithmetic":
-        terms = sheet_plans.parse_terms(_CLASSES.value, names)
-        return _drawn(sheet_plans.arithmetic(sampler, names, terms, _ROWS.value), sampler)
-    labels = names.parse(_CLASSES.value)
-    if kind == "truncation":
-        return _truncation_sheet(sampler, names, labels, loaded)
-    if kind == "neighbours":
-        return _neighbour_sheet(sampler, names, labels, loaded)
-    if kind == "random":
-        return _drawn(sheet_plans.at_random(sampler, _ROWS.value, _COLUMNS.value, labels), sampler)
-    labels = labels or list(range(min(_ROWS.value, sampler.num_classes)))
-    if kind == "hierarchical":
-        return _drawn(sheet_plans.hierarchical(sampler, labels[0] if labels else 0, _COLUMNS.value), sampler)
-    if kind == "classes":
-        return _drawn(sheet_plans.by_class(sampler, names, labels, _COLUMNS.value), sampler)
-    vary = kind.removeprefix("interpolate_")
-    if vary != "z" and len(labels) < 2:
-        raise ValueError(f"{kind} needs two classes or more. Received: --classes={_CLASSES.value!r}")
-    return _drawn(sheet_plans.interpolation(sampler, names, labels, _ROWS.value, _COLUMNS.value, vary), sampler)
-
-
-def _drawn(plan: sheet_plans.SheetPlan, sampler: GeneratorSampler) -> Image.Image:
-    return draw_sheet(plan.render(sampler), plan.row_captions, plan.column_captions, _TITLE.value)
-
-
-def _truncation_sheet(
-    sampler: GeneratorSampler, names: ClassNames, labels: list[int], loaded: image_sources.LoadedGenerator
-) -> Image.Image:
-    rows, columns = [], sheet_plans.in_a_row(sampler, names, _COLUMNS.value, labels).column_captions
-    for text in _TRUNCATIONS.value:
-        _stand(loaded, float(text))
-        truncated = sampler.at(float(text))
-        rows.append(sheet_plans.in_a_row(truncated, names, _COLUMNS.value, labels).render(truncated)[0])
-    captions = [f"truncation {float(text):g}" for text in _TRUNCATIONS.value]
-    return draw_sheet(np.stack(rows), captions, columns, _TITLE.value)
-
-
-def _neighbour_sheet(
-    sampler: GeneratorSampler, names: ClassNames, labels: list[int], loaded: image_sources.LoadedGenerator
-) -> Image.Image:
-    plan = sheet_plans.in_a_row(sampler, names, _ROWS.value, labels)
-    samples = plan.render(sampler)[0]
-    extractor = load_extractor(_FEATURES.value, _FEATURES_PATH.value)
-    count = max(_COLUMNS.value - 1, 1)
-    images = memorisation.beside_neighbours(samples, _DATA.value or loaded.data_path, extractor, count=count)
-    columns = ("sample", *(f"real {i + 1}" for i in range(count)))
-    return draw_sheet(images, plan.column_captions, columns, _TITLE.value)
-
-
-def _write_images(sampler: GeneratorSampler, names: ClassNames, output: Path) -> None:
-    chosen = names.parse(_CLASSES.value)
-    labels = np.resize(chosen, _NUM.value) if chosen else None
-    batches = tqdm(sampler.batches(_NUM.value, labels), total=-(-_NUM.value // _BATCH_SIZE.value), unit="batch")
+def _write_images(settings: _Settings) -> None:
+    loaded, sampling, output = settings.sheet.loaded, settings.sheet.sampling, settings.output
+    sampling.prepare(loaded, sampling.truncation)
+    sampler = sampling.sampler(loaded)
+    names = ClassNames.of(loaded.label_names, sampler.num_classes)
+    chosen = names.parse(settings.sheet.classes)
+    labels = np.resize(chosen, settings.num) if chosen else None
+    num_batches = -(-settings.num // sampling.batch_size)
+    batches = track(sampler.batches(settings.num, labels), num_batches, "images", "batch")
     if output.suffix == ".npz":
-        # `arr_0` and `arr_1` are where the field's FID codes look.
+        # `arr_0` and `arr_1` are the names that other implementations of the FID read.
         images, drawn = (np.concatenate(column) for column in zip(*batches, strict=True))
-        atomic_files.write_npz(output, {"arr_0": images, "arr_1": drawn})
+        files.write_npz(output, {"arr_0": images, "arr_1": drawn})
         return
-    number = 0
-    for images, drawn in batches:
-        for image, label in zip(images, drawn, strict=True):
-            folder = output / (names.synsets[label] if sampler.num_classes else "")
-            folder.mkdir(parents=True, exist_ok=True)
-            options = {"lossless": True} if _FORMAT.value == "webp" else {}
-            Image.fromarray(image).save(folder / f"{number:06d}.{_FORMAT.value}", None, **options)
-            number += 1
+    pictures = (pair for images, drawn in batches for pair in zip(images, drawn, strict=True))
+    folders = list(names.synsets) if sampler.num_classes else [""]
+    if output.suffix == ".zip":
+        with files.replacing(output) as file, zipfile.ZipFile(file, "w") as archive:
+            for number, (image, label) in enumerate(pictures):
+                archive.writestr(_place(folders, label, number, settings.format), _encoded(image, settings.format))
+        return
+    for number, (image, label) in enumerate(pictures):
+        path = output / _place(folders, label, number, settings.format)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_encoded(image, settings.format))
+
+
+def _place(folders: Sequence[str], label: int, number: int, suffix: str) -> str:
+    """Where a picture lies below the folder or in the archive: in a folder of its class, if there are classes."""
+    return str(PurePosixPath(folders[label]) / f"{number:06d}.{suffix}")
+
+
+def _encoded(image: UInt8[np.ndarray, "H W 3"], suffix: str) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, suffix.upper(), lossless=True)  # PNG ignores the option.
+    return file.getvalue()
 
 
 if __name__ == "__main__":

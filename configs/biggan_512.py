@@ -6,17 +6,20 @@ Expected cost and score: not run here.
 """
 
 from biggan_tf.config import Config
+from biggan_tf.families.biggan.config import BigGANConfig
 
 
 def get_config() -> Config:
     config = Config(name="biggan_512")
-    model = config.model
-    model.resolution = 512
-    model.z_dim = 160
-    model.generator_channels = model.discriminator_channels = 96
-    model.generator_attention = (64,)
-    model.discriminator_attention = (64,)
-    model.policy = "auto"
+    config.model = BigGANConfig(
+        resolution=512,
+        z_dim=160,
+        generator_channels=96,
+        discriminator_channels=96,
+        generator_attention=(64,),
+        discriminator_attention=(64,),
+        policy="auto",
+    )
     training = config.training
     training.batch_size = 2048
     training.accumulation_steps = 8

@@ -6,18 +6,21 @@ Expected cost and score: not run here.
 """
 
 from biggan_tf.config import Config
+from biggan_tf.families.biggan.config import BigGANConfig
 
 
 def get_config() -> Config:
     config = Config(name="biggan_deep_128")
-    model = config.model
-    model.architecture = "biggan_deep"
-    model.resolution = 128
-    model.z_dim = 128
-    model.generator_channels = model.discriminator_channels = 128
-    model.generator_attention = (64,)
-    model.discriminator_attention = (64,)
-    model.policy = "auto"
+    config.model = BigGANConfig(
+        architecture="biggan_deep",
+        resolution=128,
+        z_dim=128,
+        generator_channels=128,
+        discriminator_channels=128,
+        generator_attention=(64,),
+        discriminator_attention=(64,),
+        policy="auto",
+    )
     training = config.training
     training.batch_size = 2048
     training.accumulation_steps = 8

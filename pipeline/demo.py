@@ -1,13 +1,19 @@
-"""From nothing to a served generator: runs the whole pipeline on made shapes, serves the result, asks it for pictures.
+"""Runs every stage of the pipeline on drawn shapes, serves the model, and asks the server for pictures.
 
     python -m pipeline.demo --output=out/demo
 
-`make demo` sets up and runs it. A second time only what has changed is done again. Exit codes as of pipeline.run.
+`make demo` installs the package and runs this. A second run repeats only the stages whose input, configuration or code
+has changed. The exit codes are those of pipeline.run.
 """
 
 # ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
+from biggan_tf import stop_signals
+
+stop_signals.take_over(__name__, "biggan-demo")
+
+import functools
 import sys
 import time
 from pathlib import Path
@@ -15,33 +21,44 @@ from pathlib import Path
 from biggan_tf import environment
 
 # Errors stay out of sight, too: TensorFlow 2.21 reports the passes of its graph optimiser that it had to leave out.
-environment.prepare(TF_CPP_MIN_LOG_LEVEL="3")
+environment.prepare()
 
 from absl import flags
 
-from biggan_tf import command_help
-from pipeline import demo_report, demo_requests, pipeline_flags, pipeline_run
+from biggan_tf import files
+from biggan_tf.config import command_help
+from biggan_tf.config import flags as config_flags
+from pipeline import demo_report, demo_requests
+from pipeline.staged import pipeline_run
+from pipeline.staged.config import PipelineConfig
 
 _RECIPE = Path(__file__).resolve().parents[1] / "configs" / "pipeline_demo.py"
-_CONFIG = pipeline_flags.define_config(str(_RECIPE))
-_OUTPUT = flags.DEFINE_string("output", "out/demo", "Folder for the pipeline and for what there is to look at.")
+_CONFIG = config_flags.define_config(required=False, example="configs/pipeline_demo.py")
+_OUTPUT = flags.DEFINE_string("output", "out/demo", "Folder for the pipeline's files, the pictures and the report.")
 flags.declare_key_flag("config")
 
 
 def main(argv: list[str]) -> int:
-    """Runs the pipeline, serves, asks, reports."""
+    """Runs the pipeline and the server, and writes the report; `argv` holds the program's name and Beam's options."""
     pipeline_run.configure_logging()
+    try:
+        files.require_local("--output", _OUTPUT.value)
+    except files.NoFileSystemError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return pipeline_run.FAILED
     output = Path(_OUTPUT.value)
     root = output / "pipeline"
     return pipeline_run.guarded(
         lambda: _demonstrate(output, root, argv[1:]),
         lambda error: f"{error.stage} stops the demo:\n  {error}\nIts records: {root / 'lineage.svg'}\n",
+        str(root),
     )
 
 
 def _demonstrate(output: Path, root: Path, beam_arguments: list[str]) -> None:
     start = time.monotonic()
-    config = pipeline_flags.resolve(_CONFIG)
+    config = config_flags.resolve(_CONFIG, PipelineConfig)
+    config.validate()
     reports = pipeline_run.run_stages(config, str(root), "", beam_arguments)
     artifacts = {(report.stage, key): Path(a.uri) for report in reports for key, a in report.outputs.items()}
     version = Path(str(reports[-1].outputs["pushed_model"].properties["pushed_destination"]))
@@ -58,18 +75,18 @@ Look at
   {output / "samples.png"}        samples of the trained generator, a class a row
   {output / "served.png"}         what the server answered
   {output / "report.html"}        the training: curves, samples, how good they are
-  {output / "lineage.svg"}        what came from what (lineage.txt: as text)
+  {output / "lineage.svg"}        which artifact was made from which (lineage.txt: as text)
 Try next
   python -m serving.server --port=8500 --rest_api_port=8501 --model_name={name} --model_base_path={base}
   python -m serving.client --model={name} --labels=0,3,7 --output={pictures}
   python -m pipeline.demo --output={output} --config.trainer.training.num_steps=6000
-      a longer training: ExampleGen to ExampleValidator are up to date, and only a better model is pushed
+      a longer training: ExampleGen to ExampleValidator are not repeated, and only a better model is pushed
 """
 
 
 def run() -> None:
     """Entry point of the console script."""
-    command_help.run(main, pipeline_flags.parse)
+    command_help.run(main, functools.partial(pipeline_run.parse, default_recipe=str(_RECIPE)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the demo leaves to look at: sheets, the training's report, the lineage."""
+"""Writes what a person looks at after the demo: sample sheets, a report on the training, the lineage."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pipeline.demo_requests import Answers
 
 
 def write(output: Path, root: Path, artifacts: Mapping[tuple[str, str], Path], requests: Answers) -> None:
-    """Writes report.html and copies what the stages have drawn.
+    """Writes report.html, and copies the sheet of samples and the drawing of the lineage.
 
     Args:
-        output: Where to.
-        root: Of the pipeline.
-        artifacts: Places by (stage, key).
+        output: Folder to write; it must hold served.png already.
+        root: The pipeline's folder, which holds the drawings of the lineage.
+        artifacts: Folders of the artifacts by (name of the stage, key of the output).
         requests: What the server answered.
     """
     evaluation, run = artifacts["Evaluator", "evaluation"], artifacts["Trainer", "model_run"]
@@ -30,13 +30,14 @@ def write(output: Path, root: Path, artifacts: Mapping[tuple[str, str], Path], r
 def _write_report(path: Path, run: Path, evaluation: Path, output: Path, requests: Answers) -> None:
     from PIL import Image
 
-    from biggan_tf.evaluation import image_sources, results, run_report
-    from biggan_tf.evaluation.html_report import HtmlReport
+    from biggan_tf.evaluation.reports import results, run_report
+    from biggan_tf.evaluation.reports.html_report import HtmlReport
+    from biggan_tf.evaluation.sampling import image_sources
 
     result = results.load(evaluation / "result.json")
     average, raw = image_sources.load(str(run)), image_sources.load(str(run), ema=False)
     history = _history(run / "metrics.jsonl")
-    report = HtmlReport("A BigGAN on made shapes")
+    report = HtmlReport("A BigGAN on drawn shapes")
     report.text(f"Trained on {average.images_seen:,} images, with repetition. {requests.describe()}")
     report.section("How good")
     report.table(["metric", "value"], [[name, f"{value:.4g}"] for name, value in result.metrics.items()])

@@ -1,4 +1,4 @@
-"""Serves a pushed model and asks it for the same pictures over gRPC and over REST."""
+"""Serves the model that the pipeline has pushed, and asks for the same pictures over gRPC and over REST."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.orchestration.stage import StageError
-from pipeline.stages.server_process import ServerError, ServerProcess
+from pipeline.staged.stage import StageError
+from pipeline.staged.stages.server_process import ServerError, ServerProcess
 from serving import signatures as s
 
 MODEL_NAME = "shapes"
@@ -23,12 +23,12 @@ _TIMEOUT_S = 300.0
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """What came back.
+    """What the server answered.
 
     Attributes:
-        num_grpc: PNG files over gRPC.
-        num_rest: Of REST.
-        equal: Whether those that both were asked for are the same bytes.
+        num_grpc: Number of PNG files that came over gRPC.
+        num_rest: Number of PNG files that came over REST.
+        equal: Whether the pictures that were asked for over both are the same bytes.
     """
 
     num_grpc: int
@@ -36,7 +36,7 @@ class Answers:
     equal: bool
 
     def describe(self) -> str:
-        """For a person."""
+        """One sentence for a person."""
         same = "the same bytes" if self.equal else "NOT the same"
         return f"The server gave {self.num_grpc} pictures over gRPC and {self.num_rest} over REST: {same}."
 
@@ -45,9 +45,9 @@ def ask(base: Path, output: Path, num_classes: int) -> Answers:
     """Asks for a sheet of all classes over gRPC, and for its first column over REST.
 
     Args:
-        base: The model base path.
-        output: Where the sheet and the server's log go.
-        num_classes: Of the model.
+        base: The model base path, the folder that holds the numbered versions.
+        output: Folder for served.png and the server's log.
+        num_classes: Number of classes of the model.
 
     Raises:
         StageError: If the server does not answer as it should.
@@ -71,12 +71,15 @@ def ask(base: Path, output: Path, num_classes: int) -> Answers:
 
 
 def ask_rest(port: int, labels: list[int], seeds: list[int]) -> list[bytes]:
-    """PNG files over the REST API.
+    """Asks the REST API for pictures; returns their PNG files.
 
     Args:
-        port: Of 127.0.0.1.
-        labels: Classes.
-        seeds: One for each.
+        port: The server's REST port on 127.0.0.1.
+        labels: The class of each picture.
+        seeds: The seed of each picture.
+
+    Raises:
+        ValueError: If the server answers with an error.
     """
     instances = [
         {s.LABEL: label, s.SEED: seed, s.TRUNCATION: _TRUNCATION} for label, seed in zip(labels, seeds, strict=True)
@@ -97,10 +100,10 @@ def ask_rest(port: int, labels: list[int], seeds: list[int]) -> list[bytes]:
 def _write_sheet(pictures: list[bytes], rows: int, path: Path) -> None:
     from PIL import Image
 
-    from biggan_tf.evaluation import atomic_files
-    from biggan_tf.evaluation.sheet_drawing import draw_sheet
+    from biggan_tf import files
+    from biggan_tf.evaluation.reports.sheet_drawing import draw_sheet
 
     images = np.stack([np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")) for picture in pictures])
     sheet = draw_sheet(images.reshape(rows, _COLUMNS, *images.shape[1:]), (), [f"seed {i}" for i in range(_COLUMNS)])
-    with atomic_files.replacing(path) as file:
+    with files.replacing(path) as file:
         sheet.save(file, "PNG")

@@ -1,12 +1,16 @@
-"""The two ways in which the job says no: to a whole input, and to a single image."""
+"""The errors of the pipeline: those that end a job, and one that concerns a single image."""
 
 
 class PipelineError(ValueError):
-    """A job that cannot run or did not succeed; the message is all that its user needs."""
+    """The job cannot run or has failed; the message says what must hold, what came and what to do."""
+
+
+class UsageError(PipelineError):
+    """A flag is wrong, which the command's exit status tells apart from a job that failed."""
 
 
 class RejectedImageError(ValueError):
-    """One image that cannot be used; it goes to the dead letters.
+    """An image cannot be used; it is listed in rejected.jsonl, and the job goes on.
 
     Attributes:
         reason: Short code that is counted, e.g. "truncated".

@@ -14,6 +14,7 @@ import tomllib
 
 from tests.build_tree import FOLDERS, BuildTree
 
+REGISTRY = "biggan_tf/config/parts.py"
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -48,7 +49,29 @@ def wanted_deps(tree, target):
             wanted.add(owners.get(name) if name.endswith(".py") else name)
     if target.kind == "py_test":
         wanted |= {owners.get(f"{folder}/conftest.py") for folder in _above(target.package)}
+    if target.kind in ("py_test", "py_binary") and _reaches(tree, wanted, owners.get(REGISTRY)):
+        wanted |= {owners.get(file) for file in _registered(tree.root)}
     return wanted - {None, target.label}
+
+
+def _reaches(tree, labels, wanted):
+    """Whether a target is among labels or what they depend on."""
+    seen, left = set(), [label for label in labels if label]
+    while left:
+        label = left.pop()
+        if label == wanted:
+            return True
+        if label not in seen:
+            seen.add(label)
+            left += tree.targets[label].deps if label in tree.targets else []
+    return False
+
+
+@functools.cache
+def _registered(root):
+    """Files that the registry imports by name when they are asked for."""
+    strings = re.findall(r'"([\w.]+):\w+"', (root / REGISTRY).read_text())
+    return sorted({name.replace(".", "/") + ".py" for name in strings})
 
 
 def short(label, where=""):
@@ -81,18 +104,28 @@ def _above(package):
 def _imports(root, file):
     """Files of the tree (packages on the way included) and @pypi labels that a file imports."""
     found = set(_initialisers(root, file.removesuffix(".py").split("/")))
-    for node in ast.walk(ast.parse((root / file).read_text())):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        for name in names:
-            if name.split(".")[0] in FOLDERS:
-                found |= _module_files(root, name.split("."))
-            elif name.split(".")[0] not in sys.stdlib_module_names:
-                found.add(f"@pypi//{_distribution(name)}")
+    for name in _imported_names((root / file).read_text()):
+        if name.split(".")[0] in FOLDERS:
+            found |= _module_files(root, name.split("."))
+        elif name.split(".")[0] not in sys.stdlib_module_names:
+            found.add(f"@pypi//{_distribution(name)}")
     return found
+
+
+# By the text: the tests ask for copies of the tree in which all files but one are the same.
+@functools.cache
+def _imported_names(text):
+    """The modules, and the names in modules, that a run of a file imports: not those below `if TYPE_CHECKING`."""
+    names, waiting = [], [ast.parse(text)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif not (isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")):
+            waiting += ast.iter_child_nodes(node)
+    return tuple(names)
 
 
 def _initialisers(root, parts):

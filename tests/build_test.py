@@ -34,10 +34,10 @@ def test_build_files_agree_with_the_tree_and_its_imports():
 
 
 def test_a_missing_dependency_is_named_with_its_import(copy):
-    edit(copy / TRAINING, '        "//biggan_tf/networks",\n', "")
+    edit(copy / TRAINING, '        "//biggan_tf/contracts",\n', "")
     (found,) = build_files.problems(copy)
-    assert found.startswith(f"{TRAINING}, target training: its sources import biggan_tf/networks/")
-    assert found.endswith('; add "//biggan_tf/networks" to deps')
+    assert found.startswith(f"{TRAINING}, target training: its sources import biggan_tf/contracts/")
+    assert found.endswith('; add "//biggan_tf/contracts" to deps')
 
 
 def test_a_missing_package_of_others_is_named(copy):
@@ -62,12 +62,13 @@ def test_a_dependency_that_nothing_imports_is_named(copy):
 
 
 def test_a_dependency_that_does_not_exist_is_named(copy):
-    edit(copy / TRAINING, '"//biggan_tf/networks"', '"//biggan_tf/nets"')
-    assert any("//biggan_tf/nets:nets, which does not exist" in found for found in build_files.problems(copy))
+    edit(copy / TRAINING, '"//biggan_tf/contracts"', '"//biggan_tf/contrasts"')
+    problem = "//biggan_tf/contrasts:contrasts, which does not exist"
+    assert any(problem in found for found in build_files.problems(copy))
 
 
 def test_a_file_without_target_is_named(copy):
-    edit(copy / "configs/BUILD", 'glob(["*.py"])', 'glob(["[a-r_]*.py"])')
+    edit(copy / "configs/BUILD", 'glob(["*.py"])', 'glob(["[a-r_]*.py", "s[a-ln-z]*.py"])')
     (found,) = build_files.problems(copy)
     assert found.startswith("configs/BUILD: configs/smoke.py is in no target")
 
@@ -96,8 +97,9 @@ def test_a_circle_is_shown(copy):
 
 def test_fix_writes_what_the_imports_ask_for(copy):
     before = {path: path.read_text() for path in copy.rglob("BUILD")}
-    edit(copy / TRAINING, '        "//biggan_tf/networks",\n', "")
+    edit(copy / TRAINING, '        "//biggan_tf/contracts",\n', "")
     edit(copy / "tests/data/BUILD", '        "@pypi//numpy",\n', "")
-    edit(copy / "pipeline/BUILD", '    deps = [\n        ":package",\n    ],\n', "")
+    whole = '    srcs = ["errors.py"],\n    deps = [\n        ":package",\n    ],\n'
+    edit(copy / "pipeline/BUILD", whole, '    srcs = ["errors.py"],\n')
     build_files.fix(copy)
     assert {path: path.read_text() for path in copy.rglob("BUILD")} == before

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from biggan_tf import environment
+from tests import attack_table, typechecks
 
 
 def num_cores():
@@ -28,6 +29,7 @@ def pytest_configure(config):
         for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ.setdefault(name, str(max(1, num_cores() // workers)))
     environment.prepare()  # what every command does
+    typechecks.install()
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     import tensorflow as tf
@@ -59,3 +61,14 @@ def commands():
     server = CommandServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def attack(request):
+    """Keeps what a test threw at the system for the table of docs/attacks.md; see `tests.attack_table.Attack`."""
+
+    def report(part, thrown, tries, held, outcome):
+        test = request.node.nodeid.split("[")[0]
+        attack_table.report(attack_table.Attack(part, thrown, tries, held, outcome, test))
+
+    return report

@@ -1,81 +1,114 @@
-"""The running side of the input: hands out batches, is saved in checkpoints, and names damage when it meets it."""
+"""Hands out batches of training data one by one, stores its position in checkpoints, and names damaged shards."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
-from biggan_tf import config as config_lib
+from biggan_tf.config import DataConfig
 from biggan_tf.data import input_pipeline, verification
 from biggan_tf.data import manifest as manifest_lib
+from biggan_tf.data.input_pipeline import BatchSize
 
 
 class BatchIterator(tf.train.experimental.PythonState):
-    """One worker's endless batches; `tf.train.Checkpoint(batches=iterator)` saves and restores how many it gave.
+    """One worker's batches without end.
+
+    `tf.train.Checkpoint(batches=iterator)` stores how many batches were handed out; after it is restored, the next
+    batch is the one that would have come next.
 
     Args:
-        config: Of the run; see `input_pipeline.prepare`.
-        num_workers: Processes that read.
-        worker_index: Which of them this is.
+        data: Which data, and how it is shuffled and flipped.
+        batch_size: How many images all workers together get at a time.
+        seed: Decides the order of the images and which of them are flipped; 0 by default.
+        num_workers: How many processes read the data, each of which gets an equal share of every batch.
+        worker_index: The number of this process among them, from 0.
 
     Raises:
-        DataError: If the data does not fit the configuration, or a shard is missing or damaged.
+        DataError: If there is no data, a shard is missing or damaged, or the workers cannot share a batch equally.
     """
 
-    def __init__(self, config: config_lib.Config, *, num_workers: int = 1, worker_index: int = 0):
+    def __init__(
+        self, data: DataConfig, batch_size: int, seed: int = 0, *, num_workers: int = 1, worker_index: int = 0
+    ):
         super().__init__()
-        self.config = config
-        self._batches_from = input_pipeline.prepare(config, num_workers=num_workers, worker_index=worker_index)
-        self._begin(0)
+        self._data, self._num_workers = data, num_workers
+        self._batches_from = input_pipeline.prepare(
+            data, batch_size, seed, num_workers=num_workers, worker_index=worker_index
+        )
+        self._begin(0, BatchSize(batch_size))
 
-    def _begin(self, position: int) -> None:
-        self._position = position
-        self._iterator = iter(self._batches_from(position))
+    def _begin(self, position: int, size: BatchSize) -> None:
+        self._position, self._size = position, size
+        self._iterator = iter(self._batches_from(position, size))
+
+    def resize(self, batch_size: int, resolution: int) -> None:
+        """Hands out batches of another size from now on, which begin with the record after the last one.
+
+        Args:
+            batch_size: How many images all workers together get at a time.
+            resolution: Height and width of the images, a divisor of those of the data.
+        """
+        if (batch_size, resolution) == self._size[:2]:
+            return
+        read = self._position * (self._size.batch // self._num_workers)
+        self._begin(0, BatchSize(batch_size, resolution, self._size.records_before + read))
 
     def serialize(self) -> str:
-        """The position, for a checkpoint."""
-        return str(self._position)
+        """The number of batches that were handed out, as `tf.train.Checkpoint` stores it.
+
+        After `resize` it is that since the latest one, followed by the size of a batch, the resolution, and how many
+        records of this worker came before.
+        """
+        return " ".join(map(str, [self._position, *(self._size if self._size.resolution else ())]))
 
     def deserialize(self, state: str) -> None:
-        """Goes to a checkpoint's position."""
-        if int(state) != self._position:
-            self._begin(int(state))
+        """Goes to the batch after as many as a checkpoint says were handed out."""
+        position, *numbers = map(int, state.split())
+        if len(numbers) not in (0, 3):
+            raise ValueError(f"A position in the data must have 1 or 4 numbers. Received: {state!r}")
+        size = BatchSize(*numbers) if numbers else self._size
+        if (position, size) != (self._position, self._size):
+            self._begin(position, size)
 
     def __iter__(self) -> BatchIterator:
         return self
 
-    def __next__(self) -> tuple[Any, Any]:
+    def __next__(self) -> tuple[tf.Tensor, tf.Tensor]:
         try:
             batch = next(self._iterator)
         except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
-            raise self._named(error) from error
+            raise self._named(error.message) from error
+        except UnicodeDecodeError as error:  # TensorFlow's message quotes a key of the record that is not UTF-8
+            raise self._named("it holds a key that is not UTF-8") from error
         self._position += 1
         return batch
 
-    def _named(self, error: tf.errors.OpError) -> manifest_lib.DataError:
-        """The same error with the shard and the offset, found by reading the shards once."""
-        path = self.config.data.path
-        content = manifest_lib.load(path).splits[self.config.data.split]
+    def _named(self, reason: str) -> manifest_lib.DataError:
+        """The error with the shard and the offset, for which all shards are read once."""
+        path = self._data.path
+        content = manifest_lib.load(path).splits[self._data.split]
         damages = verification.find_damage(path, content)
         if damages:
             return manifest_lib.DataError(input_pipeline.damage_message(damages, len(content.shards)))
-        return manifest_lib.DataError(
-            f"A record in {path} cannot be decoded, though its checksums hold: {error.message}"
-        )
+        return manifest_lib.DataError(f"A record in {path} cannot be decoded, though its checksums hold: {reason}")
 
 
-def split_over_replicas(strategy: tf.distribute.Strategy, batch: tuple[Any, Any]) -> tuple[Any, Any]:
+def split_over_replicas(
+    strategy: tf.distribute.Strategy, batch: tuple[tf.Tensor, tf.Tensor]
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Gives each of a worker's replicas its equal share of the worker's batch.
 
     `strategy.experimental_distribute_dataset` would do so too, but its iterators are not saved in checkpoints.
 
     Args:
-        strategy: Whose replicas.
-        batch: `(images, labels)` of this worker.
+        strategy: The strategy under which the replicas train.
+        batch: The images and the labels of this worker.
 
     Returns:
-        `(images, labels)` as per-replica values for `strategy.run`.
+        The images and the labels, each as a value for every replica of this worker, to be given to `strategy.run`.
+
+    Raises:
+        DataError: If the replicas cannot share the batch equally.
     """
     num_replicas = len(strategy.extended.worker_devices)
     if len(batch[1]) % num_replicas:

@@ -1,4 +1,4 @@
-"""Refuses data that does not fit the configuration, before the first step is paid for."""
+"""Refuses data that does not fit the configuration, before anything is trained."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from biggan_tf.data import manifest as manifest_lib
 
 
 def check(manifest: manifest_lib.Manifest, config: config_lib.Config, split: str) -> None:
-    """Raises DataError with everything in which the data does not fit.
+    """Raises DataError with everything in which data does not fit a configuration.
 
     Args:
-        manifest: Of the data.
-        config: Of the run.
-        split: The split to be read.
+        manifest: The manifest of the data.
+        config: The configuration of the run.
+        split: The split that is to be read.
     """
     problems = []
     if manifest.resolution != config.model.resolution:
@@ -29,7 +29,7 @@ def check(manifest: manifest_lib.Manifest, config: config_lib.Config, split: str
             f"({_abbreviated(manifest.label_names)}). Set model.num_classes={manifest.num_classes} or name other data."
         )
     wanted = config.data.preprocessing
-    if wanted and not recipe_matches(wanted, manifest.preprocessing):
+    if wanted and not crop_matches(wanted, manifest.preprocessing):
         problems.append(
             f"data.preprocessing is {wanted!r}, the data was made with {manifest.preprocessing!r}. FIDs over different "
             "crops cannot be compared: make the data again with that --recipe, or change data.preprocessing."
@@ -43,12 +43,12 @@ def check(manifest: manifest_lib.Manifest, config: config_lib.Config, split: str
 
 
 def check_label_names(manifest: manifest_lib.Manifest, expected: Sequence[str], whose: str) -> None:
-    """Raises DataError if the label map is not the expected one, e.g. a checkpoint's.
+    """Raises DataError if the labels of data mean other classes than those of a model.
 
     Args:
-        manifest: Of the data.
-        expected: Class names by label.
-        whose: Whose label map that is, for the message.
+        manifest: The manifest of the data.
+        expected: The names of the model's classes, by label.
+        whose: What the error calls the model, such as "the checkpoint".
     """
     if tuple(expected) == manifest.label_names:
         return
@@ -65,8 +65,13 @@ def check_label_names(manifest: manifest_lib.Manifest, expected: Sequence[str], 
     )
 
 
-def recipe_matches(wanted: str, made_with: str) -> bool:
-    """Whether 'biggan' or 'biggan-1' names the recipe 'biggan-1'."""
+def crop_matches(wanted: str, made_with: str) -> bool:
+    """Whether a name, with or without a version, is that of the crop that data was made with.
+
+    Args:
+        wanted: Such as "biggan" or "biggan-1".
+        made_with: Such as "biggan-1", from the manifest.
+    """
     return wanted in (made_with, made_with.rsplit("-", 1)[0])
 
 

@@ -1,8 +1,8 @@
-"""The order in which one worker reads the records, from any position on.
+"""Decides the order in which one worker reads the records, and reads them from any position on.
 
 An epoch permutes the shards and cuts them into groups of `OPEN_SHARDS`; a group's shards are read in turn, and the
 records are shuffled a window at a time. So a group depends on the seed and its number alone, and
-reading on from a position costs one group's reading at most, wherever the position is. A checkpoint of tf.data's own
+to go on from a position costs at most the reading of one group. A checkpoint of tf.data's own
 iterator is no alternative: TensorFlow 2.21's symbolic ones lose the shuffle buffer when a run is resumed for the second
 time, and the others hold every image in flight.
 """
@@ -11,26 +11,26 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-OPEN_SHARDS = 16  # read in turn; more mixes better and makes reading on cost more
+OPEN_SHARDS = 16  # how many shards are read in turn; with more, the records mix better, and to go on costs more
 _READ_BUFFER_BYTES = 1 << 20
-_GROUPS = 1 << 40  # more than anyone trains on; unlike repeat(), tells each group its number
+_GROUPS = 1 << 40  # more than any training reads; a range, unlike repeat(), gives each group its number
 
 
 @dataclasses.dataclass(frozen=True)
 class RecordOrder:
-    """One worker's endless stream of serialized records.
+    """The stream of serialized records that one worker reads, without end.
 
     Attributes:
-        paths: Shards.
-        sizes: Records in each.
-        seed: Of all permutations.
-        buffer: Length of a window: records that are shuffled with one another; 1: none.
-        share: (n, i): of the records, every n-th from the i-th on. (1, 0) where each worker has shards of its own.
+        paths: The paths of the shards.
+        sizes: How many records each shard has.
+        seed: Decides all permutations; 0 by default.
+        buffer: How many successive records are shuffled with one another; 1, the default: none are.
+        share: (n, i): the worker reads every n-th record from the i-th on. (1, 0), the default: it reads all records of
+            its shards.
     """
 
     paths: tuple[str, ...]
@@ -43,9 +43,18 @@ class RecordOrder:
     def of_worker(
         cls, paths: Sequence[str], sizes: Sequence[int], seed: int, buffer: int, num_workers: int, worker: int
     ) -> RecordOrder:
-        """Shares the shards out where their number allows it, and else the records.
+        """The stream of one of several workers, which together read all records equally often.
 
-        Unequal numbers of shards would let some workers see their images more often than others see theirs.
+        If the number of shards is a multiple of the number of workers, each worker has shards of its own; otherwise
+        they share the records of all shards. With unequal numbers of shards some images would be seen more often.
+
+        Args:
+            paths: The paths of all shards.
+            sizes: How many records each shard has.
+            seed: Decides all permutations.
+            buffer: How many successive records are shuffled with one another.
+            num_workers: How many workers there are.
+            worker: The number of this one, from 0.
         """
         if len(paths) % num_workers == 0:
             own = slice(worker, None, num_workers)
@@ -53,17 +62,24 @@ class RecordOrder:
         return cls(tuple(paths), tuple(sizes), seed, buffer, (num_workers, worker))
 
     def records(self, position: int = 0) -> tf.data.Dataset:
-        """Scalar strings without end.
+        """A dataset of serialized records, scalar strings, without end.
 
         Args:
-            position: How many of this worker's records have been read before.
+            position: How many records of this worker come before the first one; 0 by default.
         """
         group, skipped = self.locate(position)
         records = tf.data.Dataset.range(group, _GROUPS).flat_map(self._group_records)
         return records.skip(skipped) if skipped else records
 
     def locate(self, position: int) -> tuple[int, int]:
-        """The group in which a position lies, and how many of the worker's records come before it there."""
+        """Finds the group of shards in which a position lies.
+
+        Args:
+            position: How many records of this worker come before.
+
+        Returns:
+            (number of the group, how many records of this worker come before the position in that group).
+        """
         num_workers, worker = self.share
         epoch = (position * num_workers + worker) // sum(self.sizes)
         order = self._shuffled(len(self.paths), epoch, 0).numpy()
@@ -78,7 +94,7 @@ class RecordOrder:
     def _groups_of_epoch(self) -> int:
         return -(-len(self.paths) // OPEN_SHARDS)
 
-    def _group_records(self, group: Any) -> tf.data.Dataset:
+    def _group_records(self, group: tf.Tensor) -> tf.data.Dataset:
         epoch, index = group // self._groups_of_epoch, group % self._groups_of_epoch
         order = self._shuffled(len(self.paths), epoch, 0)
         begin = index * OPEN_SHARDS
@@ -99,8 +115,8 @@ class RecordOrder:
             ).prefetch(1).unbatch()  # fmt: skip
         return records
 
-    def _shuffled(self, count: Any, *key: Any) -> Any:
-        """A permutation of `range(count)` that depends on the seed and the key alone, int32 [count]."""
+    def _shuffled(self, count: int | tf.Tensor, *key: int | tf.Tensor) -> tf.Tensor:
+        """A permutation of `range(count)`, int32 [count], that the seed and the numbers of the key decide."""
         seed = tf.constant([self.seed, 0], tf.int64)
         for number in key:
             seed = tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int64))

@@ -1,13 +1,12 @@
-"""What one stored image looks like: the keys of its `tf.train.Example`.
+"""The form in which one image is stored: a `tf.train.Example` with the keys below.
 
 `pipeline/` writes these records and `input_pipeline.py` reads them; nothing else knows the keys. They are those of the
-slim and TPU image pipelines, with one difference on purpose: labels start at 0, in sorted class order.
+slim and TPU image pipelines, except that labels start at 0 and follow the sorted names of the classes.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import tensorflow as tf
 
@@ -30,12 +29,12 @@ class Record:
     """One stored image.
 
     Attributes:
-        image: The image's bytes in `format`.
+        image: The bytes of the image, encoded in `format`.
         format: One of `FORMATS`.
-        resolution: Height and width.
-        label: 0-based class index.
-        class_name: The class's name, for ImageNet its synset id.
-        filename: The example's id in the source.
+        resolution: The height and width of the image.
+        label: The number of the class, from 0.
+        class_name: The name of the class; for ImageNet its synset, such as "n02123045".
+        filename: Which image of the source this is.
     """
 
     image: bytes
@@ -46,7 +45,7 @@ class Record:
     filename: str
 
     def serialize(self) -> bytes:
-        """The record as bytes that depend on its content alone."""
+        """The record as bytes. Equal records give equal bytes."""
         example = tf.train.Example()
         feature = example.features.feature
         for key, text in (
@@ -68,20 +67,26 @@ class Record:
 
 
 def shard_name(split: str, index: int, count: int) -> str:
-    """File name of a shard, e.g. 'train-00000-of-00256.tfrecord'."""
+    """The file name of a shard, e.g. 'train-00000-of-00256.tfrecord'.
+
+    Args:
+        split: The name of the split.
+        index: The number of the shard, from 0.
+        count: How many shards the split has.
+    """
     return SHARD_NAME.format(split=split, index=index, count=count)
 
 
-def parse(serialized: Any, image_format: str, resolution: int) -> tuple[Any, Any]:
-    """Decodes one serialized record inside a `tf.data` graph.
+def parse(serialized: tf.Tensor, image_format: str, resolution: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes one serialized record; it can be part of a `tf.data` graph.
 
     Args:
-        serialized: Scalar string tensor.
-        image_format: How the images are stored, from the manifest.
-        resolution: Height and width, from the manifest.
+        serialized: The record, a scalar string.
+        image_format: One of `FORMATS`, from the manifest.
+        resolution: The height and width, from the manifest. An image of another size is an error.
 
     Returns:
-        `(image, label)`: uint8 `[resolution, resolution, 3]` and an int32 scalar.
+        (image, label): uint8 [resolution, resolution, 3] and int32 [].
     """
     features = tf.io.parse_single_example(
         serialized, {IMAGE: tf.io.FixedLenFeature([], tf.string), LABEL: tf.io.FixedLenFeature([], tf.int64)}
@@ -91,8 +96,24 @@ def parse(serialized: Any, image_format: str, resolution: int) -> tuple[Any, Any
     return tf.reshape(image, [resolution, resolution, 3]), tf.cast(features[LABEL], tf.int32)
 
 
-def decode(encoded: Any, image_format: str) -> Any:
-    """The pixels of an encoded image, uint8; flat for "raw"."""
+def name_of(serialized: tf.Tensor) -> tf.Tensor:
+    """Which image of the source one serialized record is, a scalar string; it can be part of a `tf.data` graph."""
+    return tf.io.parse_single_example(serialized, {FILENAME: tf.io.FixedLenFeature([], tf.string)})[FILENAME]
+
+
+def decode(encoded: tf.Tensor, image_format: str) -> tf.Tensor:
+    """Decodes the pixels of an image.
+
+    Args:
+        encoded: The bytes of the image, a scalar string.
+        image_format: One of `FORMATS`.
+
+    Returns:
+        uint8 [height, width, 3]; for "raw" [height * width * 3].
+
+    Raises:
+        ValueError: If there is no such format.
+    """
     if image_format == "raw":
         return tf.io.decode_raw(encoded, tf.uint8)
     if image_format == "png":

@@ -1,29 +1,28 @@
-"""Finds damaged and missing shards, and names where the damage begins."""
+"""Finds damaged and missing shards, and where in the file the damage begins."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import re
 
 import tensorflow as tf
 
+from biggan_tf import files
 from biggan_tf.data import manifest as manifest_lib
 
-_READ_BYTES = 1 << 22
 _OFFSET = re.compile(r"(\w+) record at (\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
 class Damage:
-    """One shard that cannot be read as the manifest says.
+    """A shard that is not as the manifest describes it.
 
     Attributes:
-        path: Of the shard.
-        offset: Byte from which the shard cannot be trusted; None when the file is missing.
-        reason: What is wrong with it.
-        num_records: Records that the manifest promises in it.
+        path: The path of the shard.
+        offset: From which byte on the shard is damaged; None if the file is missing.
+        reason: What is wrong with the shard, as a clause.
+        num_records: How many records the shard should have.
     """
 
     path: str
@@ -37,16 +36,21 @@ class Damage:
 
 
 def missing_or_resized(folder: str, split: manifest_lib.Split) -> list[Damage]:
-    """Shards that are absent or not as long as the manifest says; reads no content."""
+    """Finds the shards that are missing or have another size. Their content is not read.
+
+    Args:
+        folder: The folder of the shards.
+        split: The part of the manifest that describes them.
+    """
     return [damage for shard in split.shards if (damage := _size_damage(folder, shard)) is not None]
 
 
 def find_damage(folder: str, split: manifest_lib.Split) -> list[Damage]:
-    """Every damaged shard of a split; reads all of them once.
+    """Finds all damaged shards of a split. All shards are read once.
 
     Args:
-        folder: Where the shards lie.
-        split: What the manifest promises.
+        folder: The folder of the shards.
+        split: The part of the manifest that describes them.
     """
     return [damage for shard in split.shards if (damage := _shard_damage(folder, shard)) is not None]
 
@@ -56,7 +60,7 @@ def _shard_damage(folder: str, shard: manifest_lib.Shard) -> Damage | None:
     path = os.path.join(folder, shard.name)
     if size_damage is not None and size_damage.offset is None:
         return size_damage
-    if size_damage is None and sha256(path) == shard.sha256:
+    if size_damage is None and files.sha256(path) == shard.sha256:
         return None
     scanned = _scan(path, shard)
     if scanned is not None:
@@ -69,8 +73,8 @@ def _shard_damage(folder: str, shard: manifest_lib.Shard) -> Damage | None:
 def _size_damage(folder: str, shard: manifest_lib.Shard) -> Damage | None:
     path = os.path.join(folder, shard.name)
     try:
-        size = tf.io.gfile.stat(path).length
-    except tf.errors.NotFoundError:
+        size = files.size(path)
+    except (FileNotFoundError, NotADirectoryError):
         return Damage(path, None, "the shard is missing", shard.num_records)
     if size == shard.num_bytes:
         return None
@@ -79,23 +83,14 @@ def _size_damage(folder: str, shard: manifest_lib.Shard) -> Damage | None:
 
 
 def _scan(path: str, shard: manifest_lib.Shard) -> Damage | None:
-    """Reads every record with its checksums, as the trainer would."""
+    """Reads every record and compares it with its checksums, as training does."""
     try:
         count = int(tf.data.TFRecordDataset(path).reduce(0, lambda total, _: total + 1))
     except tf.errors.DataLossError as error:
-        found = _OFFSET.search(error.message)
-        kind, offset = found.groups() if found else ("unreadable", "0")
+        match = _OFFSET.search(error.message)
+        kind, offset = match.groups() if match else ("unreadable", "0")
         return Damage(path, int(offset), f"{kind} record", shard.num_records)
     if count != shard.num_records:
-        size = tf.io.gfile.stat(path).length
+        size = files.size(path)
         return Damage(path, size, f"the shard ends after {count} records", shard.num_records)
     return None
-
-
-def sha256(path: str) -> str:
-    """Hex digest of a file's content."""
-    digest = hashlib.sha256()
-    with tf.io.gfile.GFile(path, "rb") as file:
-        while chunk := file.read(_READ_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

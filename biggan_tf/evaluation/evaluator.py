@@ -1,30 +1,38 @@
-"""One evaluation of one generator, for the command line and for the trainer's schedule."""
+"""One evaluation of one generator, for the command `biggan_tf.evaluate` and for evaluations during training."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import tensorflow as tf
 
 from biggan_tf.config import EvaluationConfig
-from biggan_tf.evaluation import feature_bank, metrics, reference_statistics
-from biggan_tf.evaluation.features import FeatureExtractor, load_extractor
-from biggan_tf.evaluation.generator_sampler import GeneratorSampler
-from biggan_tf.evaluation.perceptual_path import perceptual_path_length
-from biggan_tf.evaluation.protocol import MetricProtocol
-from biggan_tf.evaluation.reference_statistics import ReferenceStatistics
-from biggan_tf.evaluation.results import Result
+from biggan_tf.evaluation.extractors.features import FeatureExtractor, load_extractor
+from biggan_tf.evaluation.metrics import all_metrics as metrics
+from biggan_tf.evaluation.metrics import feature_bank, reference_statistics
+from biggan_tf.evaluation.metrics.equivariance import equivariance, motions
+from biggan_tf.evaluation.metrics.jacobian_isometry import METHOD, SPACES, jacobian_isometry
+from biggan_tf.evaluation.metrics.perceptual_path import perceptual_path_length
+from biggan_tf.evaluation.metrics.reference_statistics import ReferenceStatistics
+from biggan_tf.evaluation.metrics.style_path import PATHS, StylePath
+from biggan_tf.evaluation.protocol import MetricProtocol, PathProtocol, SampleProtocol
+from biggan_tf.evaluation.reports.results import Result
+from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
+
+LABELS = ("data", "uniform")
 
 
 class Evaluator:
     """Compares generators with one set of real images.
 
     Args:
-        extractor: Makes the features.
-        reference: Of the real images.
-        names: Metrics, of `metrics.METRICS`.
-        num_images: Generated for each evaluation.
-        strategy: Shares the work of the extractor among its replicas.
+        extractor: The network whose features are compared.
+        reference: The features of the real images, from the same extractor.
+        names: Which metrics to compute: some of `metrics.METRICS`.
+        num_images: How many images are generated for each evaluation.
+        strategy: Its replicas share the work of the extractor; None: one device.
+        labels: How often each class is generated: "data", as often as among the real images, or "uniform".
 
     Example:
         >>> evaluator = Evaluator.from_config(config.evaluation, config.data.path)
@@ -38,13 +46,17 @@ class Evaluator:
         names: Sequence[str] = ("fd",),
         num_images: int = 10_000,
         strategy: tf.distribute.Strategy | None = None,
+        labels: str = "data",
     ):
         metrics.check_names(names)
+        if labels not in LABELS:
+            raise ValueError(f"labels must be one of {', '.join(LABELS)}. Received: {labels!r}")
         self.extractor = extractor
         self.reference = reference
         self.names = tuple(names)
         self.num_images = num_images
         self.strategy = strategy
+        self.labels = labels
 
     @classmethod
     def from_config(
@@ -56,14 +68,15 @@ class Evaluator:
         kept_path: str = "",
         strategy: tf.distribute.Strategy | None = None,
     ) -> Evaluator:
-        """The evaluator of a run.
+        """The evaluator that a run's configuration describes.
 
         Args:
-            config: Names the metrics, the extractor and the reference's file.
-            data_path: The real images.
-            split: Of them.
-            kept_path: Where the reference is kept if the configuration names no file; "": nowhere.
-            strategy: See the class.
+            config: Names the metrics, the extractor and the numbers of images.
+            data_path: The folder of the real images, as `pipeline.preprocess` wrote it.
+            split: The part of the real images to compare with.
+            kept_path: The file of the real images' features, read or written, where `config.reference_path` names
+                none; "": they are computed and not stored.
+            strategy: As in the class.
         """
         metrics.check_names(config.metrics)
         extractor = load_extractor(config.features, config.features_path)
@@ -75,12 +88,30 @@ class Evaluator:
             num_images=config.num_real,
             strategy=strategy,
         )
-        return cls(extractor, reference, config.metrics, config.num_samples, strategy)
+        return cls(extractor, reference, config.metrics, config.num_samples, strategy, config.labels)
 
-    def evaluate(self, sampler: GeneratorSampler, *, images_seen: int = 0, progress: bool = False) -> Result:
-        """All metrics of a generator."""
-        resolution = sampler.generator.model_config.resolution
-        self.reference.require(self.extractor, resolution)
+    def frequencies(self, num_classes: int) -> tuple[int, ...] | None:
+        """How often each of a generator's classes is to be drawn; None: all are equally likely."""
+        return self.reference.class_frequencies(num_classes) if self.labels == "data" else None
+
+    def protocol(self, samples: SampleProtocol) -> MetricProtocol:
+        """Everything that decides the numbers of these samples, known before any is generated."""
+        computation = metrics.computation(self.names, self.extractor)
+        return MetricProtocol(self.extractor.protocol, self.reference.images, samples, computation)
+
+    def evaluate(
+        self, sampler: GeneratorSampler, *, images_seen: int = 0, step: int = 0, progress: bool = False
+    ) -> Result:
+        """Computes all metrics of a generator.
+
+        Args:
+            sampler: The generator, with all that decides its images.
+            images_seen: How many real images it was trained on, noted in the result; 0: unknown.
+            step: The step of its checkpoint, noted likewise.
+            progress: Whether to show a progress bar.
+        """
+        self.reference.require(self.extractor, sampler.generator.config.resolution)
+        sampler = sampler.drawing(self.frequencies(sampler.num_classes))
         bank = feature_bank.collect(
             sampler.batches(self.num_images),
             self.extractor,
@@ -88,14 +119,34 @@ class Evaluator:
             strategy=self.strategy,
             progress="samples" if progress else "",
         )
-        values = self.metrics_of(bank)
+        of_generator, paths = self._of_generator(sampler)
+        values = {**self.metrics_of(bank), **of_generator}
+        protocol = dataclasses.replace(self.protocol(sampler.protocol(self.num_images)), paths=paths)
+        return Result(values, protocol, images_seen=images_seen, step=step, remarks=self.remarks_on(bank))
+
+    def remarks_on(self, bank: feature_bank.FeatureBank) -> tuple[str, ...]:
+        """What a reader of the metrics must know about them, a sentence each."""
+        return metrics.remarks(self.names, self.reference, bank)
+
+    def _of_generator(self, sampler: GeneratorSampler) -> tuple[dict[str, float], PathProtocol]:
+        """The metrics that need the generator itself, and what decides them."""
+        values, features = {}, self.extractor.protocol.features
+        num_pairs, num_jacobians = min(self.num_images, metrics.PATH_PAIRS), min(self.num_images, 20)
         if "ppl" in self.names:
-            name = f"ppl_{self.extractor.protocol.features}"
-            values[name] = perceptual_path_length(sampler, self.extractor, num_pairs=min(self.num_images, 1000))
-        protocol = MetricProtocol(self.extractor.protocol, self.reference.images, sampler.protocol(self.num_images))
-        return Result(values, protocol, images_seen=images_seen)
+            values[f"ppl_{features}"] = perceptual_path_length(sampler, self.extractor, num_pairs=num_pairs)
+        path, protocol = StylePath(num_pairs), PathProtocol()
+        for name in (name for name in self.names if name in PATHS):
+            values[f"{name}_{features}"] = path.measure(name, sampler, self.extractor)
+            protocol = path.protocol()
+        for name in (name for name in self.names if name in SPACES):
+            values[name] = jacobian_isometry(name, sampler, num_jacobians)
+            protocol = dataclasses.replace(protocol, num_jacobians=num_jacobians, jacobians=METHOD)
+        if "equivariance" in self.names:
+            values |= equivariance(sampler, num_images=num_pairs)
+            protocol = dataclasses.replace(protocol, num_moved=num_pairs, motions=motions(sampler))
+        return values, protocol
 
     def metrics_of(self, bank: feature_bank.FeatureBank) -> dict[str, float]:
-        """The metrics that need nothing but features."""
-        names = [name for name in self.names if name != "ppl"]
+        """Computes those of the metrics that need nothing but features, from the features of generated images."""
+        names = [name for name in self.names if name not in metrics.OF_GENERATOR]
         return metrics.compute(names, self.reference, bank, self.extractor) if names else {}

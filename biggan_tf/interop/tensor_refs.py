@@ -6,14 +6,14 @@ nothing else. `biggan_tf.interop.tensor_pickle` runs them, `torch_files` looks u
 
 import collections
 import dataclasses
-import reprlib
+import math
 from collections.abc import Callable
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from biggan_tf.interop.weights_file_error import WeightsFileError
+from biggan_tf.interop.weights_file_error import WeightsFileError, shown, shown_name
 
 STORAGE_DTYPES: dict[str, np.dtype] = {
     "DoubleStorage": np.dtype("<f8"),
@@ -39,11 +39,22 @@ TORCH_DTYPES: dict[str, np.dtype] = {
     "float8_e5m2": np.dtype(ml_dtypes.float8_e5m2),
 }
 _UNTYPED = np.dtype("u1")
+MAX_INTEGER = 2**63 - 1
+MAX_AXES = 32
+MAX_ELEMENTS = 2**40  # of a tensor, axes of length 0 left out
+_MAX_ARGUMENTS = 16
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class StorageRef:
-    """A run of numbers in the file: `count` elements of `dtype` under `key`, from `start` on."""
+    """Numbers that lie one after the other in the file.
+
+    Attributes:
+        key: The name of the storage in the file.
+        dtype: The dtype of the numbers.
+        count: How many numbers there are.
+        start: How many numbers of the storage come before them.
+    """
 
     key: str
     dtype: np.dtype
@@ -51,9 +62,17 @@ class StorageRef:
     start: int = 0
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class TensorRef:
-    """A strided view of a storage; offset and strides count elements, as torch counts them."""
+    """A tensor: a view of a storage. Offset and strides count elements, as PyTorch counts them.
+
+    Attributes:
+        storage: Where the numbers lie.
+        dtype: The dtype of the numbers.
+        offset: Which element of the storage is the first one of the tensor.
+        shape: The size of each axis.
+        strides: By how many elements of the storage one moves on along each axis.
+    """
 
     storage: StorageRef
     dtype: np.dtype
@@ -61,10 +80,32 @@ class TensorRef:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
+    @property
+    def num_bytes(self) -> int:
+        """How many bytes the numbers take where each is held by itself."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
-@dataclasses.dataclass(frozen=True)
+    def require_inside(self, name: str) -> None:
+        """Raises WeightsFileError unless all that the tensor shows lies in its storage.
+
+        Args:
+            name: The name of the tensor, for the error.
+        """
+        count = self.storage.count * self.storage.dtype.itemsize // self.dtype.itemsize
+        elements = math.prod(self.shape)
+        last = self.offset + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
+        # Of a tensor without elements NumPy still multiplies the other axes.
+        too_large = math.prod(size for size in self.shape if size) > max(count, MAX_ELEMENTS)
+        if too_large or (elements and (last >= count or elements > count)):
+            raise WeightsFileError(
+                f"its tensor {shown_name(name)!r} of shape {shown(self.shape)} with offset {self.offset} and "
+                f"strides {shown(self.strides)} does not fit its storage of {count} elements"
+            )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Global:
-    """A name that the pickle mentioned and that means something here."""
+    """A function or class that the pickle names and that is allowed, with the name of its module."""
 
     name: str
 
@@ -72,9 +113,12 @@ class Global:
 def call(function: Any, arguments: Any) -> Any:
     """Does what REDUCE asks for, if it is one of `CALLABLES`."""
     if not isinstance(function, Global) or function.name not in CALLABLES:
-        raise WeightsFileError(f"its pickle calls {reprlib.repr(function)}, which is not a function of tensors")
+        raise WeightsFileError(f"its pickle calls {shown(function)}, which is not a function of tensors")
     if not isinstance(arguments, tuple):
         raise WeightsFileError(f"its pickle calls {function.name} without a tuple of arguments")
+    # A call copies the tuple, and a pickle can call again and again with the same one.
+    if len(arguments) > _MAX_ARGUMENTS:
+        raise WeightsFileError(f"its pickle calls {function.name} with {len(arguments)} arguments")
     return CALLABLES[function.name](*arguments)
 
 
@@ -84,15 +128,15 @@ def storage_of(identity: Any) -> StorageRef:
         case ("storage", Global(name=name), str() as key, str(), int() as count, *views):
             dtype = named_dtype(name)
         case _:
-            raise WeightsFileError(f"its pickle has an unknown storage id {reprlib.repr(identity)}")
-    if dtype is None or count < 0:
+            raise WeightsFileError(f"its pickle has an unknown storage id {shown(identity)}")
+    if dtype is None or not 0 <= count * dtype.itemsize <= MAX_INTEGER:
         raise WeightsFileError(f"its pickle has a storage of type {name!r} with {count} elements")
     match views:
         case [] | [None]:
             return StorageRef(key, dtype, count)
         case [(_, int() as start, int() as length)] if 0 <= start <= start + length <= count:
             return StorageRef(key, dtype, length, start)
-    raise WeightsFileError(f"its pickle has a storage view {reprlib.repr(views)} outside its {count} elements")
+    raise WeightsFileError(f"its pickle has a storage view {shown(views)} outside its {count} elements")
 
 
 def named_dtype(name: str) -> np.dtype | None:
@@ -115,8 +159,9 @@ def _tensor(
     metadata: dict | None = None,
 ) -> TensorRef:
     """`_rebuild_tensor` and `_rebuild_tensor_v2`."""
-    if metadata and any(metadata.values()):
-        raise WeightsFileError(f"it holds a tensor with the lazy mark {reprlib.repr(metadata)}; resolve it")
+    # PyTorch writes the marks "conj" and "neg". Many tensors could share one long dict.
+    if metadata and not (isinstance(metadata, dict) and len(metadata) <= 2 and not any(metadata.values())):
+        raise WeightsFileError(f"it holds a tensor with the lazy mark {shown(metadata)}; resolve it")
     return _checked(storage, getattr(storage, "dtype", None), offset, shape, strides)
 
 
@@ -132,8 +177,13 @@ def _tensor_v3(
 ) -> TensorRef:
     """`_rebuild_tensor_v3`: an untyped storage and a dtype, for what has no storage class."""
     if metadata:
-        raise WeightsFileError(f"it holds a tensor with the lazy mark {reprlib.repr(metadata)}; resolve it")
-    return _checked(storage, named_dtype(dtype.name), offset, shape, strides)
+        raise WeightsFileError(f"it holds a tensor with the lazy mark {shown(metadata)}; resolve it")
+    if not isinstance(dtype, Global):
+        raise WeightsFileError(f"its pickle has a tensor of the dtype {shown(dtype)}, which is none")
+    named = named_dtype(dtype.name)
+    if named == np.bool_ and getattr(storage, "dtype", None) != np.bool_:
+        raise WeightsFileError("it holds a bool tensor in a storage of another type, which torch never writes")
+    return _checked(storage, named, offset, shape, strides)
 
 
 def _checked(
@@ -143,19 +193,27 @@ def _checked(
     shape: Any,
     strides: Any,
 ) -> TensorRef:
-    integers = [offset, *shape, *strides] if isinstance(shape, tuple) and isinstance(strides, tuple) else []
     if (
         not isinstance(storage, StorageRef)
         or dtype is None
-        or not integers
-        or not all(isinstance(i, int) and i >= 0 for i in integers)
+        or not isinstance(shape, tuple)
+        or not isinstance(strides, tuple)
         or len(shape) != len(strides)
+        or len(shape) > MAX_AXES
+        or not all(type(i) is int and 0 <= i <= MAX_INTEGER for i in (offset, *shape, *strides))
     ):
         raise WeightsFileError(
-            f"its pickle describes a tensor that cannot be: offset {reprlib.repr(offset)}, "
-            f"shape {reprlib.repr(shape)}, strides {reprlib.repr(strides)}"
+            f"its pickle describes a tensor that cannot be: offset {shown(offset)}, "
+            f"shape {shown(shape)}, strides {shown(strides)}"
         )
     return TensorRef(storage, dtype, offset, shape, strides)
+
+
+def _size(values: Any = ()) -> tuple[Any, ...]:
+    """`torch.Size`, the shape of a tensor."""
+    if not isinstance(values, tuple | list) or len(values) > MAX_AXES:
+        raise WeightsFileError(f"its pickle has a shape that cannot be: {shown(values)}; it may have {MAX_AXES} axes")
+    return tuple(values)
 
 
 def _parameter(data: Any, *_unused: Any) -> Any:
@@ -165,7 +223,7 @@ def _parameter(data: Any, *_unused: Any) -> Any:
 def _from_type(function: Any, kind: Any, arguments: Any, _state: Any) -> Any:
     """`_rebuild_from_type_v2`: a tensor with Python attributes, which are left behind."""
     if not isinstance(kind, Global) or kind.name not in TENSOR_TYPES:
-        raise WeightsFileError(f"it holds a tensor of the subclass {reprlib.repr(kind)}: refused")
+        raise WeightsFileError(f"it holds a tensor of the subclass {shown(kind)}: refused")
     if isinstance(function, Global) and CALLABLES.get(function.name) is _from_type:
         raise WeightsFileError("its pickle nests tensor subclasses, which torch never does")
     return call(function, arguments)
@@ -175,8 +233,8 @@ def _from_type(function: Any, kind: Any, arguments: Any, _state: Any) -> Any:
 TENSOR_TYPES = {"torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"}
 CALLABLES: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": lambda: collections.OrderedDict(),
-    "torch.Size": lambda size=(): tuple(size),
-    "torch.device": lambda *place: place,
+    "torch.Size": _size,
+    "torch.device": lambda *_place: None,
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor_v3": _tensor_v3,

@@ -8,94 +8,121 @@ import io
 import pickle
 import struct
 import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator, Mapping
+from typing import BinaryIO, cast
 
 import numpy as np
 
+from biggan_tf.interop.bounded_zip import ZIP_ERRORS, BoundedReads
 from biggan_tf.interop.tensor_pickle import TensorPickle, load_tensor_pickle
 from biggan_tf.interop.tensor_refs import STORAGE_DTYPES, StorageRef
-from biggan_tf.interop.weights_file_error import WeightsFileError
+from biggan_tf.interop.weights_file_error import WeightsFileError, shown
 
+_PIECE = 1 << 20
 _STORAGE_NAMES = {dtype: name for name, dtype in STORAGE_DTYPES.items()}
-# zipfile's own errors, zlib's for damaged data, and what it says of encrypted entries, of exotic
-# ones and of places outside the file.
-_ZIP_ERRORS = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
-    *(NotImplementedError, RuntimeError, ValueError, OSError),
-)
 
 
 class TorchZip:
     """An open checkpoint of the zip form.
 
     Args:
-        file: the open file; must stay open while storages are read.
+        file: The open file. It must stay open while storages are read.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         try:
-            self._archive = zipfile.ZipFile(file)
-        except _ZIP_ERRORS as error:
+            self._archive = zipfile.ZipFile(cast(BinaryIO, BoundedReads(file)))
+        except WeightsFileError:
+            raise
+        except ZIP_ERRORS as error:
             raise WeightsFileError(f"its zip directory is damaged or cut off ({error})") from error
-        # No honest file holds more than itself: overlapping or compressed entries can claim to.
-        self._bytes_left = file.seek(0, io.SEEK_END)
+        self._file_bytes = file.seek(0, io.SEEK_END)
         self._prefix = self._find_prefix()
-        self.pickle: TensorPickle = load_tensor_pickle(io.BytesIO(self._read("data.pkl").tobytes()))
-        names = self._archive.namelist()
+        self.pickle: TensorPickle = load_tensor_pickle(self._read("data.pkl"))
         order = "little"
-        if f"{self._prefix}byteorder" in names:
-            order = self._read("byteorder").tobytes().decode("ascii", "replace").strip()
+        if f"{self._prefix}byteorder" in self._archive.NameToInfo:
+            order = self._read("byteorder", at_most=16).decode("ascii", "replace").strip()
         if order not in ("little", "big"):
-            raise WeightsFileError(f"its byteorder must be 'little' or 'big'. Received: {order!r:.50}")
+            raise WeightsFileError(f"its byteorder must be 'little' or 'big'. Received: {shown(order)}")
         self._big_endian = order == "big"
+
+    def sizes(self, keys: Iterable[str]) -> dict[str, int]:
+        """How many bytes each of these storages has.
+
+        Raises:
+            WeightsFileError: If one is missing, or all together claim more bytes than the file has.
+        """
+        sizes = {key: self._entry(f"data/{key}").file_size for key in keys}
+        # No honest file holds more than itself: entries that overlap can claim to.
+        if sum(sizes.values()) > self._file_bytes:
+            raise WeightsFileError(
+                f"its entries claim more bytes than the file has ({sum(sizes.values()):,} of {self._file_bytes:,})"
+            )
+        return sizes
 
     def read_storage(self, storage: StorageRef) -> np.ndarray:
         """The bytes of a storage, little-endian, uint8 `[bytes]`."""
-        data = self._read(f"data/{storage.key}")
-        if self._big_endian:
-            component = storage.dtype.itemsize // (2 if storage.dtype.kind == "c" else 1)
-            whole = len(data) // component * component
-            data = data[:whole].reshape(-1, component)[:, ::-1].reshape(-1)
+        data = np.frombuffer(self._read(f"data/{storage.key}"), np.uint8)
+        component = storage.dtype.itemsize // (2 if storage.dtype.kind == "c" else 1)
+        if self._big_endian and component > 1:
+            end = len(data) // component * component
+            data = data[:end].reshape(-1, component)[:, ::-1].reshape(-1)
         return data
 
     def _find_prefix(self) -> str:
-        roots = [name for name in self._archive.namelist() if name.split("/")[1:] == ["data.pkl"]]
+        names = self._archive.namelist()
+        roots = [name for name in names if name.endswith("/data.pkl") and name.count("/") == 1]
         if len(roots) != 1:
             raise WeightsFileError("it is a zip archive without the entry NAME/data.pkl that torch.save writes")
         prefix = roots[0].removesuffix("data.pkl")
-        if f"{prefix}constants.pkl" in self._archive.namelist():
+        if f"{prefix}constants.pkl" in self._archive.NameToInfo:
             raise WeightsFileError("it is a TorchScript program; save its state_dict() by torch.save")
         return prefix
 
-    def _read(self, name: str) -> np.ndarray:
+    def _entry(self, name: str) -> zipfile.ZipInfo:
         try:
             entry = self._archive.getinfo(self._prefix + name)
         except KeyError:
-            raise WeightsFileError(f"its entry {self._prefix + name!r} is missing") from None
+            raise WeightsFileError(f"its entry {shown(self._prefix + name)} is missing") from None
         if entry.compress_type != zipfile.ZIP_STORED:
             raise WeightsFileError(
-                f"its entry {entry.filename!r} is compressed, which torch.save never does; "
+                f"its entry {shown(entry.filename)} is compressed, which torch.save never does; "
                 "load and save it again with torch"
             )
-        self._bytes_left -= entry.file_size
-        if self._bytes_left < 0:
+        if entry.file_size > self._file_bytes:
             raise WeightsFileError(
-                f"its entries claim more bytes than the file has (at {entry.filename!r}: {entry.file_size} bytes)"
+                f"its entries claim more bytes than the file has (at {shown(entry.filename)}: {entry.file_size} bytes)"
             )
+        return entry
+
+    def _read(self, name: str, at_most: int | None = None) -> bytearray:
+        entry = self._entry(name)
+        if at_most is not None and entry.file_size > at_most:
+            raise WeightsFileError(f"its entry {shown(entry.filename)} must have at most {at_most} bytes")
+        data = bytearray(entry.file_size)
+        position = 0
         try:
             with self._archive.open(entry) as stream:
-                data = np.frombuffer(bytearray(stream.read()), np.uint8)
-        except _ZIP_ERRORS as error:
-            raise WeightsFileError(f"its entry {entry.filename!r} is damaged ({error})") from error
-        if len(data) != entry.file_size:
-            raise WeightsFileError(f"its entry {entry.filename!r} is cut off")
+                # In pieces, so that the bytes are not in memory twice.
+                while piece := stream.read(_PIECE):
+                    data[position : position + len(piece)] = piece
+                    position += len(piece)
+        except WeightsFileError:
+            raise
+        except ZIP_ERRORS as error:
+            raise WeightsFileError(f"its entry {shown(entry.filename)} is damaged ({error})") from error
+        if position != entry.file_size:
+            raise WeightsFileError(f"its entry {shown(entry.filename)} is cut off")
         return data
 
 
 def write_torch_zip(file: BinaryIO, tensors: Mapping[str, np.ndarray]) -> None:
-    """Writes a state dict that `torch.load(file, weights_only=True)` reads."""
+    """Writes a state dict that `torch.load(file, weights_only=True)` reads.
+
+    Args:
+        file: An open file, or a stream that can seek.
+        tensors: The arrays by name.
+    """
     arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         _write_entry(archive, "data.pkl", b"".join(_pickle_parts(arrays)))

@@ -1,27 +1,37 @@
-"""Batch norm with a gain and an offset predicted from a condition, or learnt outright."""
+"""Batch norm with a gain and an offset that are predicted from a condition, or are trained variables themselves."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
+from jaxtyping import Float
 
+from biggan_tf.layer_options import BatchNormOptions, SpectralNormOptions
 from biggan_tf.layers.batch_norm import BatchNorm
 from biggan_tf.layers.dense import SNDense
+from biggan_tf.ops.channels import num_channels
 from biggan_tf.ops.precision import accumulation_dtype, widen
+from biggan_tf.types import Activations, InputShape, Shape, Tensor, Truncation
 
 
 @keras.saving.register_keras_serializable("biggan_tf")
 class ConditionalBatchNorm(keras.layers.Layer):
-    """gain = `gain_base` + SNDense(condition), offset = SNDense(condition), neither with a bias (section 3.1).
+    """Batch norm whose gain and offset are linear in a condition (Brock et al. 2018, arXiv:1809.11096, section 3.1).
 
-    Without a condition (None) both are trained variables, 1 and 0 at first: the plain batch norm of the tail and of
-    unconditional networks.
+        gain = gain_base + SNDense(condition)
+        offset = SNDense(condition)
+
+    neither with a bias. Without a condition (None) gain and offset are trained variables that start at 1 and 0: the
+    plain batch norm before the last convolution of a generator, and of networks without classes.
 
     Args:
-        gain_base: 1, or 0 as in compare_gan.
-        batch_norm: Keyword arguments of `BatchNorm`.
-        dense: Keyword arguments of `SNDense` (initialiser, epsilon).
+        gain_base: 1, the paper's, or 0 as in compare_gan.
+        batch_norm: A `BatchNormOptions`, or the dict of its fields that `get_config` returns; None takes its defaults.
+        spectral_norm: A `SpectralNormOptions` for the two dense layers, or the dict of its fields; None takes its
+            defaults.
+        **kwargs: `name`, `dtype` and the other arguments of a Keras layer.
 
     Example:
         >>> ConditionalBatchNorm()(x, condition, training=True)  # [N, H, W, C], [N, D] -> [N, H, W, C]
@@ -30,32 +40,43 @@ class ConditionalBatchNorm(keras.layers.Layer):
     def __init__(
         self,
         gain_base: float = 1.0,
-        batch_norm: dict[str, Any] | None = None,
-        dense: dict[str, Any] | None = None,
+        batch_norm: BatchNormOptions | Mapping[str, Any] | None = None,
+        spectral_norm: SpectralNormOptions | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.gain_base = gain_base
-        self.batch_norm = dict(batch_norm or {})
-        self.dense = dict(dense or {})
-        self.norm = BatchNorm(name="norm", dtype=self.dtype_policy, **self.batch_norm)
+        self.batch_norm = BatchNormOptions.of(batch_norm)
+        self.spectral_norm = SpectralNormOptions.of(spectral_norm)
+        self.norm = BatchNorm(self.batch_norm, name="norm", dtype=self.dtype_policy)
 
-    def build(self, x_shape: tuple[Any, ...], condition_shape: tuple[Any, ...] | None = None) -> None:
-        channels = x_shape[-1]
+    def build(self, x_shape: InputShape, condition_shape: InputShape | None = None) -> None:
+        channels = num_channels(x_shape)
         self.norm.build(x_shape)
         self.is_conditional = condition_shape is not None
         if condition_shape is not None:
-            options: dict[str, Any] = {"use_bias": False, "dtype": self.dtype_policy, **self.dense}
-            self.gain = SNDense(channels, name="gain", **options)
-            self.offset = SNDense(channels, name="offset", **options)
+            self.gain = self._dense(channels, "gain")
+            self.offset = self._dense(channels, "offset")
             self.gain.build(condition_shape)
             self.offset.build(condition_shape)
         else:
-            options = {"shape": (channels,), "dtype": accumulation_dtype(self.compute_dtype), "autocast": False}
-            self.gain = self.add_weight(name="gain", initializer="ones", **options)
-            self.offset = self.add_weight(name="offset", initializer="zeros", **options)
+            self.gain = self._variable(channels, "gain", "ones")
+            self.offset = self._variable(channels, "offset", "zeros")
 
-    def call(self, x: Any, condition: Any = None, training: bool = False, truncation: Any = None) -> Any:
+    def _dense(self, channels: int, name: str) -> SNDense:
+        return SNDense(channels, use_bias=False, spectral_norm=self.spectral_norm, name=name, dtype=self.dtype_policy)
+
+    def _variable(self, channels: int, name: str, initializer: str) -> keras.Variable:
+        wide = accumulation_dtype(self.compute_dtype)
+        return self.add_weight(name=name, shape=(channels,), initializer=initializer, dtype=wide, autocast=False)
+
+    def call(
+        self,
+        x: Activations,
+        condition: Float[Tensor, "N D"] | None = None,
+        training: bool = False,
+        truncation: Truncation | None = None,
+    ) -> Activations:
         if self.is_conditional:
             gain = self.gain_base + widen(self.gain(condition, training=training))
             offset = self.offset(condition, training=training)
@@ -63,13 +84,13 @@ class ConditionalBatchNorm(keras.layers.Layer):
             gain, offset = self.gain[None], self.offset[None]
         return self.norm(x, gain, offset, training=training, truncation=truncation)
 
-    def compute_output_shape(self, x_shape: tuple[Any, ...], condition_shape: Any = None) -> tuple[Any, ...]:
+    def compute_output_shape(self, x_shape: InputShape, condition_shape: InputShape | None = None) -> Shape:
         return tuple(x_shape)
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "gain_base": self.gain_base,
-            "batch_norm": self.batch_norm,
-            "dense": self.dense,
+            "batch_norm": self.batch_norm.to_dict(),
+            "spectral_norm": self.spectral_norm.to_dict(),
         }

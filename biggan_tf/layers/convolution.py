@@ -1,29 +1,42 @@
-"""Convolution with spectral norm, alone or beside a change of resolution."""
+"""A convolution with spectral norm, which may double the image before it or halve it after."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
+from jaxtyping import Float
 
+from biggan_tf.layer_options import SpectralNormOptions
 from biggan_tf.layers.spectral_norm import SpectralNormLayer
-from biggan_tf.ops import resampling
-from biggan_tf.ops.channels import add_bias
+from biggan_tf.ops.channels import add_bias, num_channels
 from biggan_tf.ops.precision import accumulation_dtype
+from biggan_tf.ops.resampling import UPSAMPLINGS, convolve, convolve_pooled, convolve_upsampled
+from biggan_tf.types import InputShape, Shape, Tensor
+
+_POOLINGS = {"pool": "mean", "filtered_pool": "filtered"}
 
 
 @keras.saving.register_keras_serializable("biggan_tf")
 class SNConv2D(SpectralNormLayer):
-    """SAME convolution, NHWC, with spectral norm on its own k x k kernel even where resampling is fused into it.
+    """Convolution of NHWC images with zero padding to the same size.
+
+    Sigma is that of the k x k kernel, also where the change of resolution is fused into the convolution.
 
     Args:
-        filters: Output channels.
-        kernel_size: 1 or 3.
-        resampling: None; "nearest" or "zero_insertion": double the image before; "pool": halve it after.
-        fused: Do both in one strided convolution: same values, fewer operations.
-        use_bias: Add a bias.
-        used_filters: Put out only the first so many channels (the Hub's RGB convolution); sigma is the full kernel's.
-        **kwargs: See `SpectralNormLayer`.
+        filters: The number of output channels.
+        kernel_size: 1 or 3, the height and width of the kernel.
+        resampling: None keeps the resolution. "nearest" and "zero_insertion" double the image before the convolution,
+            by repeating pixels or by zeros between them, and "filtered" with a FIR filter. "pool" halves it after, by
+            the mean of 2x2 pixels, and "filtered_pool" with a FIR filter, see `ops.resampling`.
+        fused: Whether to convolve and resample in one strided convolution: the same values in fewer operations.
+        use_bias: Whether a bias is added.
+        used_filters: Computes only the first so many output channels, while sigma stays that of the kernel with all of
+            them; the last convolution of the deep Hub modules is built like this. None computes all.
+        spectral_norm: A `SpectralNormOptions`, or the dict of its fields that `get_config` returns; None takes its
+            defaults.
+        **kwargs: `name`, `dtype` and the other arguments of a Keras layer.
 
     Example:
         >>> SNConv2D(8, 3, resampling="nearest")(keras.ops.ones((2, 4, 4, 3))).shape
@@ -38,13 +51,13 @@ class SNConv2D(SpectralNormLayer):
         fused: bool = True,
         use_bias: bool = True,
         used_filters: int | None = None,
+        spectral_norm: SpectralNormOptions | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
-        if resampling not in (None, "nearest", "zero_insertion", "pool"):
-            raise ValueError(
-                f"resampling must be None, nearest, zero_insertion or pool. Received: resampling={resampling!r}"
-            )
+        super().__init__(spectral_norm, **kwargs)
+        if resampling not in (None, *UPSAMPLINGS, *_POOLINGS):
+            known = ", ".join((*UPSAMPLINGS, *_POOLINGS))
+            raise ValueError(f"resampling must be None or one of {known}. Received: resampling={resampling!r}")
         if kernel_size not in (1, 3):
             raise ValueError(f"kernel_size must be 1 or 3. Received: kernel_size={kernel_size}")
         self.filters = filters
@@ -55,34 +68,36 @@ class SNConv2D(SpectralNormLayer):
         self.used_filters = used_filters
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
-    def build(self, input_shape: tuple[Any, ...]) -> None:
-        self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: input_shape[-1]})
-        self.add_kernel((self.kernel_size, self.kernel_size, input_shape[-1], self.filters))
+    def build(self, input_shape: InputShape) -> None:
+        channels = num_channels(input_shape)
+        self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: channels})
+        self.add_kernel((self.kernel_size, self.kernel_size, channels, self.filters))
         if self.use_bias:
             wide = accumulation_dtype(self.compute_dtype)
             self.bias = self.add_weight(
                 name="bias", shape=(self.filters,), initializer="zeros", dtype=wide, autocast=False
             )
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Float[Tensor, "N H W I"], training: bool = False) -> Float[Tensor, "N H2 W2 O"]:
         kernel = self._used(self.normalised_kernel(training))
         if self.resampling is None:
-            y = resampling.convolve(x, kernel)
-        elif self.resampling == "pool":
-            y = resampling.convolve_pooled(x, kernel, self.fused)
+            y = convolve(x, kernel)
+        elif self.resampling in _POOLINGS:
+            y = convolve_pooled(x, kernel, self.fused, _POOLINGS[self.resampling])
         else:
-            y = resampling.convolve_upsampled(x, kernel, self.resampling, self.fused)
+            y = convolve_upsampled(x, kernel, self.resampling, self.fused)
         if self.use_bias:
             y = add_bias(y, self._used(self.bias))
         return y
 
-    def _used(self, weight: Any) -> Any:
+    def _used(self, weight: Float[Tensor, "*S O"]) -> Float[Tensor, "*S P"]:
+        """The weights of the output channels that are computed."""
         # A slice that keeps everything would cost its gradient a copy.
         return weight if self.used_filters is None else weight[..., : self.used_filters]
 
-    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+    def compute_output_shape(self, input_shape: InputShape) -> Shape:
         batch, height, width, _ = input_shape
-        if self.resampling == "pool":
+        if self.resampling in _POOLINGS:
             height, width = (None if size is None else size // 2 for size in (height, width))
         elif self.resampling is not None:
             height, width = (None if size is None else size * 2 for size in (height, width))

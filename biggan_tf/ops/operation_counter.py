@@ -1,22 +1,23 @@
-"""Counts what a network does while it is traced: multiply-adds and the values it puts out, by operation."""
+"""Counts the multiply-adds of a network, and the values that it puts out, while the network is traced."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 _active: list[OperationCounter] = []
 
 
 @dataclasses.dataclass
 class OperationCounter:
-    """Totals over everything traced inside `count_operations`.
+    """Totals over everything that was traced inside of `count_operations`.
 
     Attributes:
-        multiply_adds: By kind of operation ("convolution", "dense", "attention"). One is two floating-point operations.
-        output_values: Numbers put out by layers whose result the backward pass needs.
+        multiply_adds: The count for each kind of operation ("convolution", "dense", "attention"). A multiply-add is two
+            floating-point operations.
+        output_values: How many numbers the operations put out. The backward pass needs them, so they must be stored.
     """
 
     multiply_adds: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -29,7 +30,7 @@ class OperationCounter:
 
 @contextlib.contextmanager
 def count_operations() -> Iterator[OperationCounter]:
-    """Every `record` inside the block adds to the counter that it yields."""
+    """Yields a counter to which every `record` inside of the `with` block adds."""
     counter = OperationCounter()
     _active.append(counter)
     try:
@@ -38,13 +39,13 @@ def count_operations() -> Iterator[OperationCounter]:
         _active.remove(counter)
 
 
-def record(kind: str, output_shape: Sequence[int | None], multiply_adds_each: float = 0) -> None:
-    """Adds an operation to the active counters.
+def record(kind: str, output_shape: Iterable[int | None], multiply_adds_each: float = 0) -> None:
+    """Adds an operation to the counters of all `with` blocks that surround it.
 
     Args:
-        kind: What it is counted under.
-        output_shape: Shape of the result; an unknown batch counts as one image.
-        multiply_adds_each: For each value of the result.
+        kind: The key of `OperationCounter.multiply_adds` that the operation is counted under.
+        output_shape: The shape of the result. A size that is None counts as 1, so that an unknown batch is one image.
+        multiply_adds_each: How many multiply-adds each value of the result takes.
     """
     if not _active:
         return

@@ -1,133 +1,183 @@
-"""Convolution beside a change of resolution, done at the lower one.
+"""Doubling or halving an image together with a convolution, so that the convolution runs at the lower resolution.
 
-Doubling by nearest neighbour is putting zeros between the pixels and then a sum over 2x2 positions, and a convolution
-commutes with that sum. So doubling and then a 3x3 convolution is one transposed 3x3 convolution of stride 2 and then
-the sum, and a 3x3 convolution and then 2x2 averaging is a mean over every 2x2 positions and then one 3x3 convolution
-of stride 2: the same values and gradients in exact arithmetic with four times fewer multiplications. A 1x1 convolution
-commutes with both. Everything is NHWC with SAME padding; kernels are [k, k, in, out].
+Write K for a convolution, Z for putting a zero after each pixel in both directions, B for the sum over every 2x2
+neighbouring positions, and S for keeping every second position in both directions. Then doubling by nearest neighbour
+is B Z, and averaging over 2x2 pixels is S B / 4. Convolutions commute, so
+
+    K (B Z x)   = B (K Z) x           K Z is one transposed convolution of stride 2
+    S B / 4 K x = (S K) (B / 4 x)     S K is one convolution of stride 2
+
+with the same values and gradients in exact arithmetic and a quarter of the multiplications, because a 3x3 convolution
+no longer multiplies repeated pixels or zeros, nor computes pixels that are then averaged. A 1x1 convolution commutes
+with the doubling and with the averaging themselves. All images are NHWC and all convolutions pad them with zeros to
+the same size (SAME).
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any, cast
+from typing import TypeAlias
 
 import numpy as np
+from jaxtyping import Float
 from keras import ops
 
+from biggan_tf.ops import fir, fir_convolution
+from biggan_tf.ops.linear_maps import with_adjoint
 from biggan_tf.ops.operation_counter import record
+from biggan_tf.ops.same_convolution import convolve_same
+from biggan_tf.ops.strided_convolution import convolve_doubling, convolve_halving
+from biggan_tf.types import Activations, Kernel, Tensor
 
-# Small positions (batch x height x width) below which turning the kernel costs more than fusing a doubling saves;
-# measured on two CPU cores.
+# From how many positions (batch x height x width of the small image) on fusing a doubling is faster. Below, the kernel
+# costs more to turn around than the fused convolution saves. Measured on two CPU cores.
 FEWEST_POSITIONS = 128
 
-UPSAMPLINGS = ("nearest", "zero_insertion")
+UPSAMPLINGS = ("nearest", "zero_insertion", "filtered")
+POOLINGS = ("mean", "filtered")
+_TAPS = fir.binomial()  # of what is filtered
+
+Doubled: TypeAlias = Float[Tensor, "N 2*H 2*W C"]
 
 
-def _with_gradient(adjoint: Callable[[Any], Any]) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
-    """Gives a linear map of one tensor its adjoint as gradient, which backends would derive to something slower."""
+def upsample(x: Activations, upsampling: str = "nearest") -> Doubled:
+    """Doubles height and width.
 
-    def decorate(apply: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        @functools.wraps(apply)
-        def with_gradient(x: Any) -> Any:
-            def gradient(*args: Any, upstream: Any = None) -> Any:
-                return adjoint(args[0] if upstream is None else upstream)
-
-            return apply(x), gradient
-
-        return cast(Callable[[Any], Any], ops.custom_gradient(with_gradient))
-
-    return decorate
+    Args:
+        x: The images.
+        upsampling: "nearest" repeats each pixel, "zero_insertion" puts zeros after it, as compare_gan does, and
+            "filtered" smooths these with the filter (1, 3, 3, 1) of StyleGAN2, so that no copies of low frequencies
+            remain among the high ones.
+    """
+    if upsampling == "filtered":
+        return fir.upsample(x, _TAPS)
+    return _repeat(x) if upsampling == "nearest" else _insert_zeros(x)
 
 
-def upsample(x: Any, how: str = "nearest") -> Any:
-    """[N, H, W, C] to [N, 2H, 2W, C]: each pixel repeated, or followed by zeros."""
-    return _repeat(x) if how == "nearest" else _insert_zeros(x)
-
-
-def _insert_zeros(x: Any) -> Any:
+def _insert_zeros(x: Activations) -> Doubled:
+    """Z x: each pixel becomes the upper left one of 2x2, the others of which are 0."""
     batch, height, width, channels = ops.shape(x)
     x = ops.reshape(x, (batch, height, 1, width, 1, channels))
     x = ops.pad(x, [(0, 0), (0, 0), (0, 1), (0, 0), (0, 1), (0, 0)])
     return ops.reshape(x, (batch, 2 * height, 2 * width, channels))
 
 
-@_with_gradient(lambda upstream: 4.0 * average_pool(upstream))
-def _repeat(x: Any) -> Any:
+@with_adjoint(lambda upstream: 4.0 * average_pool(upstream))  # (B Z)^T is the sum over each pixel's 2x2 copies
+def _repeat(x: Activations) -> Doubled:
+    """B Z x: each pixel becomes 2x2 equal ones."""
     batch, height, width, channels = ops.shape(x)
     y = ops.broadcast_to(ops.reshape(x, (batch, height, 1, width, 1, channels)), (batch, height, 2, width, 2, channels))
     return ops.reshape(y, (batch, 2 * height, 2 * width, channels))
 
 
-def average_pool(x: Any) -> Any:
-    """[N, 2H, 2W, C] to [N, H, W, C]."""
+def average_pool(x: Activations) -> Float[Tensor, "N H//2 W//2 C"]:
+    """S B / 4 x: halves height and width, each pixel being the mean of 2x2."""
     return ops.average_pool(x, 2, strides=2, padding="valid")
 
 
-def convolve(x: Any, kernel: Any) -> Any:
-    """SAME convolution."""
-    y = ops.conv(x, kernel, padding="same")
-    record("convolution", y.shape, _taps(kernel) * kernel.shape[2])
+def pool(x: Activations, pooling: str = "mean") -> Float[Tensor, "N H//2 W//2 C"]:
+    """Halves height and width.
+
+    Args:
+        x: The images.
+        pooling: "mean" takes the mean of 2x2 pixels, and "filtered" every second pixel of the image that was smoothed
+            with the filter (1, 3, 3, 1), which lets less of the high frequencies through to appear as low ones.
+    """
+    return fir.downsample(x, _TAPS) if pooling == "filtered" else average_pool(x)
+
+
+def convolve(x: Float[Tensor, "N H W I"], kernel: Kernel) -> Float[Tensor, "N H W O"]:
+    """K x."""
+    y = convolve_same(x, kernel)
+    record("convolution", y.shape, _kernel_positions(kernel) * kernel.shape[2])
     return y
 
 
-def convolve_upsampled(x: Any, kernel: Any, how: str = "nearest", fused: bool = True) -> Any:
-    """`convolve(upsample(x), kernel)` for a 3x3 or a 1x1 kernel."""
-    if fused and _taps(kernel) == 1:
-        return upsample(convolve(x, kernel), how)
-    if not fused or not _pays(x):
-        return convolve(upsample(x, how), kernel)
-    nearest = how == "nearest"
-    turned = _turn(kernel, 4.0 if nearest else 1.0)  # The mean below is to be a sum.
-    y = ops.conv_transpose(x, turned, strides=2, padding="valid")  # [N, 2H+1, 2W+1, out]
+def convolve_upsampled(
+    x: Float[Tensor, "N H W I"], kernel: Kernel, upsampling: str = "nearest", fused: bool = True
+) -> Float[Tensor, "N 2*H 2*W O"]:
+    """`convolve(upsample(x, upsampling), kernel)`.
+
+    "filtered" lets the kernel come before the filter, as StyleGAN2 does: K and the filter commute but at the edges,
+    where the filter then sees what the kernel has spread beyond the image. The kernel lies as in `ops.conv`.
+
+    Args:
+        x: The images before they are doubled.
+        kernel: Of size 3x3 or 1x1.
+        upsampling: The same as for `upsample`.
+        fused: Whether to convolve at the lower resolution where that is faster. False does what the formula says.
+    """
+    if fused and _kernel_positions(kernel) == 1:
+        return upsample(convolve(x, kernel), upsampling)
+    if upsampling == "filtered":
+        return fir_convolution.convolve_upsampled(x, ops.flip(kernel, axis=(0, 1)), _TAPS)
+    if not fused or not _fusing_saves_time(x):
+        return convolve(upsample(x, upsampling), kernel)
+    nearest = upsampling == "nearest"
+    # K Z x; for nearest then B K Z x, for which the kernel is multiplied by the 4 that the mean divides by.
+    turned = _turn(kernel, 4.0 if nearest else 1.0)
+    y = convolve_doubling(x, turned)  # [N, 2H+1, 2W+1, out]
     y = _mean_of_inner(y) if nearest else y[:, 1:, 1:]
     record("convolution", y.shape, 9 * kernel.shape[2] / 4)
     return y
 
 
-def convolve_pooled(x: Any, kernel: Any, fused: bool = True) -> Any:
-    """`average_pool(convolve(x, kernel))` for a 3x3 or a 1x1 kernel."""
+def convolve_pooled(
+    x: Float[Tensor, "N H W I"], kernel: Kernel, fused: bool = True, pooling: str = "mean"
+) -> Float[Tensor, "N H//2 W//2 O"]:
+    """`pool(convolve(x, kernel), pooling)`.
+
+    "filtered" filters first and then applies the kernel at every second position, as StyleGAN2 does, which is the same
+    but at the edges.
+
+    Args:
+        x: The images, of even height and width.
+        kernel: Of size 3x3 or 1x1.
+        fused: Whether to convolve at the lower resolution. False does what the formula says.
+        pooling: The same as for `pool`.
+    """
+    if pooling == "filtered":
+        return fir_convolution.convolve_downsampled(x, kernel, _TAPS)
     if not fused:
         return average_pool(convolve(x, kernel))
-    if _taps(kernel) == 1:
+    if _kernel_positions(kernel) == 1:
         return convolve(average_pool(x), kernel)
+    # (S K) (B / 4 x)
     x = _mean_of_padded(x)  # [N, H+1, W+1, in]
     record("mean", x.shape)
-    y = ops.conv(x, kernel, strides=2, padding="valid")
+    y = convolve_halving(x, kernel)
     record("convolution", y.shape, 9 * kernel.shape[2])
     return y
 
 
-@_with_gradient(lambda upstream: _mean_of_padded(upstream))
-def _mean_of_inner(x: Any) -> Any:
-    """[N, H, W, C] to [N, H-1, W-1, C]: means of 2x2 neighbours."""
+@with_adjoint(lambda upstream: _mean_of_padded(upstream))
+def _mean_of_inner(x: Activations) -> Float[Tensor, "N H-1 W-1 C"]:
+    """B / 4 x: the mean over every 2x2 neighbours."""
     return ops.average_pool(x, 2, strides=1, padding="valid")
 
 
-@_with_gradient(_mean_of_inner)
-def _mean_of_padded(x: Any) -> Any:
-    """[N, H, W, C] to [N, H+1, W+1, C]: means of 2x2 neighbours with a rim of zeros."""
+@with_adjoint(_mean_of_inner)
+def _mean_of_padded(x: Activations) -> Float[Tensor, "N H+1 W+1 C"]:
+    """B / 4 x, where zeros surround the image."""
     padded = ops.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
     return ops.average_pool(padded, 2, strides=1, padding="valid")
 
 
-def _pays(x: Any) -> bool:
-    """Whether the multiplications saved by fusing a doubling outweigh turning the kernel, which no batch shares."""
+def _fusing_saves_time(x: Activations) -> bool:
+    """Whether a doubling is fused: the kernel must be turned once for each call, however small the batch is."""
     batch, height, width, _ = x.shape
     if batch is None or height is None or width is None:
         return True
     return batch * height * width >= FEWEST_POSITIONS
 
 
-def _taps(kernel: Any) -> int:
+def _kernel_positions(kernel: Kernel) -> int:
     return int(kernel.shape[0] * kernel.shape[1])
 
 
-def _turn(kernel: Any, factor: float) -> Any:
-    """[3, 3, in, out], times a factor, as a transposed convolution takes it: [3, 3, out, in], by 180 degrees."""
+def _turn(kernel: Float[Tensor, "3 3 I O"], factor: float) -> Float[Tensor, "3 3 I O"]:
+    """The kernel times a factor, turned by 180 degrees, as a transposed convolution takes it."""
     channels = kernel.shape[2:]
     # A product with a permutation: every backend does it, and its gradient, faster than a flip.
     permutation = ops.cast(factor * np.eye(9)[::-1], kernel.dtype)
     turned = ops.matmul(permutation, ops.reshape(kernel, (9, channels[0] * channels[1])))
-    return ops.transpose(ops.reshape(turned, (3, 3, *channels)), (0, 1, 3, 2))
+    return ops.reshape(turned, (3, 3, *channels))

@@ -15,6 +15,8 @@ _LOGGER = logging.getLogger(__name__)
 
 # The widest of these that a processor has is told; by the flag that /proc/cpuinfo has for it.
 _VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "sse4_1": "SSE4.1"}
+# What the driver of NVIDIA's GPUs leaves in a file system, whether or not TensorFlow can use them.
+_NVIDIA_FILES = ("/dev/nvidia0", "/proc/driver/nvidia/version")
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 # How many times as long a step takes without oneDNN, at 32 pixels and at 128 (ch 16, float32), by
@@ -33,6 +35,9 @@ def announce(policy: str) -> None:
     # Without a handler Python shows warnings alone, and whoever trains in a notebook is to see the line, too.
     is_warning = cost or not _LOGGER.hasHandlers()
     _LOGGER.log(logging.WARNING if is_warning else logging.INFO, "Training with %s, %s.%s", device, policy, cost)
+    unused = unusable_gpu()
+    if unused:
+        _LOGGER.warning("%s", unused)
     if policy != precision.BFLOAT16 or precision.automatic().policy == policy:
         return
     speed = precision.bfloat16_speed()
@@ -40,8 +45,22 @@ def announce(policy: str) -> None:
         _LOGGER.warning(
             "model.policy=%s is slower here than float32: %s. A new run should take model.policy=auto.",
             policy,
-            precision.told(speed),
+            precision.describe_speed(speed),
         )
+
+
+def unusable_gpu() -> str:
+    """A warning and its remedy where an NVIDIA GPU is in this machine and TensorFlow cannot use it; "" elsewhere."""
+    if tf.config.list_physical_devices("GPU") or os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
+        return ""
+    seen = next((path for path in _NVIDIA_FILES if os.path.exists(path)), None)
+    if seen is None:
+        return ""
+    return (
+        f"An NVIDIA GPU must be usable where there is one. Received: {seen} is there, and TensorFlow sees no GPU, so "
+        "that the processor computes, many times slower. Install TensorFlow's CUDA libraries, pip install "
+        "'tensorflow[and-cuda]', and see that nvidia-smi works. CUDA_VISIBLE_DEVICES=-1 says that no GPU is wanted."
+    )
 
 
 def device() -> str:
@@ -66,7 +85,7 @@ def _processor() -> tuple[str, str]:
     is_on = one_dnn_is_on()
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "")
     held = f", held to ONEDNN_MAX_CPU_ISA={limit}" if is_on and limit not in ("", "ALL", "DEFAULT") else ""
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or _num_cores()
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or num_cores()
     instructions = _instructions()
     text = f"oneDNN {'on' if is_on else 'off'} ({instructions}{held}), {threads} threads"
     if is_on or os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1":  # asked for and off: this build of TensorFlow has none
@@ -84,7 +103,8 @@ def one_dnn_is_on() -> bool:
     return bool(_pywrap_util_port.IsMklEnabled())
 
 
-def _num_cores() -> int:
+def num_cores() -> int:
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

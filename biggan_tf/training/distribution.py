@@ -1,79 +1,127 @@
-"""Where the replicas are, and what their processes must agree on."""
+"""The replicas of a training, the processes that they belong to, and how the processes agree with one another."""
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 import tensorflow as tf
 
+from biggan_tf import files
 from biggan_tf.config import ConfigError, DistributionConfig
+from biggan_tf.training import coordination
+from biggan_tf.training.checkpoints import files as checkpoint_files
+from biggan_tf.types import Count, Tensor
+
+_FAREWELL_POLL_S = 0.05
 
 
 class Cluster:
-    """A strategy and this process's place in it.
+    """A distribution strategy and the place of this process among its workers.
 
     Args:
-        strategy: Whose replicas train.
-        worker: This process's number, 0 for the one that writes.
-        num_workers: Processes.
+        strategy: The strategy under which the replicas train.
+        worker: The number of this process. Worker 0, the default, is the chief: it alone writes logs, samples and the
+            variables of checkpoints, and evaluates.
+        num_workers: How many processes there are; 1 by default.
+        worker_timeout_s: How long `leave` waits for the others; a minute by default.
     """
 
-    def __init__(self, strategy: tf.distribute.Strategy, worker: int = 0, num_workers: int = 1):
+    def __init__(
+        self, strategy: tf.distribute.Strategy, worker: int = 0, num_workers: int = 1, worker_timeout_s: float = 60.0
+    ):
         self.strategy = strategy
         self.worker = worker
         self.num_workers = num_workers
+        self._worker_timeout_s = worker_timeout_s
         self._total = tf.function(self._all_reduce, autograph=False)
 
     @property
     def num_replicas(self) -> int:
+        """How many replicas all workers have together."""
         return int(self.strategy.num_replicas_in_sync)
 
     @property
     def is_chief(self) -> bool:
+        """Whether this process is the one that writes and evaluates."""
         return self.worker == 0
 
-    def _all_reduce(self, value: Any) -> Any:
-        def on_replica(value: Any) -> Any:
+    def _all_reduce(self, value: Tensor) -> Tensor:
+        def on_replica(value: Tensor) -> Tensor:
             # identity puts the value on the replica's device, which the reduction needs.
             return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(value))
 
         return self.strategy.run(on_replica, args=(value,))
 
     def any_worker(self, flag: bool) -> bool:
-        """Whether any process says yes; all must ask at the same point."""
+        """Whether `flag` is true in any worker. It waits until all workers have called it at the same point.
+
+        Args:
+            flag: What this worker says.
+        """
         if self.num_workers == 1:
             return flag
         total = self._total(tf.constant(1.0 if flag else 0.0))
         return float(self.strategy.experimental_local_results(total)[0]) > 0
 
     def barrier(self) -> None:
-        """Waits until all processes have come here."""
+        """Waits until all workers have called it."""
         self.any_worker(False)
+
+    def leave(self, folder: str) -> None:
+        """Waits until all workers have called it, so that none of them ends before the others need it no more.
+
+        A barrier is not enough: a worker fetches the last part of its sum from another worker's process, which may
+        have its own sum by then. If that process has ended, the worker that still fetches fails, although all is saved.
+        So each worker leaves a file when it has all that it needs, and looks for the files of the others.
+
+        Args:
+            folder: A folder that all workers see. What earlier runs have left there, files whose names begin with
+                `checkpoints.files.FAREWELL`, must have been removed before this run's last barrier.
+        """
+        if self.num_workers == 1:
+            return
+        files.write_text(_farewell(folder, self.worker), "")
+        deadline = time.monotonic() + self._worker_timeout_s
+        others = [_farewell(folder, worker) for worker in range(self.num_workers)]
+        # One that was killed meanwhile never comes, and all that there is to save is saved.
+        while not all(map(files.exists, others)) and time.monotonic() < deadline:
+            time.sleep(_FAREWELL_POLL_S)
 
 
 def connect(config: DistributionConfig) -> Cluster:
-    """Builds the strategy that the configuration names. Must run before anything else of TensorFlow.
+    """Creates the strategy that a configuration names. It must be called before TensorFlow has computed anything.
+
+    Args:
+        config: Names the strategy and its devices.
 
     Raises:
-        ConfigError: If this machine or its environment does not offer it.
+        ConfigError: If this machine does not have these devices, or TF_CONFIG does not describe the workers.
+        OpError: One of `coordination.LOST`, if another worker has not begun within `config.startup_timeout_s`.
     """
     if config.strategy == "mirrored":
         return Cluster(tf.distribute.MirroredStrategy(_devices(config.num_replicas)))
     if config.strategy == "multi_worker":
-        worker, num_workers = _place_in_cluster(os.environ.get("TF_CONFIG", ""))
-        return Cluster(tf.distribute.MultiWorkerMirroredStrategy(), worker, num_workers)
+        worker, addresses = _place_in_cluster(os.environ.get("TF_CONFIG", ""))
+        coordination.configure(config, len(addresses))
+        if worker == 0:
+            coordination.await_workers(addresses[1:], config.startup_timeout_s)
+        return Cluster(tf.distribute.MultiWorkerMirroredStrategy(), worker, len(addresses), config.worker_timeout_s)
     if config.strategy == "tpu":
         return _connect_tpu(config.tpu)
     device = "/gpu:0" if tf.config.list_physical_devices("GPU") else "/cpu:0"
     return Cluster(tf.distribute.OneDeviceStrategy(device))
 
 
+def _farewell(folder: str, worker: int) -> str:
+    return files.join(folder, f"{checkpoint_files.FAREWELL}{worker}")
+
+
 def _devices(count: int) -> list[str]:
-    """GPUs, or as many virtual CPU devices as wanted where there is no GPU."""
+    """The names of `count` GPUs (0: all of them), or of as many virtual CPU devices where there is no GPU."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         if count > len(gpus):
@@ -93,25 +141,26 @@ def _devices(count: int) -> list[str]:
     return [f"/cpu:{index}" for index in range(count)]
 
 
-def _place_in_cluster(text: str) -> tuple[int, int]:
-    """This worker's number and how many there are, from TF_CONFIG."""
+def _place_in_cluster(text: str) -> tuple[int, list[str]]:
+    """The number of this worker and the addresses of all, from the text of TF_CONFIG."""
     try:
         content = json.loads(text)
-        workers = content["cluster"]["worker"]
-        index = int(content["task"]["index"])
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        workers = [str(address) for address in content["cluster"]["worker"]]
+        ports = [int(address.rpartition(":")[2]) for address in workers]
+        index, kind = int(content["task"]["index"]), content["task"].get("type")
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ConfigError(
             [
                 "distribution.strategy=multi_worker needs TF_CONFIG such as "
                 '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}. '
-                f"Received: TF_CONFIG={text!r}; see examples/slurm and examples/kubernetes."
+                f"Received: TF_CONFIG={text[:500]!r}; see examples/slurm and examples/kubernetes."
             ]
         ) from error
-    if content["task"].get("type") != "worker" or not 0 <= index < len(workers):
+    if kind != "worker" or not 0 <= index < len(ports):
         raise ConfigError(
             [f"TF_CONFIG's task must be a worker from 0 to {len(workers) - 1}. Received: {content['task']}."]
         )
-    return index, len(workers)
+    return index, workers
 
 
 def _connect_tpu(name: str) -> Cluster:
@@ -127,27 +176,31 @@ def _connect_tpu(name: str) -> Cluster:
 
 
 class ReplicaCheck:
-    """Finds variables that should be equal on all replicas and are not.
+    """Finds variables whose values differ between replicas, which should all hold the same bits.
 
     Args:
-        cluster: Whose replicas are compared.
-        state: Variables by part and name.
+        cluster: The replicas that are compared.
+        state: The variables by part and name, from `GAN.state`.
     """
 
-    def __init__(self, cluster: Cluster, state: Mapping[str, Mapping[str, Any]]):
+    def __init__(self, cluster: Cluster, state: Mapping[str, Mapping[str, keras.Variable]]):
         self._cluster = cluster
         self._names = [f"{part}/{name}" for part, variables in state.items() for name in variables]
         self._variables = [variable for variables in state.values() for variable in variables.values()]
         self._count = tf.function(lambda: cluster.strategy.run(self._mismatches), autograph=False)
 
     def differing(self) -> list[str]:
-        """Names of the variables that differ, the same on every worker; all must ask at the same point."""
+        """The names of the variables that differ, which are the same in every worker.
+
+        All workers must call it at the same point.
+        """
         if self._cluster.num_replicas == 1:
             return []
         counts = self._cluster.strategy.experimental_local_results(self._count())[0].numpy()
         return [name for name, count in zip(self._names, counts, strict=True) if count > 0]
 
-    def _mismatches(self) -> Any:
+    def _mismatches(self) -> Tensor:
+        """For each variable how many replicas differ from the others."""
         context = tf.distribute.get_replica_context()
         own = tf.stack([_digest(variable) for variable in self._variables])
         # Integers wrap around, so a replica with its own digest times the replicas as the sum agrees with the others.
@@ -156,8 +209,8 @@ class ReplicaCheck:
         return context.all_reduce(tf.distribute.ReduceOp.SUM, differs)
 
 
-def _digest(variable: Any) -> Any:
-    """An integer that depends on every bit of a variable and on where it stands."""
+def _digest(variable: keras.Variable) -> Count:
+    """An integer that depends on every bit of a variable, and on the place of each value in it."""
     value = tf.reshape(keras.ops.convert_to_tensor(variable), [-1])
     same_width = {tf.float32: tf.int32, tf.float64: tf.int64}.get(value.dtype)
     bits = tf.cast(value if same_width is None else tf.bitcast(value, same_width), tf.int64)

@@ -1,93 +1,116 @@
-"""Notices a run that is going wrong: values that are not finite, and collapse."""
+"""Notices that a training goes wrong: values that are not finite, and the collapse of the networks."""
 
 from __future__ import annotations
 
 import collections
 import math
 from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from biggan_tf.config import MonitoringConfig
-from biggan_tf.layers import SpectralNormLayer
-from biggan_tf.training import main_metric
-from biggan_tf.training.gan import BigGAN
-from biggan_tf.training.loss_scale import SMALLEST_SCALE
-from biggan_tf.training.variables import by_name
+from biggan_tf.config import WatchConfig
+from biggan_tf.training import phases
+from biggan_tf.training.checkpoints import deciding_metric
+from biggan_tf.training.gan import GAN
+from biggan_tf.training.loss_scale_optimizer import SMALLEST_SCALE
+from biggan_tf.types import Tensor
 
-_MEMORY = 20  # observations that growth is measured over
-_PATIENCE = 3  # evaluations in a row that must be bad
+_MEMORY = 20  # how many observations growth is measured over
+_PATIENCE = 3  # how many evaluations in a row must be bad
 
 
 class NonFiniteError(RuntimeError):
-    """A loss, gradient or weight that is NaN or infinite."""
+    """Is raised when a loss, a gradient or a weight is NaN or infinite."""
 
 
 class Observer:
-    """Reads what the step does not report: the largest singular values and which weights are not finite."""
+    """Computes what a step does not report: the health of the networks, and which variables are not finite.
 
-    def __init__(self, gan: BigGAN):
-        self._layers = {}
-        for network in (gan.generator, gan.discriminator):
-            names = {id(variable): name for name, variable in by_name(network).items()}
-            for layer in network._flatten_layers():
-                if isinstance(layer, SpectralNormLayer) and layer.built and layer.u is not None:
-                    self._layers[f"{network.name}/{names[id(layer.kernel)].removesuffix('/kernel')}"] = layer
-        state = gan.state()
-        self._names = [
-            f"{part}/{name}" for part, variables in state.items() if part != "progress" for name in variables
-        ]
-        variables = [v for part, parts in state.items() if part != "progress" for v in parts.values()]
-        self._sigma = tf.function(
-            lambda: tf.stack([layer.singular_value() for layer in self._layers.values()]), autograph=False
-        )
+    Args:
+        gan: The model that is trained.
+    """
+
+    def __init__(self, gan: GAN):
+        self._networks = (gan.generator, gan.discriminator)
+        self._health_names: list[str] = []
+        state = {part: variables for part, variables in gan.state().items() if part != "progress"}
+        self._names = [f"{part}/{name}" for part, variables in state.items() for name in variables]
+        variables = [variable for part in state.values() for variable in part.values()]
+        self._health = tf.function(self._read_health, autograph=False)
         self._finite = tf.function(
             lambda: tf.stack([tf.reduce_all(tf.math.is_finite(tf.cast(v, tf.float32))) for v in variables]),
             autograph=False,
         )
 
-    def singular_values(self) -> dict[str, float]:
-        """Sigma of every spectrally normalised kernel."""
-        return dict(zip(self._layers, map(float, self._sigma().numpy()), strict=True))
+    def health(self) -> dict[str, float]:
+        """The numbers by which the networks tell how well they are, from `Generator.health` and its like.
+
+        Returns:
+            The numbers by "group/network/name", such as "sigma/generator/linear"; empty if the networks have none.
+        """
+        values = self._health().numpy()
+        return dict(zip(self._health_names, map(float, values), strict=True))
 
     def non_finite(self) -> list[str]:
-        """Names of the variables that hold a NaN or an infinity."""
+        """The names of the variables that hold a NaN or an infinity."""
         return [name for name, finite in zip(self._names, self._finite().numpy(), strict=True) if not finite]
 
+    def _read_health(self) -> Tensor:
+        values = {}
+        for network in self._networks:
+            for name, value in network.health().items():
+                group, _, rest = name.partition("/")
+                values[f"{group}/{network.name}/{rest}"] = value
+        self._health_names = list(values)
+        return tf.stack([tf.cast(value, tf.float32) for value in values.values()]) if values else tf.zeros([0])
 
-def check_finite(report: Mapping[str, float], gan: BigGAN, observer: Observer) -> None:
-    """Raises NonFiniteError, naming the tensor, unless the step was sound.
 
-    A skipped step is sound under a dynamic loss scale, until the scale can fall no lower.
+def largest(health: Mapping[str, float]) -> dict[str, float]:
+    """The largest value of each group, by "largest_GROUP".
 
     Args:
-        report: Scalars of the step.
-        gan: What was trained.
-        observer: Of it.
+        health: The numbers by "group/network/name", from `Observer.health`; may be empty.
     """
-    losses = [name for name in ("d_loss", "g_loss") if not math.isfinite(report[name])]
+    maxima: dict[str, float] = {}
+    for name, value in health.items():
+        group = f"largest_{name.partition('/')[0]}"
+        maxima[group] = max(value, maxima.get(group, value))
+    return maxima
+
+
+def check_finite(report: Mapping[str, float], gan: GAN, observer: Observer) -> None:
+    """Raises NonFiniteError with the names of the tensors if a step met a value that is not finite.
+
+    With a dynamic loss scale a step that was skipped is no error, because the scale halves after it; it is one when the
+    scale cannot become smaller.
+
+    Args:
+        report: The scalars of the step by name.
+        gan: The model that was trained.
+        observer: Finds the variables of `gan` that are not finite.
+    """
+    losses = [name for name, value in report.items() if name.endswith("_loss") and not math.isfinite(value)]
     skipped = [
-        prefix
-        for prefix in ("d", "g")
-        if report[f"{prefix}_skipped"] and report.get(f"{prefix}_loss_scale", 0.0) <= SMALLEST_SCALE
+        name
+        for name, value in report.items()
+        if name.endswith("_skipped")
+        and value
+        and report.get(name.removesuffix("skipped") + "loss_scale", 0.0) <= SMALLEST_SCALE
     ]
     if not losses and not skipped:
         return
     raise NonFiniteError(_explanation(report, losses, gan, observer))
 
 
-def _explanation(report: Mapping[str, float], losses: list[str], gan: BigGAN, observer: Observer) -> str:
+def _explanation(report: Mapping[str, float], losses: list[str], gan: GAN, observer: Observer) -> str:
     parts = [f"{name} is {report[name]}" for name in losses]
     weights = observer.non_finite()
     if weights:
         parts.append("these weights are not finite: " + ", ".join(weights[:8]) + (" ..." if len(weights) > 8 else ""))
-    for prefix, step in (("d", gan.d_step), ("g", gan.g_step)):
-        index = int(report[f"{prefix}_bad_gradient"])
+    for phase in gan.phases:
+        index = int(report.get(phases.prefix(phase) + "bad_gradient", -1))
         if index >= 0:
-            network = "discriminator" if prefix == "d" else "generator"
-            parts.append(f"the gradient of {network}/{step.names[index]} is not finite")
+            parts.append(f"the gradient of {phase.trains}/{gan.update_of(phase).names[index]} is not finite")
     return (
         f"Every loss, gradient and weight must be finite. Received at step {int(gan.steps_done.numpy())}: "
         + "; ".join(parts)
@@ -96,49 +119,55 @@ def _explanation(report: Mapping[str, float], losses: list[str], gan: BigGAN, ob
 
 
 class CollapseDetector:
-    """Watches what foretells or follows collapse (arXiv:1809.11096, section 4).
+    """Notices the signs of a collapse (Brock et al. 2018, arXiv:1809.11096, section 4).
 
-    * The first singular value of a kernel grows `max_singular_value_growth`-fold over the last 20 observations.
-    * The margin D(real) - D(fake) exceeds `max_margin`: D has won, or memorised. Not judged while a run starts, whose
-      first margins are large: before it was below once, or before the 20th observation.
-    * The deviation of samples inside a batch falls under `min_sample_deviation`: G draws one image.
-    * The metric is `max_metric_growth` times worse than its best for 3 evaluations in a row.
+    * Section 4.1: a kernel's largest singular value grows before a collapse. Here a value of the networks' health has
+      become `max_singular_value_growth` times its least value in the last 20 observations.
+    * Section 4.2: the loss of the discriminator falls to almost zero, because it knows the training images by heart.
+      Here the margin D(real) - D(fake) is above `max_margin`. The first margins of a run are large, so this counts only
+      after the margin was below the limit once, or from the 20th observation on.
+    * The generator draws the same image for all latents: the standard deviation over the images of a batch is below
+      `min_sample_deviation`.
+    * The deciding metric is `max_metric_growth` times worse than its best value so far, in 3 evaluations in a row.
 
     Args:
-        config: The thresholds.
+        config: These limits.
     """
 
-    def __init__(self, config: MonitoringConfig):
+    def __init__(self, config: WatchConfig):
         self._config = config
         self.reset()
 
     def reset(self) -> None:
-        """Forgets the past, after a rollback."""
-        self._sigmas: collections.deque[Mapping[str, float]] = collections.deque(maxlen=_MEMORY)
+        """Forgets all observations, because a rollback has gone back to before some of them."""
+        self._past: collections.deque[Mapping[str, float]] = collections.deque(maxlen=_MEMORY)
         self._observations = 0
         self._was_close = False
         self._best: float | None = None
         self._bad_evaluations = 0
 
-    def observe(self, report: Mapping[str, float], singular_values: Mapping[str, float]) -> str | None:
-        """What tripped, in words; None when all is well.
+    def observe(self, report: Mapping[str, float], health: Mapping[str, float]) -> str | None:
+        """Looks at the steps since the last observation.
 
         Args:
-            report: Means of the steps' scalars since the last observation.
-            singular_values: By layer.
+            report: The means of the scalars of these steps by name.
+            health: The numbers from `Observer.health` after the last of them.
+
+        Returns:
+            Which limit was passed, as a clause; None if none was.
         """
-        grown = self._grown(singular_values)
-        self._sigmas.append(singular_values)
+        grown = self._grown(health)
+        self._past.append(health)
         if grown is not None:
             return grown
-        margin = report["d_real"] - report["d_fake"]
+        margin = report.get("d_real", 0.0) - report.get("d_fake", 0.0)
         self._observations += 1
         self._was_close = self._was_close or margin <= self._config.max_margin or self._observations >= _MEMORY
         if self._was_close and margin > self._config.max_margin:
             return (
                 f"the margin D(real) - D(fake) is {margin:.3g}, above monitoring.max_margin={self._config.max_margin:g}"
             )
-        deviation = report["sample_deviation"]
+        deviation = report.get("sample_deviation", math.inf)
         if deviation < self._config.min_sample_deviation:
             return (
                 f"the deviation of samples inside a batch is {deviation:.3g}, below "
@@ -146,49 +175,32 @@ class CollapseDetector:
             )
         return None
 
-    def _grown(self, singular_values: Mapping[str, float]) -> str | None:
-        if not self._sigmas:
+    def _grown(self, health: Mapping[str, float]) -> str | None:
+        if not self._past or not health:
             return None
-        least = {name: min(past[name] for past in self._sigmas) for name in singular_values}
-        growth = {name: value / max(least[name], 1e-12) for name, value in singular_values.items()}
+        least = {name: min(past[name] for past in self._past) for name in health}
+        growth = {name: value / max(least[name], 1e-12) for name, value in health.items()}
         worst = max(growth, key=lambda name: growth[name])
         limit = self._config.max_singular_value_growth
         if growth[worst] <= limit:
             return None
+        group, _, name = worst.partition("/")
         return (
-            f"sigma of {worst} grew {growth[worst]:.3g}-fold to {singular_values[worst]:.3g}, more than "
+            f"{group} of {name} grew {growth[worst]:.3g}-fold to {health[worst]:.3g}, more than "
             f"monitoring.max_singular_value_growth={limit:g}"
         )
 
     def observe_metrics(self, values: Mapping[str, float]) -> str | None:
-        """What tripped, in words, after an evaluation."""
-        name, _ = main_metric.main_metric(values)
-        cost = main_metric.cost(values)
+        """Looks at the metrics of an evaluation, as `observe` does at steps.
+
+        Args:
+            values: The metrics by name, the deciding one first.
+        """
+        name, _ = deciding_metric.name_and_direction(values)
+        cost = deciding_metric.cost(values)
         self._best = cost if self._best is None else min(self._best, cost)
         self._bad_evaluations = self._bad_evaluations + 1 if cost > self._config.max_metric_growth * self._best else 0
         if self._bad_evaluations < _PATIENCE:
             return None
         worse = f"{cost / self._best:.3g} times worse than its best, {_PATIENCE} times in a row"
         return f"{name} is {values[name]:.4g}, {worse}"
-
-
-class Means:
-    """Means of scalars over the steps since they were last taken; the latest value of those that are states."""
-
-    _LATEST = ("learning_rate", "loss_scale", "overflows", "ema_decay")
-
-    def __init__(self) -> None:
-        self._values: dict[str, list[float]] = collections.defaultdict(list)
-
-    def add(self, report: Mapping[str, float]) -> None:
-        for name, value in report.items():
-            self._values[name].append(value)
-
-    def take(self) -> dict[str, Any]:
-        """The means; begins anew."""
-        taken = {
-            name: values[-1] if name.endswith(self._LATEST) else float(np.mean(values))
-            for name, values in self._values.items()
-        }
-        self._values.clear()
-        return taken

@@ -1,18 +1,22 @@
-"""Sheets of samples with latents that stay the same, so that one class can be followed through the training."""
+"""Draws sheets of samples while a run trains, always of the same latents, so that one can follow how they change."""
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
+from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
-from biggan_tf import latents
-from biggan_tf.training.gan import BigGAN
+from biggan_tf import files, latents
+from biggan_tf.contracts.generator import Generator
+from biggan_tf.ops.pixels import to_bytes
+from biggan_tf.training.gan import GAN
+from biggan_tf.types import ByteImages, Labels, Latents
+
+Grid: TypeAlias = UInt8[np.ndarray, "H W 3"]  # images in rows and columns, grey levels from 0 to 255
 
 _ROWS, _COLUMNS = 10, 8
 _GAP = 2
@@ -20,51 +24,56 @@ _HEADER = 16
 
 
 class SampleSheets:
-    """Draws the same latents with the average and with the weights in training.
+    """Draws images of the same latents and labels with the EMA generator and with the generator in training.
+
+    A row shows eight images of one class. The classes are spread evenly over all; without classes there are eight rows.
 
     Args:
-        gan: Whose samples.
-        folder: Where the PNG files go.
-        label_names: Of the data, beside the rows; may be empty.
+        gan: The model whose two generators draw.
+        folder: The folder for the PNG files, local or a URL.
+        label_names: The names of the classes by label, written to the left of the rows; empty: no names.
     """
 
-    def __init__(self, gan: BigGAN, folder: str, label_names: Sequence[str] = ()):
+    def __init__(self, gan: GAN, folder: str, label_names: Sequence[str] = ()):
         self._gan = gan
         self._folder = folder
         model = gan.config.model
         self._rows = min(_ROWS, model.num_classes) if model.num_classes else _COLUMNS
-        # Spread over all classes, whose neighbours look alike in ImageNet.
+        # Spread over all classes, because neighbours look alike in ImageNet.
         labels = [row * max(model.num_classes, 1) // self._rows for row in range(self._rows)]
         self._row_names = [label_names[label] if model.num_classes and label_names else "" for label in labels]
         self._labels = tf.constant(np.repeat(labels, _COLUMNS), tf.int32)
         key = tf.constant([gan.config.training.seed, 1 << 20], tf.int64)
-        prior = latents.PRIORS[gan.config.latents.distribution]
+        prior = latents.prior(model.prior)
         self._z = prior(key, [self._rows * _COLUMNS, model.z_dim])
         self._functions = {
-            "average": tf.function(lambda z, labels: self._images(gan.average_generator, z, labels), autograph=False),
+            "average": tf.function(lambda z, labels: self._images(gan.ema_generator, z, labels), autograph=False),
             "in training": tf.function(lambda z, labels: self._images(gan.generator, z, labels), autograph=False),
         }
 
-    def draw(self) -> dict[str, np.ndarray]:
-        """Grids by whose they are: uint8 [H, W, 3]."""
+    def draw(self) -> dict[str, Grid]:
+        """Draws a grid of images with each of the two generators; by "average" (of the EMA) and "in training"."""
         return {name: self._grid(function) for name, function in self._functions.items()}
 
-    def save(self, step: int, grids: dict[str, np.ndarray]) -> str:
-        """Writes both grids side by side under one name, whole or not at all."""
-        path = os.path.join(self._folder, f"step-{step:08d}.png")
-        content = io.BytesIO()
-        self._sheet(step, grids).save(content, "PNG")
-        tf.io.gfile.makedirs(self._folder)
-        with tf.io.gfile.GFile(path + ".writing", "wb") as file:
-            file.write(content.getvalue())
-        tf.io.gfile.rename(path + ".writing", path, overwrite=True)
+    def save(self, step: int, grids: dict[str, Grid]) -> str:
+        """Writes both grids side by side into one PNG file; a process that is killed leaves no half of it.
+
+        Args:
+            step: How many steps the generator was trained, for the name of the file and the headings.
+            grids: From `draw`.
+
+        Returns:
+            The path of the file.
+        """
+        path = files.join(self._folder, f"step-{step:08d}.png")
+        with files.replacing(path) as file:
+            self._sheet(step, grids).save(file, "PNG")
         return path
 
-    def _images(self, generator: Any, z: Any, labels: Any) -> Any:
-        inputs = (z, generator.embed(labels)) if self._gan.config.model.num_classes else z
-        return tf.cast(tf.round((generator(inputs, training=False) + 1.0) * 127.5), tf.uint8)
+    def _images(self, generator: Generator, z: Latents, labels: Labels) -> ByteImages:
+        return to_bytes(generator(generator.inputs_of(z, labels), training=False))
 
-    def _grid(self, function: Any) -> np.ndarray:
+    def _grid(self, function: Callable[[Latents, Labels], tf.Tensor]) -> Grid:
         # A row at a time: little memory, whatever the resolution.
         rows = []
         for row in range(self._rows):
@@ -73,7 +82,7 @@ class SampleSheets:
             rows.append(np.concatenate(list(images), axis=1))
         return np.concatenate(rows, axis=0)
 
-    def _sheet(self, step: int, grids: dict[str, np.ndarray]) -> Image.Image:
+    def _sheet(self, step: int, grids: dict[str, Grid]) -> Image.Image:
         size = self._gan.config.model.resolution + _GAP
         draw = ImageDraw.Draw(Image.new("RGB", (1, 1)))
         margin = _GAP + int(max(draw.textlength(name) for name in self._row_names)) + (4 if any(self._row_names) else 0)

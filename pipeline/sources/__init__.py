@@ -1,1 +1,1 @@
-"""Where images come from: each module reads one layout and lists its images without decoding any."""
+"""The sources of images: each module lists the images of one layout of the input, without decoding any."""

@@ -1,12 +1,16 @@
-"""Class folders, as torchvision's ImageFolder reads them: train/<class>/*, val/<class>/*."""
+"""Lists images in class folders, as torchvision's ImageFolder does: train/<class>/*, val/<class>/*."""
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterator
 
 from pipeline.errors import PipelineError
-from pipeline.sources import files
-from pipeline.sources.item import FILE, Item
+from pipeline.sources import beam_files, names
+from pipeline.sources.item import FILE, REFUSALS, REFUSED, Item
+from pipeline.sources.local_tree import FolderEntry
+
+OUTSIDE_SPLITS = "left_out_outside_splits"  # what lies next to the folders of splits; the result counts it
 
 SPLIT_FOLDERS = {
     "train": "train",
@@ -18,10 +22,12 @@ SPLIT_FOLDERS = {
 
 
 class ClassFolders:
-    """One folder for each class, below one for each split or directly below the root (then all is "train").
+    """Images in a folder for each class, which lie in a folder for each split.
+
+    Where the root has no folders of splits, the class folders lie directly below it, and all images are in "train".
 
     Args:
-        root: The folder.
+        root: The folder of the splits or classes, `--input`.
     """
 
     expected_layout = """  INPUT/train/<class>/<image>     e.g. train/n01440764/n01440764_10026.JPEG
@@ -29,40 +35,74 @@ class ClassFolders:
 or, for a single split, INPUT/<class>/<image>"""
 
     def __init__(self, root: str):
-        files.require_folder(root, self.expected_layout)
+        beam_files.require_folder(root, self.expected_layout)
         self.root = root
-        names = files.subfolders(root)
-        self._splits = {name: SPLIT_FOLDERS[name] for name in names if name in SPLIT_FOLDERS}
+        self.left_out: collections.Counter[str] = collections.Counter()
+        children = beam_files.children(root)
+        self._splits = {
+            name: SPLIT_FOLDERS[name] for name, is_folder in children if is_folder and name in SPLIT_FOLDERS
+        }
+        self._num_outside = len(children) - len(self._splits) if self._splits else 0
 
     def items(self) -> Iterator[Item]:
+        self.left_out.clear()
+        self.left_out[OUTSIDE_SPLITS] = self._num_outside
         for folder, split in sorted(self._splits.items()) or [("", "train")]:
-            yield from items_of_split(self.root, folder, split, self.expected_layout)
+            yield from items_of_split(self.root, folder, split, self.expected_layout, self.left_out)
 
     def declared_classes(self) -> frozenset[str]:
-        folders = [files.join(self.root, name) for name in self._splits] or [self.root]
-        return frozenset(name for folder in folders for name in files.subfolders(folder))
+        folders = [beam_files.join(self.root, name) for name in self._splits] or [self.root]
+        return frozenset(names.to_text(name) for folder in folders for name in beam_files.subfolders(folder))
 
 
-def items_of_split(root: str, folder: str, split: str, expected_layout: str) -> Iterator[Item]:
+def items_of_split(
+    root: str, folder: str, split: str, expected_layout: str, left_out: collections.Counter[str]
+) -> Iterator[Item]:
     """The images of one folder of class folders.
 
     Args:
-        root: Of the source; example ids are relative to it.
-        folder: Below the root; "" for the root itself.
-        split: Its split.
-        expected_layout: For the error when images lie outside of class folders.
+        root: Folder of the source; the ids of the images are their paths relative to it.
+        folder: Name of the folder of class folders below the root; "": the root itself.
+        split: Name of the split that the images belong to.
+        expected_layout: What the input must look like, for the error text.
+        left_out: Where the files are counted that are hidden or no images by their names.
+
+    Raises:
+        PipelineError: If an image lies outside of class folders.
     """
-    base = files.join(root, folder) if folder else root
-    for path, size in files.walk(base):
-        if not files.looks_like_image(path):
-            continue
-        class_name, slash, _ = path.partition("/")
+    base = beam_files.join(root, folder) if folder else root
+    for entry in beam_files.images(base, left_out):
+        class_name, slash, _ = entry.path.partition("/")
         if not slash:
-            where = f"{folder}/" if folder else "INPUT"
-            raise PipelineError(
-                f"Images must lie in class folders; {where} holds {path} directly, so it has no label. "
-                "If this is the flat validation set of ImageNet, use --source=imagenet_to_gcs or --source=kaggle, "
-                f"which read its labels from a file. Expected layout:\n{expected_layout}"
-            )
-        example_id = f"{folder}/{path}" if folder else path
-        yield Item(example_id, split, class_name, FILE, files.join(base, *path.split("/")), 0, size)
+            raise PipelineError(_outside_of_classes(folder, entry, expected_layout))
+        yield item_of_entry(root, folder, entry, split, names.to_text(class_name))
+
+
+def item_of_entry(root: str, folder: str, entry: FolderEntry, split: str, class_name: str) -> Item:
+    """The item of a file, or of what lies in the place of one and is listed as rejected.
+
+    Args:
+        root: Folder of the source; the id is the path relative to it.
+        folder: The folder below the root that was listed; "": the root itself.
+        entry: What the folder holds.
+        split: Name of the split.
+        class_name: Name of the class.
+    """
+    path = f"{folder}/{entry.path}" if folder else entry.path
+    if entry.refusal:
+        return Item(names.to_text(path), split, class_name, REFUSED, detail=entry.refusal)
+    return Item(names.to_text(path), split, class_name, FILE, beam_files.join(root, *path.split("/")), 0, entry.size)
+
+
+def _outside_of_classes(folder: str, entry: FolderEntry, expected_layout: str) -> str:
+    name = names.to_text(entry.path)
+    where = f"{folder}/" if folder else "INPUT"
+    if entry.refusal:
+        return (
+            f"{where} must hold class folders; it holds {name}: {REFUSALS[entry.refusal]}. Remove it, or move it away."
+        )
+    return (
+        f"Images must lie in class folders; {where} holds {name} directly, so it has no label. "
+        "If this is the flat validation set of ImageNet, use --source=imagenet_to_gcs or --source=kaggle, "
+        f"which read its labels from a file. Expected layout:\n{expected_layout}"
+    )

@@ -1,70 +1,88 @@
-"""The ILSVRC2012 archives as downloaded, read in place: nothing is unpacked."""
+"""Lists the images in the ILSVRC2012 archives as downloaded; they are read in place, without unpacking."""
 
 from __future__ import annotations
 
 import posixpath
-import tarfile
+import re
 from collections.abc import Iterator
 from typing import IO
 
 from pipeline.errors import PipelineError
-from pipeline.sources import devkit, files
-from pipeline.sources.item import RANGE, REFUSED, Item
+from pipeline.sources import beam_files, devkit, tar_archive
+from pipeline.sources.item import ARCHIVE_LINK, NOTHING_LEFT_OUT, RANGE, REFUSED, SPARSE_MEMBER, UNSAFE_MEMBER, Item
 
 TRAIN = "ILSVRC2012_img_train.tar"
 VALIDATION = "ILSVRC2012_img_val.tar"
 DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
+_IMAGE_OF_SYNSET = re.compile(r"(n\d+)_\d+\.JPEG")  # how ImageNet names its training images
 
 
 class ImagenetTars:
-    """The tar of 1000 tars, the flat validation tar, and where its labels are.
+    """The images of the training archive, a tar of 1000 tars, and of the flat validation archive.
 
-    Members are addressed as (offset, size) in the outer archive, so workers read them side by side.
+    An image is addressed by its offset and size in the outer archive, so workers can read many at once.
 
     Args:
-        root: Folder of the archives.
-        validation_labels: A file with one synset for each validation image in the order of the file names, as
-            tensorflow-datasets ships it; instead of the devkit.
+        root: Folder of the archives, `--input`.
+        validation_labels: A file with the synset of each validation image, a line each, in the order of the file
+            names, as tensorflow-datasets ships it. "": the labels come from the development kit.
     """
 
     expected_layout = f"""  INPUT/{TRAIN}        a tar of tars, one for each synset
   INPUT/{VALIDATION}          flat; optional
   INPUT/{DEVKIT}    its labels, or --validation_labels=FILE"""
+    left_out = NOTHING_LEFT_OUT
 
     def __init__(self, root: str, validation_labels: str = ""):
-        files.require_folder(root, self.expected_layout)
+        beam_files.require_folder(root, self.expected_layout)
         self.root = root
         self.validation_labels = validation_labels
-        if not files.exists(files.join(root, TRAIN)):
+        if not beam_files.exists(beam_files.join(root, TRAIN)):
             raise PipelineError(f"{root} must hold {TRAIN}. Expected layout:\n{self.expected_layout}")
 
     def items(self) -> Iterator[Item]:
         yield from self._train_items()
-        if files.exists(files.join(self.root, VALIDATION)):
+        if beam_files.exists(beam_files.join(self.root, VALIDATION)):
             yield from self._validation_items()
 
     def declared_classes(self) -> frozenset[str]:
-        return frozenset()
+        path = beam_files.join(self.root, TRAIN)
+        with beam_files.open_input(path) as file:
+            return frozenset(synset for synset, _ in self._class_archives(file, path))
 
     def _train_items(self) -> Iterator[Item]:
-        path = files.join(self.root, TRAIN)
-        with files.open_binary(path) as file:
-            for outer in _members(file, path):
-                if not outer.name.endswith(".tar"):
-                    raise PipelineError(
-                        f"{path} must hold one tar for each synset; it holds {outer.name}. Expected layout:\n"
-                        f"{self.expected_layout}"
-                    )
-                synset = posixpath.basename(outer.name)[: -len(".tar")]
-                inner_file = _Window(file, outer.offset_data, outer.size)
-                for member in _members(inner_file, f"{path}:{outer.name}"):  # type: ignore[arg-type]
-                    example_id = f"train/{synset}/{member.name}"
-                    yield _item(example_id, "train", synset, path, member, outer.offset_data)
+        path = beam_files.join(self.root, TRAIN)
+        with beam_files.open_input(path) as file:
+            for synset, outer in self._class_archives(file, path):
+                where = f"{path}:{outer.name}"
+                for member in tar_archive.members(file, where, outer.offset, outer.offset + outer.size):
+                    if member.kind != tar_archive.FOLDER:
+                        _check_synset(member.name, synset, where)
+                        yield _item(f"train/{synset}/{member.name}", "train", synset, path, member)
+
+    def _class_archives(self, file: IO[bytes], path: str) -> Iterator[tuple[str, tar_archive.Member]]:
+        """Each synset with the member that is the archive of its images."""
+        seen: set[str] = set()
+        for outer in tar_archive.members(file, path):
+            if outer.kind == tar_archive.FOLDER:
+                continue
+            synset, suffix = posixpath.splitext(posixpath.basename(outer.name))
+            if suffix != ".tar" or outer.kind != tar_archive.FILE:
+                raise PipelineError(
+                    f"{path} must hold one tar for each synset; it holds {outer.name}. Expected layout:\n"
+                    f"{self.expected_layout}"
+                )
+            if synset in seen:
+                raise PipelineError(
+                    f"{path} must hold one tar for each synset; it holds two for {synset}. Download or copy it again."
+                )
+            seen.add(synset)
+            yield synset, outer
 
     def _validation_items(self) -> Iterator[Item]:
-        path = files.join(self.root, VALIDATION)
-        with files.open_binary(path) as file:
-            members = sorted(_members(file, path), key=lambda member: member.name)
+        path = beam_files.join(self.root, VALIDATION)
+        with beam_files.open_input(path) as file:
+            members = sorted(member for member in tar_archive.members(file, path) if member.kind != tar_archive.FOLDER)
         classes = self._validation_classes()
         if len(members) != len(classes):
             raise PipelineError(
@@ -72,58 +90,36 @@ class ImagenetTars:
                 f"ground truth {len(classes)} labels: they do not belong together, or the archive is not complete."
             )
         for member, synset in zip(members, classes, strict=True):
-            yield _item(f"validation/{member.name}", "validation", synset, path, member, 0)
+            yield _item(f"validation/{member.name}", "validation", synset, path, member)
 
     def _validation_classes(self) -> list[str]:
         if self.validation_labels:
-            return files.read_text(self.validation_labels).split()
-        path = files.join(self.root, DEVKIT)
-        if not files.exists(path):
+            return beam_files.read_text(self.validation_labels).split()
+        path = beam_files.join(self.root, DEVKIT)
+        if not beam_files.exists(path):
             raise PipelineError(
                 f"{VALIDATION} is flat, so its labels must come from {DEVKIT} beside it, or from "
                 "--validation_labels=FILE; neither is there."
             )
-        with files.open_binary(path) as file:
+        with beam_files.open_input(path) as file:
             return devkit.validation_synsets(file, path)
 
 
-def _members(file: IO[bytes], path: str) -> Iterator[tarfile.TarInfo]:
-    """Headers of an archive's members; folders are passed over."""
-    try:
-        with tarfile.open(fileobj=file, mode="r:") as archive:
-            for member in archive:
-                if not member.isdir():
-                    yield member
-                archive.members = []  # type: ignore[attr-defined]  # else it keeps every header
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise PipelineError(f"{path} must be a complete, uncompressed tar archive: {error}.") from error
+def _check_synset(name: str, synset: str, path: str) -> None:
+    """Raises PipelineError if an image is named for another class than that of its archive."""
+    named = _IMAGE_OF_SYNSET.fullmatch(posixpath.basename(name))
+    if named and named[1] != synset:
+        raise PipelineError(
+            f"{path} must hold images of {synset}; it holds {name}, so its label is not certain. Download or copy the "
+            "archive again."
+        )
 
 
-def _item(example_id: str, split: str, synset: str, path: str, member: tarfile.TarInfo, start: int) -> Item:
-    if not member.isreg():
-        return Item(example_id, split, synset, REFUSED, path, detail="archive_link")
+def _item(example_id: str, split: str, synset: str, path: str, member: tar_archive.Member) -> Item:
+    if member.kind == tar_archive.SPARSE:
+        return Item(example_id, split, synset, REFUSED, path, detail=SPARSE_MEMBER)
+    if member.kind != tar_archive.FILE:
+        return Item(example_id, split, synset, REFUSED, path, detail=ARCHIVE_LINK)
     if member.name.startswith("/") or ".." in member.name.split("/"):
-        return Item(example_id, split, synset, REFUSED, path, detail="unsafe_member")
-    return Item(example_id, split, synset, RANGE, path, start + member.offset_data, member.size)
-
-
-class _Window:
-    """A part of a file that reads like a file of its own."""
-
-    def __init__(self, file: IO[bytes], start: int, size: int):
-        self._file, self._start, self._size, self._position = file, start, size, 0
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._position = offset + (0, self._position, self._size)[whence]
-        return self._position
-
-    def read(self, count: int = -1) -> bytes:
-        left = max(0, self._size - self._position)
-        count = left if count < 0 else min(count, left)
-        self._file.seek(self._start + self._position)
-        chunk = self._file.read(count)
-        self._position += len(chunk)
-        return chunk
+        return Item(example_id, split, synset, REFUSED, path, detail=UNSAFE_MEMBER)
+    return Item(example_id, split, synset, RANGE, path, member.offset, member.size)

@@ -1,7 +1,7 @@
-"""A made data set for demos and tests: soft-edged coloured shapes on soft backgrounds, ten classes.
+"""Draws a data set for demos and tests: coloured shapes on pale backgrounds, in ten classes.
 
-Everything a picture shows is drawn from its number, so it is the same on every machine. Shapes are signed distance
-functions: the edge is antialiased exactly, and the shadow is the same function, blurred and moved.
+What a picture shows depends on its number and the seed alone, so it is the same on every machine. A shape is a function
+that gives the signed distance of a point to the shape's edge; the antialiased edge and the soft shadow follow from it.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from pipeline.errors import PipelineError
-from pipeline.sources.item import SHAPE, Item
+from pipeline.sources.item import NOTHING_LEFT_OUT, SHAPE, Item
 
-RENDER_SIZE = 128  # what shapes are trained at, or more
-_VALIDATION_SHARE = 10  # one in ten
+RENDER_SIZE = 128  # height and width in pixels; the job resizes it to the resolutions asked for
+_VALIDATION_SHARE = 10  # one image in ten is kept for validation
 Field = np.ndarray
 
 
 class Shapes:
-    """The made data set.
+    """The drawn data set.
 
     Args:
-        num_images: Of all classes and both splits together.
-        seed: Other seeds give other pictures.
+        num_images: Number of images, of all classes and both splits together.
+        seed: Another seed gives other pictures.
     """
 
     expected_layout = "  none: the images are drawn"
+    left_out = NOTHING_LEFT_OUT
 
     def __init__(self, num_images: int, seed: int):
         if num_images < 2 * len(CLASSES):
@@ -41,7 +42,7 @@ class Shapes:
         names = sorted(CLASSES)
         for number in range(self.num_images):
             class_name = names[number % len(names)]
-            # By turns of the class list, so that each class has its share of either split.
+            # The splits are told apart by rounds through the classes, so that each class has its share of both.
             turn = number // len(names)
             split = "validation" if turn % _VALIDATION_SHARE == _VALIDATION_SHARE - 1 or turn == 1 else "train"
             yield Item(f"{class_name}/{number:07d}", split, class_name, SHAPE, "", number, self.seed, class_name)
@@ -51,12 +52,12 @@ class Shapes:
 
 
 def draw(class_name: str, number: int, seed: int) -> np.ndarray:
-    """One picture.
+    """Draws one picture.
 
     Args:
-        class_name: A key of `CLASSES`.
-        number: Which picture.
-        seed: Of the data set.
+        class_name: Name of the shape, a key of `CLASSES`.
+        number: Number of the picture: another number gives another colour, place and size.
+        seed: Seed of the data set.
 
     Returns:
         uint8 `[RENDER_SIZE, RENDER_SIZE, 3]`.
@@ -101,7 +102,7 @@ def _paint(distance: Field, below: Field, radius: float, hue: float, draws: np.r
 
 
 def _polygon(corners: list[tuple[float, float]]) -> Callable[[Field, Field], Field]:
-    """Exact signed distance to a polygon: nearest edge, sign by counting crossings."""
+    """The exact signed distance to a polygon: to its nearest edge, negative inside (an odd number of crossings)."""
 
     def distance(x: Field, y: Field) -> Field:
         nearest, sign = np.full_like(x, np.inf), np.ones_like(x)
@@ -117,7 +118,7 @@ def _polygon(corners: list[tuple[float, float]]) -> Callable[[Field, Field], Fie
 
 
 def _regular(count: int, inner: float = 0.0) -> Callable[[Field, Field], Field]:
-    """A regular polygon, or a star when `inner` is the radius of its notches; one corner up."""
+    """A regular polygon with a corner at the top; a star if `inner`, the radius of its inner corners, is not 0."""
     step = 2 * math.pi / count
     corners = []
     for index in range(count):

@@ -1,14 +1,13 @@
-"""Any prepared TensorFlow Datasets dataset that has an image and a class label."""
+"""Lists the images of a prepared dataset of TensorFlow Datasets (TFDS) that has one image and one class label."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.sources import files
-from pipeline.sources.item import TFRECORD, Item
+from pipeline.sources.item import NOTHING_LEFT_OUT, TFRECORD, Item
+from pipeline.sources.local_copy import local_copy
 
 _HEADER_BYTES, _FOOTER_BYTES = 12, 4  # of a TFRecord: length and its checksum; the content's checksum
 
@@ -18,10 +17,14 @@ class TfdsSource:
 
     Args:
         name: "NAME" or "NAME:VERSION", e.g. "cifar10" or "imagenet2012:5.1.0".
-        data_dir: Where TFDS keeps prepared datasets.
+        data_dir: Folder in which TFDS keeps prepared datasets; "": TFDS's default.
+
+    Raises:
+        PipelineError: If there is no such dataset, or it is not prepared.
     """
 
     expected_layout = "  a dataset prepared by TFDS: TFDS_DATA_DIR/<name>/<version>/dataset_info.json and *.tfrecord-*"
+    left_out = NOTHING_LEFT_OUT
 
     def __init__(self, name: str, data_dir: str):
         self.name = name
@@ -44,17 +47,24 @@ class TfdsSource:
         return frozenset(self._names)
 
     def _shard_items(self, split: str, shard: int, path: str) -> Iterator[Item]:
-        import tensorflow as tf
-
         for number, (offset, content) in enumerate(_records(path)):
-            label = tf.train.Example.FromString(content).features.feature[self._label].int64_list.value
+            label = self._label_of(path, number, content)
             if len(label) != 1 or not 0 <= label[0] < len(self._names):
                 raise PipelineError(
-                    f"{path}: record {number} must have a label in 0..{len(self._names) - 1}. Received: {list(label)}."
+                    f"{path}: record {number} must have a label in 0..{len(self._names) - 1}. Received: {label}."
                 )
             example_id = f"{split}/{shard:05d}/{number:08d}"
             class_name = self._names[label[0]]
             yield Item(example_id, split, class_name, TFRECORD, path, offset, len(content), self._image)
+
+    def _label_of(self, path: str, number: int, content: bytes) -> list[int]:
+        import tensorflow as tf
+        from google.protobuf.message import DecodeError
+
+        try:
+            return list(tf.train.Example.FromString(content).features.feature[self._label].int64_list.value)
+        except DecodeError as error:
+            raise PipelineError(f"{path}: record {number} must be a tf.train.Example: {error}.") from error
 
 
 def _builder(name: str, data_dir: str, expected_layout: str) -> Any:
@@ -90,13 +100,18 @@ def _image_and_label(features: Any, name: str) -> tuple[str, str]:
 
 
 def _records(path: str) -> Iterator[tuple[int, bytes]]:
-    """`(offset of the content, content)` of each record of a TFRecord file."""
-    with files.open_binary(path) as file:
-        position = 0
-        while header := file.read(_HEADER_BYTES):
-            size = struct.unpack("<Q", header[:8])[0] if len(header) == _HEADER_BYTES else 0
-            content = file.read(size)
-            if len(content) != size or len(file.read(_FOOTER_BYTES)) != _FOOTER_BYTES:
-                raise PipelineError(f"{path} ends in the middle of the record at byte {position}; prepare it again.")
-            yield position + _HEADER_BYTES, content
-            position += _HEADER_BYTES + size + _FOOTER_BYTES
+    """`(offset of the content, content)` of each record of a TFRecord file.
+
+    TensorFlow compares every record with its checksums: one wrong bit could be a label's.
+    """
+    import tensorflow as tf
+
+    position = 0
+    with local_copy(path) as local:
+        try:
+            for content in tf.data.TFRecordDataset(local).as_numpy_iterator():
+                yield position + _HEADER_BYTES, content
+                position += _HEADER_BYTES + len(content) + _FOOTER_BYTES
+        except tf.errors.OpError as error:
+            reason = error.message.replace(local, path)
+            raise PipelineError(f"{path} must be a sound file of records: {reason}. Prepare it again.") from error

@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 
-from biggan_tf import environment
+from biggan_tf import __version__, environment
 
 environment.prepare()
 
@@ -19,15 +19,56 @@ from serving.client import ClientError, GeneratorClient
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m serving.client", description="Fetches images from a served generator.")
-    parser.add_argument("--target", default="localhost:8500", help="HOST:PORT or unix:PATH (default: %(default)s)")
-    parser.add_argument("--model", default=s.MODEL_NAME, help="the model's name (default: %(default)s)")
-    parser.add_argument("--labels", default="0", help="classes by index, synset or name, with commas (default: 0)")
-    parser.add_argument("--seeds", default="", help="one for each label, with commas (default: 0, 1, 2 ...)")
-    parser.add_argument("--truncation", type=float, default=0.5, help="in [0.02, 1] (default: %(default)s)")
-    parser.add_argument("--label_map", help="labels.json of the export, for synsets and names")
-    parser.add_argument("--ca", help="PEM file of the authority that signed the server's certificate: use TLS")
-    parser.add_argument("--timeout_s", type=float, default=60.0, help="for everything (default: %(default)s)")
-    parser.add_argument("--output", default="samples", help="folder for the PNG files (default: %(default)s)")
+    parser.add_argument("--version", action="version", version=f"biggan_tf {__version__}")
+    parser.add_argument(
+        "--target",
+        default="localhost:8500",
+        help="address of the server: HOST:PORT, or unix:PATH of a socket (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--model", default=s.MODEL_NAME, help="name of the model, as the server was given it (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--labels",
+        default="0",
+        help="class of each image, with commas: its index, synset or name, e.g. 207,n02099601 (default: 0)",
+    )
+    parser.add_argument(
+        "--seeds",
+        default="",
+        help="seed of each image, with commas, e.g. 1,2; the same class, seed and truncation give the same image "
+        "(default: 0,1,2 ...)",
+    )
+    parser.add_argument(
+        "--truncation",
+        type=float,
+        help="how far latents may be from 0, from 0.02 to 1: the smaller, the better and the more alike are images "
+        "(default: 0.5). Of a model with styles it is psi, by which they move towards their mean, from 0 to 2 "
+        "(default: 0.7)",
+    )
+    parser.add_argument(
+        "--label_map",
+        help="path of assets/labels.json of the export; only TensorFlow Serving, which does not tell the names of "
+        "classes, makes it needed (default: the server is asked)",
+    )
+    parser.add_argument(
+        "--ca", help="PEM file of the authority that signed the server's certificate; with it the connection uses TLS"
+    )
+    parser.add_argument(
+        "--token_file",
+        help="file with the token that the server asks for, on its first line; without --ca it is sent in the clear",
+    )
+    parser.add_argument(
+        "--timeout_s",
+        type=float,
+        default=60.0,
+        help="seconds after which the request with all its retries is given up (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output",
+        default="samples",
+        help="folder that the PNG files go to, named CLASS-SEED.png (default: %(default)s)",
+    )
     return parser
 
 
@@ -35,19 +76,31 @@ def fetch(arguments: list[str]) -> int:
     """Fetches the pictures and returns the exit code."""
     flags = _parser().parse_args(arguments)
     try:
+        if ":/" in flags.output:  # else a folder called s3: would be created for an s3://BUCKET
+            raise ValueError(f"--output must be a local folder. Received: {flags.output}")
         labels = flags.labels.split(",")
         seeds = [int(seed) for seed in flags.seeds.split(",")] if flags.seeds else list(range(len(labels)))
         credentials = None
         if flags.ca:
             with open(flags.ca, "rb") as file:
                 credentials = grpc.ssl_channel_credentials(file.read())
+        token = None
+        if flags.token_file:
+            with open(flags.token_file, encoding="ascii") as file:
+                token = file.readline().strip()
         with GeneratorClient(
-            flags.target, flags.model, labels=flags.label_map, credentials=credentials, timeout_s=flags.timeout_s
+            flags.target,
+            flags.model,
+            labels=flags.label_map,
+            credentials=credentials,
+            timeout_s=flags.timeout_s,
+            token=token,
         ) as client:
             pictures = client.sample_png(labels, seeds, flags.truncation)
         os.makedirs(flags.output, exist_ok=True)
         for label, seed, picture in zip(labels, seeds, pictures, strict=True):
             path = os.path.join(flags.output, f"{label.replace(os.sep, '_')}-{seed}.png")
+            # Not through biggan_tf.files: a client needs no more of this package than serving/client.
             with open(f"{path}.new", "wb") as file:
                 file.write(picture)
             os.replace(f"{path}.new", path)

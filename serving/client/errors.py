@@ -1,8 +1,6 @@
-"""What the client raises: what happened, and what to do about it."""
+"""The error that the client raises, which says what happened and what to do about it."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import grpc
 
@@ -11,7 +9,9 @@ _ADVICE = {
     grpc.StatusCode.DEADLINE_EXCEEDED: "Raise timeout_s, or ask for fewer images at a time.",
     grpc.StatusCode.NOT_FOUND: "Check the model's name and version; GET /v1/models/NAME lists what is loaded.",
     grpc.StatusCode.FAILED_PRECONDITION: "Was the model exported by serving.export? Its signatures are missing.",
-    grpc.StatusCode.RESOURCE_EXHAUSTED: "Lower max_batch: the message or the queue is too large.",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "Lower max_batch, or ask less often: the message, the queue or the rate is too "
+    "large.",
+    grpc.StatusCode.UNAUTHENTICATED: "Give the client a token of the server's --auth_tokens_file.",
 }
 
 
@@ -20,7 +20,7 @@ class ClientError(RuntimeError):
 
     Args:
         message: What happened and what to do.
-        code: The server's status code, where there was an answer.
+        code: The status code that the server answered; None: the request was not sent, because it was wrong.
     """
 
     def __init__(self, message: str, code: grpc.StatusCode | None = None):
@@ -28,8 +28,13 @@ class ClientError(RuntimeError):
         self.code = code
 
 
-def explain(error: Any, target: str) -> ClientError:
-    """Returns the error that a failed call means."""
+def explain(error: grpc.RpcError, target: str) -> ClientError:
+    """The error that the client raises for a call that failed.
+
+    Args:
+        error: What gRPC raised.
+        target: The address that was called.
+    """
     code = error.code()
     advice = _ADVICE.get(code, "")
     return ClientError(f"{target} answered {code.name}: {error.details()} {advice}".strip(), code)

@@ -1,94 +1,157 @@
-"""From a run's folder to a served version: what `python -m serving.export` and the staged pipeline's Trainer do."""
+"""From a run or a preset to a served version: what `python -m serving.export` and the pipeline's Trainer do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from biggan_tf.config import to_dict
-from biggan_tf.evaluation import standing_statistics
-from biggan_tf.evaluation.class_names import ClassNames
-from biggan_tf.training.checkpoint_files import CheckpointError, newest_whole, read_record
-from biggan_tf.training.workdir import load_discriminator, load_generator
+from biggan_tf.contracts.generator import Generator
+from biggan_tf.contracts.inference import BatchNormMoments
+from biggan_tf.data.class_names import ClassNames
+from biggan_tf.evaluation.sampling import standing_statistics
+from biggan_tf.inference.batch_norm_moments import moments_of
+from biggan_tf.presets import preset_folder, sources
+from biggan_tf.training.checkpoints.files import CheckpointError, newest_whole, read_summary
+from biggan_tf.training.checkpoints.loading import load_discriminator, load_generator
 from serving import signatures as s
+from serving.export.config import ExportConfig
 from serving.export.export_generator import export_generator
-from serving.export.inference_generator import moments_of
-
-
-@dataclass(frozen=True)
-class ExportPlan:
-    """How to export.
-
-    Attributes:
-        precision: "float32" or "bfloat16", of the computations.
-        truncations: That standing statistics are measured for, in even steps from 0 to 1.
-        passes: Forward passes averaged for each truncation.
-        batch_size: Images in such a pass.
-        discriminator: Export `discriminate` as well.
-        rows: "exact" or "fast": whether a row has the same bits in any batch, or is computed together with the others.
-    """
-
-    precision: str = "float32"
-    truncations: tuple[float, ...] = tuple(round(0.1 * step, 1) for step in range(11))
-    passes: int = 100
-    batch_size: int = 64
-    discriminator: bool = False
-    rows: str = s.EXACT
 
 
 def class_labels(label_names: Sequence[str], num_classes: int) -> list[dict[str, str]]:
-    """Returns synset and name of every class of a run."""
+    """The labels of an export: `synset` and `name` of each class, in the order of the class indices.
+
+    Args:
+        label_names: The names of the classes in the run's data, e.g. synsets such as "n01440764"; (): unknown.
+        num_classes: Number of classes of the model; 0: it has none, and the answer is empty.
+    """
     if not num_classes:
         return []
     names = ClassNames.of(tuple(label_names), num_classes)
     return [{"synset": a, "name": b} for a, b in zip(names.synsets, names.names, strict=True)]
 
 
-def export_run(workdir: str, base: str, plan: ExportPlan, step: int | None = None) -> str:
-    """Exports a run's EMA generator as the next version.
+def export_run(workdir: str, base: str, settings: ExportConfig, step: int | None = None, progress: bool = False) -> str:
+    """Exports the EMA generator of a run as the next version of a served model.
 
     Args:
-        workdir: Folder of the training run.
-        base: The model's base path.
-        plan: How to export.
-        step: Of the checkpoint; None: the newest.
+        workdir: Folder of a run of `biggan_tf.train`.
+        base: Folder of the model, which a server's --model_base_path names. Its versions are subfolders 1, 2, ...
+        settings: Precision, truncations and whatever else can be chosen.
+        step: Training step of the checkpoint; None: the newest checkpoint that is complete.
+        progress: Whether bars tell how far it is; not by default.
 
     Returns:
-        The version directory.
+        The folder of the new version.
 
     Raises:
-        CheckpointError: There is no whole checkpoint.
-        ExportError: What was written cannot be served. Nothing is left.
+        CheckpointError: There is no complete checkpoint.
+        ExportError: The export could not be served as it should. It was removed again.
+        FolderInUseError: Another process exports to the folder.
+        OSError: The folder could not be written, or the checkpoint not be read.
     """
     generator, config, images_seen = load_generator(workdir, step)
     folder = newest_whole(workdir, step)
     if folder is None:
         raise CheckpointError(f"The checkpoint of {workdir} went away while it was read; export again.")
-    record = read_record(folder)
-    statistics = standing_statistics.measure(
-        generator, plan.truncations, num_passes=plan.passes, batch_size=plan.batch_size
-    )
+    summary = read_summary(folder)
+    moments, measured = _standing_moments(generator, settings, progress)
     provenance = {
         "config": to_dict(config),
         "images_seen": int(images_seen),
-        "step": record.step,
-        "metrics": dict(record.metrics),
-        "data_fingerprint": record.data_fingerprint,
-        "standing_statistics": {
-            "truncations": [float(t) for t in statistics.truncations],
-            "method": statistics.method,
-            "passes": plan.passes,
-            "batch_size": plan.batch_size,
-        },
+        "step": summary.step,
+        "metrics": dict(summary.metrics),
+        "data_fingerprint": summary.data_fingerprint,
+        **measured,
     }
     return export_generator(
         generator,
-        moments_of(statistics.grid_generator(generator)),
+        moments,
         base,
-        class_labels(record.label_names, config.model.num_classes),
+        class_labels(summary.label_names, config.model.num_classes),
         provenance,
-        plan.precision,
+        settings.precision,
         s.DEFAULT_BATCH_SIZES,
-        discriminator=load_discriminator(workdir, record.step) if plan.discriminator else None,
-        rows=plan.rows,
+        discriminator=load_discriminator(workdir, summary.step) if settings.discriminator else None,
+        rows=settings.rows,
+        progress=progress,
     )
+
+
+def export_preset(source: str, base: str, settings: ExportConfig, progress: bool = False) -> str:
+    """Exports the generator of a preset as the next version of a served model.
+
+    Args:
+        source: The preset's folder, its name, or its address on a hub.
+        base: As in `export_run`, like what follows.
+        settings: Precision, truncations and whatever else can be chosen.
+        progress: Whether bars tell how far it is; not by default.
+
+    Returns:
+        The folder of the new version.
+
+    Raises:
+        PresetNotFoundError: If there is no such preset.
+        HubError: If it cannot be had from the hub.
+        WeightsFileError: If it is damaged, or no preset.
+        ValueError: If the export is to have a discriminator and the preset has none.
+        ExportError: The export could not be served as it should. It was removed again.
+    """
+    folder = sources.find(source)
+    preset = preset_folder.read_preset(folder)
+    generator, discriminator = preset_folder.load_networks(folder, preset, with_discriminator=settings.discriminator)
+    if settings.discriminator and discriminator is None:
+        raise ValueError(
+            f"--discriminator needs a preset with a discriminator. Received: {source}, without one; leave it out."
+        )
+    moments, measured = _standing_moments(generator, settings, progress)
+    provenance = {
+        "config": to_dict(preset.config),
+        "preset": preset.name,
+        "images_seen": preset.images_seen,
+        "step": preset.step,
+        "metrics": dict(preset.measurements[0].metrics) if preset.measurements else {},
+        "data_fingerprint": preset.data.fingerprint,
+        **measured,
+    }
+    return export_generator(
+        generator,
+        moments,
+        base,
+        class_labels(preset.label_names, preset.config.model.num_classes),
+        provenance,
+        settings.precision,
+        s.DEFAULT_BATCH_SIZES,
+        discriminator=discriminator,
+        rows=settings.rows,
+        progress=progress,
+    )
+
+
+def _standing_moments(
+    generator: Generator, settings: ExportConfig, progress: bool
+) -> tuple[BatchNormMoments, dict[str, Any]]:
+    """The standing statistics that the batch norms serve with, and how they were measured, for the provenance.
+
+    Both are empty for a generator without batch norm. The statistics must belong to the latents that the export will
+    draw (`row_latents`), so the method follows the prior: a normal is truncated by resampling, any other by scaling.
+    """
+    if not standing_statistics.applies_to(generator):
+        return {}, {}
+    method = "resampling" if generator.config.prior == "normal" else "scaling"
+    statistics = standing_statistics.measure(
+        generator,
+        settings.truncations,
+        method=method,
+        num_passes=settings.passes,
+        batch_size=settings.batch_size,
+        progress=progress,
+    )
+    measured = {
+        "truncations": [float(t) for t in statistics.truncations],
+        "method": statistics.method,
+        "passes": settings.passes,
+        "batch_size": settings.batch_size,
+    }
+    return moments_of(statistics.grid_generator(generator)), {"standing_statistics": measured}

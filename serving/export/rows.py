@@ -1,18 +1,17 @@
-"""One row at a time: what makes a picture the same in any batch, on any processor."""
+"""Computes one row at a time, so that a picture has the same bits in any batch, on any processor."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
-# Rows that may be under way at once. The threads that share the work are the runtime's, so this is no number of cores:
-# it only has to be larger than the cores of the machines that serve.
+# How many rows are computed at a time. The runtime's threads share the work, so this only has to be larger than the
+# number of cores of the machines that serve.
 _IN_FLIGHT = 16
 
 
-def by_row(function: Callable[..., Any], result: tf.TensorSpec, *inputs: Any) -> Any:
+def by_row(function: Callable[..., tf.Tensor], result: tf.TensorSpec, *inputs: tf.Tensor) -> tf.Tensor:
     """Applies a function to each row of its inputs by itself.
 
     TensorFlow's kernels add up in an order that depends on the shape: on the number of rows in a matrix product, on the
@@ -23,15 +22,15 @@ def by_row(function: Callable[..., Any], result: tf.TensorSpec, *inputs: Any) ->
     Another processor may give another last bit, the same one in all its batches.
 
     Args:
-        function: Takes tensors [1, ...] and returns one tensor [1, ...].
-        result: Shape and type of what it returns for a row, without the first axis; the shape is static.
-        *inputs: Tensors [N, ...].
+        function: Takes a tensor [1, ...] for each of `inputs` and returns one tensor [1, ...].
+        result: Shape and type of what `function` returns, without the first axis; every size must be known.
+        *inputs: Tensors [N, ...] whose rows belong together.
 
     Returns:
-        The results of all rows, [N, ...].
+        What `function` returned for each row, [N, ...].
     """
 
-    def one(row: tuple[Any, ...]) -> Any:
+    def one(row: tuple[tf.Tensor, ...]) -> tf.Tensor:
         return tf.squeeze(function(*(tensor[None] for tensor in row)), axis=0)
 
     return tf.map_fn(one, inputs, fn_output_signature=result, parallel_iterations=_IN_FLIGHT)

@@ -1,40 +1,70 @@
-"""Version directories that appear complete or not at all."""
+"""Folders of versions, which appear complete or not at all."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 
+from biggan_tf import files
+from biggan_tf.folder_lock import FolderLock
+
 _RECORD = ".last_version"
+_STAGING = "staging-"
+
+
+@dataclasses.dataclass
+class NewVersion:
+    """A version that is being written.
+
+    Attributes:
+        staged: The folder to write it into.
+        path: The folder that it became, once the block has ended; "" before.
+    """
+
+    staged: str
+    path: str = ""
 
 
 @contextlib.contextmanager
-def new_version(base: str) -> Iterator[str]:
-    """Yields a staging directory inside `base`, which becomes the next version when the block ends well.
+def new_version(base: str) -> Iterator[NewVersion]:
+    """A block that writes a version into a folder, which is renamed to the next number when the block ends well.
 
-    The staging name is no number, so that no server sees it; the rename is one step. A block that raises leaves
-    nothing. Numbers are never reused, even after the newest version was deleted: the last one is on record.
+    One process at a time may export to a folder of a model, which is locked: two would be given the same number. So
+    what is there of unfinished versions belongs to exports that were killed, and is removed first.
+
+    A server only looks at folders whose names are numbers, so it never meets a version that is half written. If the
+    block raises, the folder is deleted. A number is never given twice, even after the newest version was deleted: a
+    server would take the new version for the old one. So the last number is kept in a file.
 
     Args:
-        base: The model's base path; made if it is not there.
+        base: Folder of the model; it is created if it is missing.
+
+    Raises:
+        FolderInUseError: If another process exports to the folder.
+        OSError: If the folder cannot be written.
     """
-    os.makedirs(base, exist_ok=True)
-    staged = tempfile.mkdtemp(prefix="staging-", dir=base)
-    os.chmod(staged, 0o755)
-    try:
-        yield staged
-        number = _reserve(base)
-        os.rename(staged, os.path.join(base, str(number)))
-    except BaseException:
-        shutil.rmtree(staged, ignore_errors=True)
-        raise
+    with FolderLock(base):
+        for name in os.listdir(base):
+            if name.startswith(_STAGING):
+                shutil.rmtree(os.path.join(base, name), ignore_errors=True)
+        version = NewVersion(tempfile.mkdtemp(prefix=_STAGING, dir=base))
+        try:
+            os.chmod(version.staged, 0o755)
+            yield version
+            path = os.path.join(base, str(_reserve(base)))
+            os.rename(version.staged, path)
+        except BaseException:
+            shutil.rmtree(version.staged, ignore_errors=True)
+            raise
+        version.path = path
 
 
 def newest_version(base: str) -> int:
-    """Returns the highest number that was ever given out, 0 for none."""
+    """The highest number that a version of this model ever had; 0: there was none."""
     numbers = [int(name) for name in os.listdir(base) if name.isdecimal()]
     with (
         contextlib.suppress(FileNotFoundError, ValueError),
@@ -47,7 +77,5 @@ def newest_version(base: str) -> int:
 def _reserve(base: str) -> int:
     number = newest_version(base) + 1
     record = os.path.join(base, _RECORD)
-    with open(f"{record}.new", "w", encoding="ascii") as file:
-        file.write(str(number))
-    os.replace(f"{record}.new", record)
+    files.write_text(record, str(number))
     return number

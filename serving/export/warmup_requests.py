@@ -1,4 +1,4 @@
-"""Writes the requests that a server replays before it makes a version available."""
+"""Writes the warm-up requests of an export, which a server answers to itself before it makes the version available."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ def write_warmup(
     model_name: str,
     names: Sequence[str] = (s.SAMPLE, s.SYNTHESIZE, s.EMBED),
 ) -> int:
-    """Writes one request for every signature that programs ask, output set and batch size.
+    """Writes a request for every signature, set of outputs and batch size.
+
+    The sets are all outputs, which REST asks for; one output alone; and one with `valid`, which our client asks for.
 
     Args:
-        directory: The version directory.
-        sizes: What the names in the signatures' shapes stand for.
-        batch_sizes: Batch sizes that a server may form.
-        model_name: Goes into the requests.
-        names: The signatures that are there.
+        directory: The folder of the version.
+        sizes: The sizes of the model by the names that the signatures' shapes use, e.g. {"z_dim": 120, ...}.
+        batch_sizes: The batch sizes that clients, or the server's batching, will mostly ask for.
+        model_name: The name that the model will be served under.
+        names: The signatures to ask for.
 
     Returns:
         The number of requests.
@@ -37,8 +39,9 @@ def write_warmup(
     count = 0
     with tf.io.TFRecordWriter(path) as writer:
         for name, batch in itertools.product(names, batch_sizes):
-            outputs = tuple(s.SIGNATURES[name].outputs)
-            for filters in [(), *([(o,) for o in outputs] if len(outputs) > 1 else [])]:
+            outputs = [output for output in s.SIGNATURES[name].outputs if output != s.VALID]
+            pairs = [(output, s.VALID) for output in outputs] if len(outputs) > 1 else []
+            for filters in [(), *((output,) for output in outputs), *pairs]:
                 log = prediction_log_pb2.PredictionLog()
                 log.predict_log.request.CopyFrom(sample_request(name, sizes, batch, filters, model_name))
                 writer.write(log.SerializeToString())
@@ -49,7 +52,15 @@ def write_warmup(
 def sample_request(
     name: str, sizes: dict[str, int], batch: int, filters: Sequence[str], model_name: str
 ) -> predict_pb2.PredictRequest:
-    """Returns a valid request for a signature."""
+    """A request that the signature `name` answers; the arguments are those of `write_warmup`, for one request.
+
+    Args:
+        name: The signature.
+        sizes: The sizes of the model.
+        batch: Number of rows.
+        filters: The outputs to ask for; (): all.
+        model_name: The name that the model will be served under.
+    """
     request = predict_pb2.PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = model_name, name
     request.output_filter.extend(filters)
@@ -58,6 +69,8 @@ def sample_request(
         value = np.zeros(shape, spec.dtype)
         if alias == s.TRUNCATION:
             value += 0.5
+        elif alias == s.CUTOFF:
+            value += s.ALL_LAYERS
         elif alias == s.SEED:
             value += np.arange(batch)
         request.inputs[alias].CopyFrom(tf.make_tensor_proto(value))

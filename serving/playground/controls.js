@@ -31,6 +31,9 @@ export class Controls {
     this.number("seed", 0, Number.MAX_SAFE_INTEGER, (value) => this.set("seed", value));
     this.number("columns", 1, MAX_COLUMNS, (value) => this.set("columns", value));
     this.number("frames", 2, MAX_FRAMES, (value) => this.set("frames", value));
+    for (const [id, place] of [["first-layer", 0], ["last-layer", 1]]) {
+      byId(id).addEventListener("change", () => this.readLayer(id, place));
+    }
     for (const end of ["from", "to"]) {
       this.number(`${end}-seed`, 0, Number.MAX_SAFE_INTEGER, (seed) => this.set(end, { ...this.state[end], seed }));
       byId(`${end}-class`).addEventListener("change", () => this.readEnd(end));
@@ -43,7 +46,10 @@ export class Controls {
     [this.model, this.state] = [model, state];
     const names = model.classes;
     document.getElementsByName("show").forEach((radio) => (radio.checked = radio.value === state.show));
-    document.querySelectorAll("[data-show]").forEach((part) => (part.hidden = part.dataset.show !== state.show));
+    document.querySelectorAll("[data-show]").forEach((part) => (part.hidden = !part.dataset.show.split(" ").includes(state.show)));
+    byId("mix-mode").hidden = !model.num_styles;
+    document.querySelectorAll("[data-classes]").forEach((part) => (part.hidden = !model.has_classes));
+    ["first-layer", "last-layer"].forEach((id, place) => (byId(id).value = state.layers[place]));
     showChosen(byId("chosen"), state.classes, names, (label) => this.removeClass(label));
     [byId("truncation").min, byId("truncation").max] = model.truncation;
     for (const name of ["seed", "columns", "frames", "truncation"]) byId(name).value = state[name];
@@ -69,6 +75,21 @@ export class Controls {
       if (value === null) input.reportValidity();
       else take(value);
     });
+  }
+
+  /** Reads an end of the range of layers; where it would pass the other end, that one goes along. */
+  readLayer(id, place) {
+    const input = byId(id);
+    const value = integer(input.value, 0, this.model.num_styles - 1);
+    input.setCustomValidity(value === null ? `A whole number from 0 to ${this.model.num_styles - 1}.` : "");
+    if (value === null) {
+      input.reportValidity();
+      return;
+    }
+    const layers = [...this.state.layers];
+    layers[place] = value;
+    if (layers[0] > layers[1]) layers[1 - place] = value;
+    this.set("layers", layers);
   }
 
   addClass(complain) {

@@ -15,7 +15,8 @@ export function initial(model) {
     from: { label: 0, seed: 0 },
     to: { label: Math.min(1, classes.length - 1), seed: 1 },
     frames: 9,
-    truncation: 0.5,
+    layers: [0, Math.max(0, Math.floor(model.num_styles / 2) - 1)],
+    truncation: model.truncation_default,
   };
 }
 
@@ -25,7 +26,8 @@ export function toHash(model, state) {
   if (state.show === "grid") {
     parts.push(["classes", state.classes.join(".")], ["seed", state.seed], ["columns", state.columns]);
   } else {
-    parts.push(["from", end(state.from)], ["to", end(state.to)], ["frames", state.frames]);
+    parts.push(["from", end(state.from)], ["to", end(state.to)]);
+    parts.push(state.show === "walk" ? ["frames", state.frames] : ["layers", state.layers.join("-")]);
   }
   parts.push(["truncation", state.truncation]);
   return "#" + parts.map(([name, value]) => `${name}=${encodeURIComponent(value).replace("%3A", ":")}`).join("&");
@@ -62,7 +64,13 @@ export function fromHash(hash, model) {
     const labels = text === "" ? [] : text.split(".").map((part) => integer(part, 0, last));
     return labels.includes(null) ? null : [...new Set(labels)];
   };
-  read("show", (text) => (["grid", "walk"].includes(text) ? text : null), "grid or walk");
+  const shows = model.num_styles ? ["grid", "walk", "mix"] : ["grid", "walk"];
+  const layers = (text) => {
+    const [first, second] = text.split("-").map((part) => integer(part, 0, model.num_styles - 1));
+    return first === null || second === null || second === undefined || first > second ? null : [first, second];
+  };
+  read("show", (text) => (shows.includes(text) ? text : null), shows.join(" or "));
+  if (model.num_styles) read("layers", layers, `FIRST-LAST from 0 to ${model.num_styles - 1}`);
   read("classes", list, `numbers from 0 to ${last}, with points between`);
   read("seed", (text) => integer(text, 0, MAX_SEED), "a whole number from 0 on");
   read("columns", (text) => integer(text, 1, MAX_COLUMNS), `a whole number from 1 to ${MAX_COLUMNS}`);

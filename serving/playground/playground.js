@@ -1,9 +1,10 @@
 // The page: state in the form and in the address, pictures from the server.
 
 import { Controls } from "./controls.js";
+import { Enlarging } from "./enlarge.js";
 import { fromHash, modelOf, toHash } from "./link.js";
-import { fetchModels, Model } from "./model_api.js";
-import { classWeights, greatCircle } from "./points.js";
+import { fetchModels, hasToken, keepToken, Model, TokenNeeded } from "./model_api.js";
+import { classWeights, greatCircle, layerRanges, mixed } from "./points.js";
 import { layOut, save, toPng } from "./sheet.js";
 import { Viewer } from "./viewer.js";
 import { Walk } from "./walk.js";
@@ -39,9 +40,9 @@ class Playground {
     byId("model").value = this.models.indexOf(model);
     const seen = model.images_seen ? `, after ${model.images_seen.toLocaleString("en")} training images` : "";
     byId("about").textContent =
-      `${model.label}: ${model.classes.length} classes, ${model.resolution} × ${model.resolution} pixels${seen}.`;
+      `${model.label}: ${model.has_classes ? `${model.classes.length} classes` : "no classes"}, ${model.resolution} × ${model.resolution} pixels${seen}.`;
     this.controls.show(model, state);
-    this.redraw(complaints);
+    this.redraw([...complaints, ...(model.notes ?? [])]);
   }
 
   /** Asks for the pictures of the state; what was asked for before is given up. */
@@ -54,7 +55,7 @@ class Playground {
     history.replaceState(null, "", this.hash);
     byId("link").value = location.href;
     this.complain(complaints);
-    this.rows = state.show === "grid" ? gridRows(this.model, state) : walkRows(this.model, state);
+    this.rows = { grid: gridRows, walk: walkRows, mix: mixRows }[state.show](this.model, state);
     const points = this.rows.flatMap((row) => row.pictures);
     this.images = layOut(byId("pictures"), this.rows, (number) => this.pick(number));
     byId("pictures").className = state.show;
@@ -67,6 +68,7 @@ class Playground {
       this.say(points.length ? `${points.length} pictures.` : "Choose a class.");
     } catch (error) {
       if (signal.aborted) return;
+      if (error instanceof TokenNeeded) askForToken(true);
       this.complain([...complaints, error instanceof TypeError ? "The server cannot be reached." : error.message]);
       this.say("");
     }
@@ -83,12 +85,23 @@ class Playground {
       z: greatCircle(latents.get(first), latents.get(second), share),
       y: classWeights(count, labels[0], labels[1], share),
     }));
-    await this.model.draw(inputs, state.truncation, signal, (number, url) => {
+    const take = (number, url) => {
       if (signal.aborted) return;
       this.images[number].src = url;
       this.walk.arrived(number);
       this.say(`Drawing: ${number + 1} of ${points.length} …`);
-    });
+    };
+    if (!this.model.num_styles) {
+      await this.model.draw(inputs, state.truncation, signal, take);
+      return;
+    }
+    // By way of styles each picture has the noise of its seed, as a sample of the server has.
+    const styles = await this.model.styles(inputs, state.truncation, signal);
+    const styled = points.map(({ seeds, mix }, i) => ({
+      w: mix ? mixed(styles[mix.of], styles[mix.with], mix.first, mix.last) : styles[i],
+      seed: seeds[0],
+    }));
+    await this.model.drawStyles(styled, signal, take);
   }
 
   pick(number) {
@@ -112,7 +125,7 @@ class Playground {
 
   fileName() {
     const { show, seed, truncation } = this.controls.state;
-    const what = show === "grid" ? `seed${seed}` : "walk";
+    const what = show === "grid" ? `seed${seed}` : show;
     return `${this.model.name}-${this.model.version}-${what}-truncation${truncation}`.replaceAll(/[^\w.-]/g, "_");
   }
 
@@ -160,6 +173,53 @@ function walkRows(model, { from, to, frames }) {
   return [{ caption: "", pictures }];
 }
 
+/** The two pictures, and each with ranges of layers of the other; `mix` says which pictures' styles are taken. */
+function mixRows(model, { from, to, layers: [first, last] }) {
+  const ends = [from, to];
+  const names = ends.map(({ label, seed }) => `${model.classes[label]}, seed ${seed}`);
+  const picture = (end, alt, mix) => {
+    const { label, seed } = ends[end];
+    return { alt, labels: [label, label], seeds: [seed, seed], share: 0, mix };
+  };
+  const ranges = [...layerRanges(model.num_styles), [`layers ${first} to ${last}`, first, last]];
+  const rows = [0, 1].map((own) => ({
+    caption: `${names[own]}, with layers of ${names[1 - own]}: ${ranges.map(([name]) => name).join(", ")}`,
+    pictures: ranges.map(([name, start, end]) =>
+      picture(own, `${names[own]}, with ${name} of ${names[1 - own]}`, { of: own, with: 1 - own, first: start, last: end }),
+    ),
+  }));
+  return [{ caption: names.join(" and "), pictures: [0, 1].map((end) => picture(end, names[end])) }, ...rows];
+}
+
+function times({ enlargement }) {
+  return enlargement ? ` ${enlargement} times` : "";
+}
+
+/** Shows the field for the token that the server asks for. */
+function askForToken(isWrong) {
+  byId("token-form").hidden = false;
+  byId("token-note").textContent = isWrong ? "The server does not know this token." : "";
+  byId("token").focus();
+}
+
+function takeToken(event) {
+  event.preventDefault();
+  // A header can carry no other characters.
+  if (!/^[\x21-\x7e]+$/.test(byId("token").value)) {
+    askForToken(true);
+    return;
+  }
+  keepToken(byId("token").value);
+  byId("token").value = "";
+  byId("token-form").hidden = true;
+  if (!page && !enlarge) begin();
+  page?.redraw();
+  enlarge?.redraw();
+}
+
+let page = null;
+let enlarge = null;
+
 async function begin() {
   let models = [];
   let problem = "The server serves no model.";
@@ -168,11 +228,25 @@ async function begin() {
     const unfit = models.find((model) => model.problem);
     if (unfit) problem = `${unfit.label} cannot be shown. ${unfit.problem}`;
   } catch (error) {
+    if (error instanceof TokenNeeded) {
+      byId("about").textContent = "";
+      byId("controls").hidden = true;
+      askForToken(hasToken());
+      return;
+    }
     problem = error instanceof TypeError ? "The server cannot be reached." : error.message;
   }
-  const fit = models.filter((model) => !model.problem);
+  const enlarging = models.filter((model) => "enlargement" in model);
+  if (enlarging.length) enlarge = new Enlarging(enlarging, () => askForToken(true));
+  const fit = models.filter((model) => !model.problem && !("enlargement" in model));
+  byId("drawing").hidden = enlarging.length > 0 && fit.length === 0;
+  if (byId("drawing").hidden) {
+    byId("about").textContent = enlarging.map((model) => `${model.label}, enlarges pictures${times(model)}`).join("; ") + ".";
+    return;
+  }
   if (fit.length) {
-    new Playground(fit);
+    byId("controls").hidden = false;
+    page = new Playground(fit);
     return;
   }
   byId("about").textContent = "";
@@ -181,4 +255,5 @@ async function begin() {
   byId("controls").hidden = true;
 }
 
+byId("token-form").addEventListener("submit", takeToken);
 begin();

@@ -8,6 +8,19 @@ export function classWeights(count, first, second = first, share = 0) {
   return weights;
 }
 
+/** The ranges of layers that have names, as in biggan_tf.sample: [[name, first, last]]. */
+export function layerRanges(count) {
+  const middle = Math.min(4, Math.floor(count / 3));
+  const fine = Math.min(8, Math.floor((2 * count) / 3));
+  const ranges = [["coarse", 0, middle - 1], ["middle", middle, fine - 1], ["fine", fine, count - 1]];
+  return ranges.filter(([, first, last]) => first <= last);
+}
+
+/** Styles of `a`, but for the layers from `first` to `last`, which are those of `b`. */
+export function mixed(a, b, first, last) {
+  return a.map((style, layer) => (layer >= first && layer <= last ? b[layer] : style));
+}
+
 /** The point at a share of the great circle from a to b, its length between theirs; as biggan_tf.sample walks. */
 export function greatCircle(a, b, share) {
   const lengthA = Math.hypot(...a);

@@ -26,15 +26,15 @@ _SCALARS = {
 
 
 class Declaration:
-    """One proto3 file's worth of messages.
+    """The messages of one proto3 file.
 
-    A field is written as `name=(number, "type")`, where the type is a scalar's name, a full message name that starts
-    with a dot, `"repeated TYPE"` or `"map KEY VALUE"`.
+    A field is written as `name=(number, "type")`, where the type is the name of a scalar such as "int64", the full name
+    of a message with a dot in front, "repeated TYPE" or "map KEY VALUE".
 
     Args:
-        package: The proto package the messages live in.
-        name: The file's name inside the pool.
-        uses: Declarations this one refers to.
+        package: The proto package of the messages, e.g. "tensorflow.serving".
+        name: The name of the file, which must be unique in its pool.
+        uses: Declarations whose messages are types of fields here; this one shares the pool of the first.
 
     Example:
         ssl = Declaration("tensorflow.serving", "ssl.proto")
@@ -44,20 +44,25 @@ class Declaration:
 
     def __init__(self, package: str, name: str, uses: tuple[Declaration, ...] = ()):
         self._file = descriptor_pb2.FileDescriptorProto(package=package, name=name, syntax="proto3")
-        self._pool: Any = uses[0]._pool if uses else descriptor_pool.DescriptorPool()
+        self._pool: descriptor_pool.DescriptorPool = uses[0]._pool if uses else descriptor_pool.DescriptorPool()
         if not uses:
             self._pool.AddSerializedFile(_wrappers.DESCRIPTOR.serialized_pb)
         self._file.dependency.append(_wrappers.DESCRIPTOR.name)
         self._file.dependency.extend(used._file.name for used in uses)
 
     def message(self, name: str, /, **fields: tuple[int, str]) -> None:
-        """Adds one message."""
+        """Adds a message to the file.
+
+        Args:
+            name: The name of the message, without the package.
+            **fields: Number and type of each field, by the name of the field.
+        """
         message = self._file.message_type.add(name=name)
         for field, (number, kind) in fields.items():
             self._add_field(message, field, number, kind)
 
     def build(self) -> dict[str, Any]:
-        """Registers the file and returns its message classes by their short names."""
+        """Registers the file; the answer is its message classes by their names without the package."""
         self._pool.AddSerializedFile(self._file.SerializeToString())
         descriptor = self._pool.FindFileByName(self._file.name)
         return {

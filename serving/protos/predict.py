@@ -4,6 +4,8 @@
 field here with the generated messages.
 """
 
+from typing import TYPE_CHECKING
+
 from serving.protos.declaration import Declaration
 
 _tensor = Declaration("tensorflow", "serving/tensor.proto")
@@ -58,10 +60,37 @@ _serving.message(
     "GetModelStatusResponse",
     model_version_status=(1, "repeated .tensorflow.serving.ModelVersionStatus"),
 )
+_serving.message(
+    "GetModelMetadataRequest", model_spec=(1, ".tensorflow.serving.ModelSpec"), metadata_field=(2, "repeated string")
+)
+# google.protobuf.Any by the fields that it has, whose value is read as the message that its sender packed into it.
+_serving.message("PackedMessage", type_url=(1, "string"), value=(2, "bytes"))
+_serving.message(
+    "GetModelMetadataResponse",
+    model_spec=(1, ".tensorflow.serving.ModelSpec"),
+    metadata=(2, "map string .tensorflow.serving.PackedMessage"),
+)
+# Of a signature no more than its name is looked at.
+_serving.message("SignatureDef")
+_serving.message("SignatureDefMap", signature_def=(1, "map string .tensorflow.serving.SignatureDef"))
 _messages = _serving.build()
 
-TensorProto = _tensors["TensorProto"]
-PredictRequest = _messages["PredictRequest"]
-PredictResponse = _messages["PredictResponse"]
-GetModelStatusRequest = _messages["GetModelStatusRequest"]
-GetModelStatusResponse = _messages["GetModelStatusResponse"]
+if TYPE_CHECKING:
+    # The fields are the same, so the generated classes can stand in type annotations.
+    from tensorflow.core.framework.tensor_pb2 import TensorProto
+    from tensorflow_serving.apis.get_model_metadata_pb2 import (
+        GetModelMetadataRequest,
+        GetModelMetadataResponse,
+        SignatureDefMap,
+    )
+    from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, GetModelStatusResponse
+    from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
+else:
+    TensorProto = _tensors["TensorProto"]
+    PredictRequest = _messages["PredictRequest"]
+    PredictResponse = _messages["PredictResponse"]
+    GetModelMetadataRequest = _messages["GetModelMetadataRequest"]
+    GetModelMetadataResponse = _messages["GetModelMetadataResponse"]
+    SignatureDefMap = _messages["SignatureDefMap"]
+    GetModelStatusRequest = _messages["GetModelStatusRequest"]
+    GetModelStatusResponse = _messages["GetModelStatusResponse"]

@@ -4,20 +4,30 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING
 
-from biggan_tf import environment
+from biggan_tf import __version__, environment
 
 environment.prepare()
 
-from biggan_tf import command_help
+import grpc
+
+from biggan_tf.config import command_help
+from serving.server import heap
+from serving.server.flag_checks import check_flags
 from serving.server.flags import FlagError, parse, usage
 from serving.server.help_page import help_page
+from serving.server.log_format import configure_logging
+from serving.server.status import ServingError
+from serving.server.stop_request import StopRequest
 
-_DRAIN_S = 30.0
+if TYPE_CHECKING:
+    from serving.server.model_server import ModelServer
+
+# How long a request that is running may take after SIGTERM. The files in serving/deploy wait longer before they kill.
+DRAIN_S = 30.0
 _PROGRAM = "python -m serving.server"
 
 
@@ -44,20 +54,23 @@ def serve(arguments: list[str]) -> int:
     if unknown:
         sys.stderr.write("".join(f"unknown argument: {word}\n" for word in unknown))
         sys.stderr.write(usage(_PROGRAM) + "\n")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    configure_logging(options.log_format)
+    heap.limit_arenas()
     # TensorFlow takes seconds to import; a wrong flag need not wait for it.
+    if not options.version:
+        try:
+            check_flags(options)
+        except ServingError as error:
+            return _failed(error)
     import tensorflow as tf
 
     from serving.server.model_server import ModelServer
-    from serving.server.status import ServingError
 
     if options.version:
-        sys.stdout.write(f"TensorFlow ModelServer: biggan_tf embedded\nTensorFlow Library: {tf.__version__}\n")
+        sys.stdout.write(f"TensorFlow ModelServer: biggan_tf {__version__}\nTensorFlow Library: {tf.__version__}\n")
         return 0
-    stop = threading.Event()
-    failures: list[Exception] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = StopRequest()
+    failures: list[ServingError] = []
     try:
         server = ModelServer(options)
         starting = threading.Thread(target=_start, args=(server, stop, failures), daemon=True)
@@ -65,21 +78,27 @@ def serve(arguments: list[str]) -> int:
         stop.wait()
         if failures:
             raise failures[0]
-        server.stop(_DRAIN_S)
+        server.stop(DRAIN_S)
     except ServingError as error:
-        sys.stdout.write(f"Failed to start server. Error: {error}\n")
-        return 255
+        return _failed(error)
     return 0
 
 
-def _start(server: Any, stop: threading.Event, failures: list[Exception]) -> None:
-    from serving.server.status import ServingError
+def _failed(error: ServingError) -> int:
+    sys.stdout.write(f"Failed to start server. Error: {error}\n")
+    return 255
 
+
+def _start(server: ModelServer, stop: StopRequest, failures: list[ServingError]) -> None:
     try:
         server.start()
     except ServingError as error:
         failures.append(error)
-        stop.set()
+        stop.send()
+    except Exception as error:  # else the process would wait for ever, without a port
+        logging.getLogger(__name__).exception("The server could not be started")
+        failures.append(ServingError(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}"))
+        stop.send()
 
 
 def run() -> None:

@@ -8,8 +8,8 @@ scheduler, so that they share its threads, as the queues of tensorflow_model_ser
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import tensorflow as tf
 
@@ -23,7 +23,17 @@ PER_MODEL_FILE = "batching_params.pbtxt"
 
 @dataclass(frozen=True)
 class Batching:
-    """Parameters of the scheduler, with TensorFlow Serving's defaults."""
+    """Parameters of the scheduler; the names and defaults are those of TensorFlow Serving's batching parameters file.
+
+    Attributes:
+        max_batch_size: Rows in the largest request, and in the largest batch where requests are not split.
+        batch_timeout_micros: Microseconds that the first request of a batch waits for others.
+        max_enqueued_batches: Batches that may wait; further requests are refused.
+        num_batch_threads: Batches that are computed at a time.
+        allowed_batch_sizes: Sizes that batches are filled up to, in rising order; (): any size.
+        enable_large_batch_splitting: Whether a request may be spread over several batches.
+        max_execution_batch_size: Rows in the largest batch where requests are split; 0: `max_batch_size`.
+    """
 
     max_batch_size: int = 1000
     batch_timeout_micros: int = 0
@@ -35,12 +45,12 @@ class Batching:
 
     @classmethod
     def read(cls, path: str) -> Batching:
-        """Reads a batching parameters file."""
+        """Reads a batching parameters file, e.g. serving/deploy/batching.config."""
         return cls.from_proto(read_text_proto(path, BatchingParameters))
 
     @classmethod
-    def from_proto(cls, proto: Any) -> Batching:
-        """Checks the values and fills in defaults for those that are not set."""
+    def from_proto(cls, proto: BatchingParameters) -> Batching:
+        """Checks the values of a message, and fills in the defaults of those that are not set."""
         if proto.pad_variable_length_inputs:
             raise invalid_argument(
                 "pad_variable_length_inputs is not supported by the embedded server: TensorFlow's in-graph "
@@ -66,13 +76,13 @@ class Batching:
 
     @property
     def execution_size(self) -> int:
-        """The most rows the model sees at once."""
+        """Rows in the largest batch that the model is called with."""
         if self.enable_large_batch_splitting and self.max_execution_batch_size:
             return self.max_execution_batch_size
         return self.max_batch_size
 
     def capacity(self) -> int:
-        """How many single rows can be waiting or running before the scheduler refuses one."""
+        """How many requests of one row can wait or run before the scheduler refuses one."""
         return self.execution_size * (self.max_enqueued_batches + self.num_batch_threads)
 
     def _check_allowed_sizes(self) -> None:
@@ -86,23 +96,41 @@ class Batching:
             raise invalid_argument(f"allowed_batch_sizes entries must be positive and increasing; were {list(sizes)}")
 
 
+def _needed_by(graph: tf.compat.v1.GraphDef, names: list[str]) -> tf.compat.v1.GraphDef:
+    """The part of a graph that the operations of some names need, themselves included.
+
+    tf.compat.v1.graph_util.extract_sub_graph does the same and warns at each call that it is old.
+    """
+    nodes = {node.name: node for node in graph.node}
+    needed, waiting = set(), list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            # "^name" for an order that must be kept, "name:1" for the second output.
+            waiting.extend(edge.lstrip("^").partition(":")[0] for edge in nodes[name].input)
+    part = tf.compat.v1.GraphDef(library=graph.library, versions=graph.versions)
+    part.node.extend(node for node in graph.node if node.name in needed)
+    return part
+
+
 def add_batched_function(
     graph: tf.Graph, inputs: list[tf.Tensor], outputs: list[tf.Tensor], batching: Batching, queue: str
 ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-    """Adds a batched copy of a part of the graph to the graph.
+    """Adds an operation to a graph that computes the same outputs, for several requests at once.
 
     Args:
-        graph: The loaded graph.
+        graph: The graph of the loaded model.
         inputs: The tensors that requests feed.
         outputs: The tensors that requests fetch.
         batching: The scheduler's parameters.
-        queue: A name of its own for these inputs and outputs.
+        queue: Name of the queue of these inputs and outputs; requests of one queue share batches.
 
     Returns:
-        The tensors to feed and the tensors to fetch instead; one more to fetch says for each row when its batch
-        began, in seconds since 1970.
+        (the tensors to feed in the place of `inputs`, the tensors to fetch in the place of `outputs`). One more tensor
+        to fetch says for each row when its batch began, in seconds since 1970.
     """
-    part = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), [output.op.name for output in outputs])
+    part = _needed_by(graph.as_graph_def(), [output.op.name for output in outputs])
     kept = {node.name for node in part.node}
     handles = [op.outputs[0] for op in graph.get_operations() if op.name in kept and op.type in _STATEFUL_HANDLES]
     names = [tensor.name for tensor in inputs]
@@ -112,10 +140,10 @@ def add_batched_function(
         mapped = {name: row for name, row in zip(names, rows, strict=True) if name.split(":")[0] in kept}
         mapped.update({handle.name: inner.capture(handle) for handle in handles})
         wanted = [output.name for output in outputs]
-        # Needs nothing of the batch's, so it runs first.
+        # It needs none of the inputs, so it runs before anything that does.
         began = tf.timestamp()
-        drawn = tf.import_graph_def(part, input_map=mapped, return_elements=wanted, name="")
-        return [*drawn, tf.fill([tf.shape(rows[0])[0]], began)]
+        results = tf.import_graph_def(part, input_map=mapped, return_elements=wanted, name="")
+        return [*results, tf.fill([tf.shape(rows[0])[0]], began)]
 
     sizes = batching.allowed_batch_sizes
     if batching.enable_large_batch_splitting and not sizes:
@@ -141,24 +169,25 @@ def add_batched_function(
     return feeds, list(fetches)
 
 
-def check_rows(arrays: list[Any], shapes: list[tf.TensorShape], batching: Batching) -> None:
-    """Refuses a task that must not share a batch with strangers.
+def check_rows(shapes: Sequence[Sequence[int]], batching: Batching) -> None:
+    """Refuses a request that cannot share a batch with others.
 
-    One task whose rows have another shape would fail everybody's batch, so such a task is refused here. (The real
-    server lets it fail the whole batch.)
+    Args:
+        shapes: The shapes of the inputs of the request.
+        batching: The scheduler's parameters.
+
+    Raises:
+        ServingError: The inputs have no rows, unequal numbers of them, or too many.
     """
-    if not arrays:
+    if not shapes:
         raise invalid_argument("Batching Run() must have at least one input tensor")
-    if any(array.ndim == 0 for array in arrays):
+    if any(not shape for shape in shapes):
         raise invalid_argument("Batching Run() input tensors must have at least one dimension")
-    if len({array.shape[0] for array in arrays}) > 1:
+    if len({shape[0] for shape in shapes}) > 1:
         raise invalid_argument("Batching Run() input tensors must have equal 0th-dimension size")
-    if arrays[0].shape[0] == 0:
+    if shapes[0][0] == 0:
         raise invalid_argument("Batching Run() input tensors must have at least one row")
-    if arrays[0].shape[0] > batching.max_batch_size:
+    if shapes[0][0] > batching.max_batch_size:
         raise invalid_argument(
-            f"Task size {arrays[0].shape[0]} is larger than maximum input batch size {batching.max_batch_size}"
+            f"Task size {shapes[0][0]} is larger than maximum input batch size {batching.max_batch_size}"
         )
-    for array, shape in zip(arrays, shapes, strict=True):
-        if shape.rank is not None and not shape[1:].is_compatible_with(array.shape[1:]):
-            raise invalid_argument(f"Input rows must have shape {shape[1:]}, but are {list(array.shape[1:])}")

@@ -1,4 +1,4 @@
-"""tensorflow_model_server's command line: its names, defaults and syntax."""
+"""The command line of the server, with the names, the defaults and the syntax of tensorflow_model_server's flags."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ _CPUS = os.cpu_count() or 1
 
 
 class FlagError(ValueError):
-    """A flag's value cannot be read."""
+    """The value of a flag cannot be read; the message says which and what it must be."""
 
 
 @dataclasses.dataclass
 class ServerOptions:
-    """What tensorflow_model_server can be told; a field is a flag of the same name.
+    """The values of the flags; each field is a flag of the same name, which `serving.server.help_page` explains.
 
-    Flags whose field says "accepted" steer parts of the C++ runtime that this server has no counterpart of.
+    Fields marked "accepted" are flags for parts of TensorFlow Serving's C++ runtime that this server does not have.
+    They are read, so that a command line for tensorflow_model_server works here, and do nothing.
     """
 
     port: int = 8500
@@ -25,7 +26,7 @@ class ServerOptions:
     grpc_channel_arguments: str = ""
     grpc_max_threads: int = 4 * _CPUS
     rest_api_port: int = 0
-    rest_api_num_threads: int = 4 * _CPUS
+    rest_api_num_threads: int = 4 * _CPUS  # accepted
     rest_api_timeout_in_ms: int = 30_000
     rest_api_enable_cors_support: bool = False
     enable_batching: bool = False
@@ -68,7 +69,22 @@ class ServerOptions:
     enable_serialization_as_tensor_content: bool = False
     mixed_precision: str = ""  # accepted
     version: bool = False
-    playground_port: int = 0  # ours; tensorflow_model_server has no such page
+    # Ours, which tensorflow_model_server does not have.
+    playground_port: int = 0
+    host: str = "0.0.0.0"
+    rest_api_host: str = "0.0.0.0"
+    playground_host: str = "127.0.0.1"
+    rest_api_max_body_bytes: int = 16 * 2**20
+    auth_tokens_file: str = ""
+    max_requests_per_second_per_peer: float = 0.0
+    enable_reload: bool = False  # tensorflow_model_server takes a new config from every client
+    slow_request_log_in_ms: int = 0  # requests that took longer are logged; 0: none
+    log_format: str = "text"  # text | json
+    # 256 rows of 128 pixels are 50 MiB as floats, and less than 1 GiB while they are encoded as JSON. A batch of
+    # several requests is bounded by max_batch_size of the batching parameters.
+    max_batch_rows: int = 256
+    # 8 rows of 512 pixels as floats are 24 MiB. tensorflow_model_server takes 2 GiB, which ends a server of less.
+    grpc_max_request_bytes: int = 32 * 2**20
 
 
 _BOOLS = {
@@ -81,7 +97,7 @@ def parse(arguments: list[str]) -> tuple[ServerOptions, list[str]]:
     """Reads a command line.
 
     Args:
-        arguments: The words after the program's name.
+        arguments: The words of the command line after the program's name.
 
     Returns:
         The options, and the words that are no flag of ours (the server names them and goes on).
@@ -101,7 +117,7 @@ def parse(arguments: list[str]) -> tuple[ServerOptions, list[str]]:
 
 
 def usage(program: str) -> str:
-    """Returns the list of flags with their defaults."""
+    """The list of all flags with their defaults and types, as tensorflow_model_server prints it."""
     lines = [f"usage: {program}", "Flags:"]
     for field in dataclasses.fields(ServerOptions):
         kind = {bool: "bool", int: "int32", str: "string", float: "float"}[type(field.default)]
@@ -118,7 +134,12 @@ def _read(name: str, kind: type, text: str | None) -> bool | int | float | str:
         return value
     if text is None:
         raise FlagError(f"--{name} needs a value: write --{name}=VALUE.")
+    if kind is str:
+        return text
     try:
+        # int() would also read 8_500, and digits of other alphabets.
+        if not text.isascii() or "_" in text:
+            raise ValueError(text)
         return kind(text)
     except ValueError:
         raise FlagError(f"Couldn't interpret value {text} for flag {name}.") from None

@@ -1,38 +1,44 @@
-"""`--help` of the server: the flags that most people need, on one screen."""
+"""`--help` of the server: the flags that are needed most, on one screen."""
 
 from __future__ import annotations
 
 import shutil
 
-from biggan_tf.command_help import table_row
+from biggan_tf.config.command_help import table_row
 from serving.server.flags import ServerOptions
 
 _COLUMNS = 110
 _COMMON = {
-    "port": "gRPC port; 0: none.",
-    "rest_api_port": "REST port; 0: none.",
-    "playground_port": "Port of a page to try the models in a browser; 0: none.",
-    "grpc_socket_path": "Unix socket to listen on as well.",
-    "model_name": "The model's name in requests.",
-    "model_base_path": "Folder whose numbered subfolders are the model's versions.",
-    "model_config_file": "Several models, version policies and labels, in the place of the two flags above.",
-    "model_config_file_poll_wait_seconds": "How often to read it again; 0: never.",
-    "file_system_poll_wait_seconds": "How often to look for new versions.",
-    "enable_batching": "Merge the requests of several clients into one batch.",
-    "batching_parameters_file": "Sizes and timeouts of the batches; see serving/deploy/batching.config.",
-    "monitoring_config_file": "Prometheus metrics; see serving/deploy/monitoring.config.",
-    "ssl_config_file": "Key and certificates for gRPC over TLS.",
-    "enable_grpc_healthcheck_service": "Answer gRPC health checks.",
-    "rest_api_enable_cors_support": "Let web pages of other origins ask.",
-    "rest_api_timeout_in_ms": "When a REST request is given up.",
-    "max_num_load_retries": "How often to try again when a version cannot be loaded.",
-    "enable_model_warmup": "Replay a version's warm-up requests before it is served.",
-    "version": "Print the version and end.",
+    "port": "Port of gRPC, e.g. 8500; 0: none.",
+    "rest_api_port": "Port of the REST API, e.g. 8501; 0: none.",
+    "playground_port": "Port of a page on which the models can be tried in a browser, e.g. 8080; 0: none.",
+    "host": "Address of this machine on which gRPC listens, e.g. 127.0.0.1; 0.0.0.0: all of them.",
+    "model_name": "Name of the model in requests, e.g. biggan.",
+    "model_base_path": "Folder of the model, e.g. /models/biggan; its subfolders 1, 2, ... are the versions.",
+    "model_config_file": "File that lists several models, in the place of the two flags above: "
+    "serving/deploy/models.config is an example.",
+    "file_system_poll_wait_seconds": "Seconds between two looks for new versions; 0 or less: never.",
+    "enable_batching": "Compute the requests of several clients together, in one batch.",
+    "batching_parameters_file": "File with the sizes and timeouts of batches, e.g. serving/deploy/batching.config.",
+    "max_batch_rows": "Rows in the largest request, with batching and without, e.g. 64 where memory is short.",
+    "monitoring_config_file": "File that turns Prometheus metrics on, e.g. serving/deploy/monitoring.config.",
+    "ssl_config_file": "File with the key and the certificates of TLS, for every port.",
+    "auth_tokens_file": "File with the tokens that clients must send, one a line; none: everybody may ask.",
+    "max_requests_per_second_per_peer": "How many requests a second an address may send; 0: any number.",
+    "enable_grpc_healthcheck_service": "Answer the health checks of gRPC.",
+    "enable_reload": "Let clients replace the list of models (HandleReloadConfigRequest of gRPC).",
+    "rest_api_enable_cors_support": "Let web pages of other origins call the REST API (CORS).",
+    "rest_api_timeout_in_ms": "Milliseconds after which a REST request is given up.",
+    "version": "Print the versions of the server and of TensorFlow, and end.",
 }
 
 
 def help_page(program: str) -> str:
-    """Returns the page."""
+    """The help page.
+
+    Args:
+        program: How the server was started, e.g. "python -m serving.server".
+    """
     columns = min(shutil.get_terminal_size().columns, _COLUMNS)
     defaults = ServerOptions()
     lines = [
@@ -46,5 +52,10 @@ def help_page(program: str) -> str:
         shown = "" if default in ("", False) else f" [{str(default).lower()}]"
         lines += table_row(f"--{name}", description + shown, columns)
     return "\n".join(
-        [*lines, "", "--helpfull lists every flag; all but --playground_port are tensorflow_model_server's.", ""]
+        [
+            *lines,
+            "",
+            "--helpfull lists every flag; docs/serving_trust.md says which close the ports.",
+            "",
+        ]
     )

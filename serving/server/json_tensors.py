@@ -1,47 +1,94 @@
-"""Tensors in the REST API's JSON, row by row (`instances`) or whole (`inputs`)."""
+"""Tensors in the JSON of the REST API: a list of rows (`instances`), or a value for each input (`inputs`)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import json
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import grpc
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import predict_pb2
 
+from serving.server.request_limits import MAX_AXES, UNLIMITED, RequestLimits, SignatureShapes
 from serving.server.status import ServingError, invalid_argument
 from serving.server.tensor_wire import encode
 
 _INTS = (tf.int32, tf.int16, tf.int8, tf.uint8, tf.int64, tf.uint32, tf.uint64)
 _DEBUG_CHARS = 256
 
+Json: TypeAlias = Any  # what json.loads returns
+_Scalar: TypeAlias = float | int | bool | bytes
+_Infos: TypeAlias = Mapping[str, meta_graph_pb2.TensorInfo]
 
-def parse_body(body: bytes) -> dict[str, Any]:
-    """Reads the first JSON document of a body, which must be an object."""
+
+def parse_body(body: bytes) -> dict[str, Json]:
+    """Reads the first JSON document of a body, which must be an object.
+
+    Raises:
+        ServingError: It is none, or it holds what no request can: a key twice, half of a surrogate pair, or numbers
+            and nesting beyond Python's own limits.
+    """
     try:
         text = body.decode("utf-8").lstrip()
         if not text:
             raise invalid_argument("JSON Parse error: The document is empty")
-        document, _ = json.JSONDecoder().raw_decode(text)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, ValueError) as error:
+        document, _ = _DECODER.raw_decode(text)
+        if _SURROGATE.search(text):
+            # Nothing can send it on: neither a proto nor UTF-8.
+            json.dumps(document, ensure_ascii=False).encode()
+    except (RecursionError, ValueError) as error:
         raise invalid_argument(f"JSON Parse error: {error}") from error
     if not isinstance(document, dict):
         raise invalid_argument(f"JSON Value: {_shown(document)} Is not object")
     return document
 
 
-def fill_inputs(document: dict[str, Any], infos: Any, request: Any) -> bool:
-    """Fills a PredictRequest's inputs.
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """An object, whose keys must differ: which of two values counts depends on who reads them."""
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"The key {_shown(key)} comes twice in an object")
+            seen.add(key)
+    return read
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def fill_inputs(
+    document: dict[str, Json],
+    infos: _Infos,
+    request: predict_pb2.PredictRequest,
+    shapes: SignatureShapes,
+    limits: RequestLimits = UNLIMITED,
+) -> bool:
+    """Reads the inputs of a request from the body of a call.
+
+    The shape of each input is compared with the signature's before any of its numbers is looked at.
 
     Args:
-        document: The body.
-        infos: TensorInfo by alias.
-        request: The PredictRequest.
+        document: The body, which `parse_body` read.
+        infos: Types and shapes of the signature's inputs, by alias.
+        request: Is given the inputs.
+        shapes: The shapes of the signature's inputs.
+        limits: How large the request may be; by default of any size.
 
     Returns:
-        Whether the body has the row format.
+        Whether the body has the row format (`instances`), in which the answer must then be given.
+
+    Raises:
+        ServingError: The body has neither format, or its values do not fit the inputs.
     """
     if "instances" in document and "inputs" in document:
         raise invalid_argument(
@@ -49,18 +96,23 @@ def fill_inputs(document: dict[str, Any], infos: Any, request: Any) -> bool:
             "or 'instances' keys to exist "
         )
     if "instances" in document:
-        arrays = _rows(document, infos)
+        arrays = _rows(document, infos, shapes, limits)
     elif "inputs" in document:
-        arrays = _columns(document["inputs"], infos)
+        arrays = _columns(document["inputs"], infos, shapes, limits)
     else:
         raise invalid_argument("Missing 'inputs' or 'instances' key")
     for alias, array in arrays.items():
-        request.inputs[alias].MergeFromString(encode(array, as_content=False))
+        request.inputs[alias].MergeFromString(encode(array, as_content=True))
     return "instances" in document
 
 
-def render(outputs: dict[str, np.ndarray], row_format: bool) -> dict[str, Any]:
-    """Returns the body of an answer."""
+def render(outputs: Mapping[str, np.ndarray], row_format: bool) -> dict[str, Json]:
+    """The body of an answer: `predictions`, a list of rows, or `outputs`, a value for each output.
+
+    Args:
+        outputs: The outputs by alias.
+        row_format: Whether the request had the row format.
+    """
     values = {alias: _listed(alias, array) for alias, array in outputs.items()}
     if not row_format:
         return {"outputs": next(iter(values.values())) if len(values) == 1 else values}
@@ -75,11 +127,31 @@ def render(outputs: dict[str, np.ndarray], row_format: bool) -> dict[str, Any]:
     return {"predictions": [dict(zip(names, row, strict=True)) for row in zip(*values.values(), strict=True)]}
 
 
-def _shown(value: Any) -> str:
-    return json.dumps(value)[:_DEBUG_CHARS]
+def _shown(value: Json) -> str:
+    """The beginning of a value's JSON, for a message; no more of it is looked at than is shown."""
+    text = ""
+    rest: list[tuple[bool, Json]] = [(False, value)]  # whether it is text already, and what comes next: the last
+    while rest and len(text) < _DEBUG_CHARS:
+        is_text, item = rest.pop()
+        room = _DEBUG_CHARS - len(text)
+        if is_text:
+            text += item
+        elif isinstance(item, list | dict):
+            pairs = item.items() if isinstance(item, dict) else ((None, part) for part in item)
+            parts = [(True, "{" if isinstance(item, dict) else "[")]
+            for i, (key, part) in enumerate(itertools.islice(pairs, room)):
+                name = "" if key is None else f"{json.dumps(key[:room])}: "
+                parts += [(True, ", " * (i > 0) + name), (False, part)]
+            parts += [(True, "}" if isinstance(item, dict) else "]")]
+            rest += reversed(parts)
+        else:
+            text += json.dumps(item[:room] if isinstance(item, str) else item)
+    return text[:_DEBUG_CHARS]
 
 
-def _rows(document: dict[str, Any], infos: Any) -> dict[str, np.ndarray]:
+def _rows(
+    document: dict[str, Json], infos: _Infos, shapes: SignatureShapes, limits: RequestLimits
+) -> dict[str, np.ndarray]:
     rows = document["instances"]
     if not isinstance(rows, list):
         raise invalid_argument(f"JSON Value: {_shown(document)} Expecting 'instances' to be an list/array")
@@ -92,7 +164,7 @@ def _rows(document: dict[str, Any], infos: Any) -> dict[str, np.ndarray]:
             "required as per tensorinfo_map"
         )
     only = next(iter(infos))
-    columns: dict[str, list[Any]] = {alias: [] for alias in infos}
+    columns: dict[str, list[np.ndarray]] = {alias: [] for alias in infos}
     for i, row in enumerate(rows):
         if _is_object(row) != named:
             kinds = "object but got list" if named else "value/list but got object"
@@ -105,10 +177,13 @@ def _rows(document: dict[str, Any], infos: Any) -> dict[str, np.ndarray]:
             )
         for alias, value in items.items():
             try:
-                array = _array(value, tf.as_dtype(infos[alias].dtype))
-                if columns[alias] and columns[alias][0].shape != array.shape:
+                shape = _shape_of(value)
+                if not columns[alias]:
+                    shapes.check_json_shape(alias, [len(rows), *shape], limits)
+                elif list(columns[alias][0].shape) != shape:
                     expected = list(columns[alias][0].shape)
-                    raise invalid_argument(f"Expecting shape {expected} but got: {list(array.shape)}")
+                    raise invalid_argument(f"Expecting shape {expected} but got: {shape[:MAX_AXES]}")
+                array = _array(value, shape, tf.as_dtype(infos[alias].dtype))
             except ServingError as error:
                 key = f" key: {alias}" if named else ""
                 raise ServingError(
@@ -119,7 +194,7 @@ def _rows(document: dict[str, Any], infos: Any) -> dict[str, np.ndarray]:
     return {alias: np.stack(values) for alias, values in columns.items()}
 
 
-def _columns(value: Any, infos: Any) -> dict[str, np.ndarray]:
+def _columns(value: Json, infos: _Infos, shapes: SignatureShapes, limits: RequestLimits) -> dict[str, np.ndarray]:
     if not _is_object(value):
         if len(infos) > 1:
             raise invalid_argument(
@@ -131,31 +206,38 @@ def _columns(value: Any, infos: Any) -> dict[str, np.ndarray]:
     for alias in infos:
         if alias not in value:
             raise invalid_argument(f"Missing named input: {alias} in 'inputs' object.")
-        arrays[alias] = _array(value[alias], tf.as_dtype(infos[alias].dtype))
+        shape = _shape_of(value[alias])
+        shapes.check_json_shape(alias, shape, limits)
+        arrays[alias] = _array(value[alias], shape, tf.as_dtype(infos[alias].dtype))
     return arrays
 
 
-def _is_object(value: Any) -> bool:
+def _is_object(value: Json) -> bool:
     return isinstance(value, dict) and not _is_base64(value)
 
 
-def _is_base64(value: Any) -> bool:
+def _is_base64(value: Json) -> bool:
     return isinstance(value, dict) and list(value) == ["b64"] and isinstance(value["b64"], str)
 
 
-def _array(value: Any, dtype: Any) -> np.ndarray:
-    shape, inner = [], value
-    while isinstance(inner, list):
-        shape.append(len(inner))
-        inner = inner[0] if inner else None
-    flat: list[Any] = []
+def _shape_of(value: Json) -> list[int]:
+    """The lengths of a value's first list, of its first list, and so on."""
+    shape: list[int] = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        value = value[0] if value else None
+    return shape
+
+
+def _array(value: Json, shape: list[int], dtype: tf.DType) -> np.ndarray:
+    flat: list[_Scalar] = []
     _flatten(value, 0, shape, dtype, flat)
     array = np.empty(len(flat), dtype.as_numpy_dtype)
     array[:] = flat
     return array.reshape(shape)
 
 
-def _flatten(value: Any, level: int, shape: list[int], dtype: Any, flat: list[Any]) -> None:
+def _flatten(value: Json, level: int, shape: list[int], dtype: tf.DType, flat: list[_Scalar]) -> None:
     if not isinstance(value, list):
         if level != len(shape):
             raise invalid_argument(
@@ -174,7 +256,7 @@ def _flatten(value: Any, level: int, shape: list[int], dtype: Any, flat: list[An
         _flatten(item, level + 1, shape, dtype, flat)
 
 
-def _scalar(value: Any, dtype: Any) -> Any:
+def _scalar(value: Json, dtype: tf.DType) -> _Scalar:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if dtype in (tf.float32, tf.float64) and number:
         try:
@@ -187,7 +269,7 @@ def _scalar(value: Any, dtype: Any) -> Any:
     if dtype == tf.bool and isinstance(value, bool):
         return value
     if dtype == tf.string and isinstance(value, str):
-        return value.encode()
+        return value.encode()  # parse_body has refused what cannot be encoded
     if dtype == tf.string and _is_base64(value):
         try:
             return base64.b64decode(value["b64"], validate=True)
@@ -204,7 +286,7 @@ def _scalar(value: Any, dtype: Any) -> Any:
     raise invalid_argument(f"JSON Value: {_shown(value)} Type: {kind} is not of expected type: {dtype.name}")
 
 
-def _listed(alias: str, array: np.ndarray) -> Any:
+def _listed(alias: str, array: np.ndarray) -> Json:
     if array.dtype == object:
         flat = [
             {"b64": base64.b64encode(item).decode()} if alias.endswith("_bytes") else item.decode("utf-8", "replace")

@@ -6,19 +6,30 @@ prometheus_client would append `_total` to the counters, which TensorFlow Servin
 from __future__ import annotations
 
 import bisect
+import hashlib
 import re
 import threading
 
 # tensorflow_serving/servables/tensorflow/util.cc: exponential buckets of 10 * 1.8^n microseconds.
 _BUCKETS = tuple(10 * 1.8**n for n in range(33))
+# Longer than every sensible path of a model.
+_MAX_LABEL = 300
 
 
 def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
+def _short(value: str) -> str:
+    """The value of a label, of a length that is fit to keep; two long ones that differ stay different."""
+    if len(value) <= _MAX_LABEL:
+        return value
+    digest = hashlib.sha256(value.encode(errors="replace")).hexdigest()[:16]
+    return f"{value[:_MAX_LABEL]}...{digest}"
+
+
 class _Family:
-    """All series of one metric."""
+    """All series of one metric: a number, or a histogram, for each combination of the labels' values."""
 
     def __init__(self, name: str, help_text: str, kind: str, labels: tuple[str, ...]):
         self.name = re.sub(r"[^A-Za-z0-9_]", ":", name)
@@ -49,7 +60,8 @@ class _Family:
 class Metrics:
     """The server's metrics; every method may be called from any thread.
 
-    Model names come from the peer, so the number of series is bounded: names beyond it are counted as `other`.
+    Labels can come from a peer or grow with every version, so both their lengths and the number of the series are
+    bounded: long ones are cut, and what would be one series too many is counted under `other`.
     """
 
     _MAX_SERIES = 500
@@ -70,14 +82,20 @@ class Metrics:
         }
 
     def add(self, key: str, amount: float, *labels: str) -> None:
-        """Adds to a counter or gauge."""
+        """Adds to a counter or gauge.
+
+        Args:
+            key: The metric, without "/tensorflow/serving/".
+            amount: What to add.
+            *labels: The values of its labels.
+        """
         with self._lock:
             family = self._families[key]
             labels = self._bounded(family, labels)
             family.values[labels] = family.values.get(labels, 0.0) + amount
 
     def observe(self, key: str, value: float, *labels: str) -> None:
-        """Adds one observation to a histogram (of microseconds, or of rows)."""
+        """Adds one observation, in microseconds, to a histogram; the other arguments are those of `add`."""
         with self._lock:
             family = self._families[key]
             labels = self._bounded(family, labels)
@@ -86,11 +104,14 @@ class Metrics:
             family.values[labels] = family.values.get(labels, 0.0) + value
 
     def render(self) -> str:
-        """Returns the exposition."""
+        """The page that Prometheus reads."""
         with self._lock:
             return "\n".join(line for f in self._families.values() for line in f.lines()) + "\n"
 
     def _bounded(self, family: _Family, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if labels in family.values:
+            return labels
+        labels = tuple(map(_short, labels))
         if labels in family.values or len(family.values) < self._MAX_SERIES:
             return labels
         return ("other", *labels[1:]) if labels else labels

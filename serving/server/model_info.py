@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
 
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
+import grpc
+from google.protobuf import wrappers_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
 from serving.server.core import ServerCore
+from serving.server.export_assets import ERRORS, read_asset
+from serving.server.loaded_model import LoadedModel
 from serving.server.predict import DEFAULT_SIGNATURE
 from serving.server.status import ServingError, invalid_argument, not_found
+from serving.signatures import CLASS_LABELS_FIELD, LABELS_ASSET
+
+_SIGNATURES = "signature_def"
 
 
-def model_status(core: ServerCore, request: Any) -> Any:
+def model_status(
+    core: ServerCore, request: get_model_status_pb2.GetModelStatusRequest
+) -> get_model_status_pb2.GetModelStatusResponse:
     """Answers GetModelStatus; a label in the request is ignored, as the real server ignores it."""
     if not request.HasField("model_spec"):
         raise invalid_argument("Missing ModelSpec")
@@ -34,29 +43,54 @@ def model_status(core: ServerCore, request: Any) -> Any:
     return response
 
 
-def model_metadata(core: ServerCore, request: Any) -> Any:
-    """Answers GetModelMetadata, whose only field is the signatures."""
+def model_metadata(
+    core: ServerCore, request: get_model_metadata_pb2.GetModelMetadataRequest
+) -> get_model_metadata_pb2.GetModelMetadataResponse:
+    """Answers GetModelMetadata: the signatures, and on request the labels.json of an export."""
     if not request.HasField("model_spec"):
         raise invalid_argument("Missing ModelSpec")
     if not request.metadata_field:
         raise invalid_argument("GetModelMetadataRequest must specify at least one metadata_field")
     for field in request.metadata_field:
-        if field != "signature_def":
+        if field not in (_SIGNATURES, CLASS_LABELS_FIELD):
             raise invalid_argument(f"Metadata field {field} is not supported")
     spec = request.model_spec
     with core.manager.handle(spec.name, core.resolve(spec)) as (version, model):
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         response.model_spec.name = spec.name
         response.model_spec.version.value = version.number
-        signatures = get_model_metadata_pb2.SignatureDefMap()
-        for name, signature in model.signatures.items():
-            signatures.signature_def[name].CopyFrom(signature)
-        response.metadata["signature_def"].Pack(signatures)
+        if _SIGNATURES in request.metadata_field:
+            signatures = get_model_metadata_pb2.SignatureDefMap()
+            for name, signature in model.signatures.items():
+                signatures.signature_def[name].CopyFrom(signature)
+            response.metadata[_SIGNATURES].Pack(signatures)
+        if CLASS_LABELS_FIELD in request.metadata_field:
+            response.metadata[CLASS_LABELS_FIELD].Pack(wrappers_pb2.StringValue(value=_labels(model)))
     return response
 
 
-def predict_only(core: ServerCore, spec: Any, kind: str, method: str) -> ServingError:
-    """Returns the error of Classify or Regress on a model that can only predict."""
+def _labels(model: LoadedModel) -> str:
+    """The JSON of the names of a model's classes."""
+    try:
+        labels = read_asset(model.path, LABELS_ASSET)
+    except ERRORS as error:
+        raise ServingError(
+            grpc.StatusCode.FAILED_PRECONDITION, f"The model's {LABELS_ASSET} cannot be used: {str(error)[:200]}"
+        ) from error
+    if labels is None:
+        raise not_found(f"The model has no {LABELS_ASSET}, so its classes have no names")
+    return json.dumps(labels)
+
+
+def predict_only(core: ServerCore, spec: model_pb2.ModelSpec, kind: str, method: str) -> ServingError:
+    """The error of Classify or Regress on a model that can only predict.
+
+    Args:
+        core: The models.
+        spec: The model that was asked.
+        kind: What TensorFlow Serving calls the signature that it expects, e.g. "classification".
+        method: The method that was called, e.g. "classify".
+    """
     try:
         with core.manager.handle(spec.name, core.resolve(spec)) as (_, model):
             name = spec.signature_name or DEFAULT_SIGNATURE

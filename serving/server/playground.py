@@ -1,19 +1,23 @@
-"""The page that lets a person try the models: its files, what it must know of them, and the REST API beside it."""
+"""The page on which a person tries the models: its files, what it must know of the models, and the REST API."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib.resources
 import json
+import math
 import os
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-import tensorflow as tf
-
+from biggan_tf.config.truncation import OF_LATENTS, OF_STYLES
 from serving import signatures as s
 from serving.server.core import ServerCore
-from serving.server.rest import RestHandler
+from serving.server.export_assets import ERRORS, read_asset
+from serving.server.http_app import HttpAnswer, HttpRequest
+from serving.server.loaded_model import LoadedModel
+from serving.server.rest import RestApi
 from serving.server.status import ServingError
 from serving.server.versions import State
 
@@ -24,29 +28,49 @@ _KINDS = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_WITHOUT_CLASSES = "picture"  # the one class, by which the page calls pictures of a model without classes
 # Scripts and styles come from this server only, pictures also from answers (data:) and from drawing them (blob:).
 _POLICY = "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
-class PlaygroundHandler(RestHandler):
-    """Answers as the REST port does, and with the page; being of one origin, it needs no CORS."""
+class Playground:
+    """Answers as the REST port does, and with the page; being of one origin, it needs no CORS.
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
-        path = urlsplit(self.path).path
-        name = "index.html" if path == "/" else path.removeprefix("/")
-        if path == MODELS_PATH:
-            self._send(200, json.dumps(playable_models(self.core)).encode(), "application/json")
-        elif name in _files():
-            self._send(200, _files()[name], _KINDS[os.path.splitext(name)[1]])
-        else:
-            super().do_GET()
+    Args:
+        core: The models.
+        rest: The REST API.
 
-    def end_headers(self) -> None:
-        self.send_header("Content-Security-Policy", _POLICY)
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Referrer-Policy", "no-referrer")
-        self.send_header("Cache-Control", "no-cache")
-        super().end_headers()
+    Attributes:
+        headers: Headers of every answer.
+    """
+
+    def __init__(self, core: ServerCore, rest: RestApi):
+        self._core, self._rest = core, rest
+        self.headers: Sequence[tuple[str, str]] = (
+            *rest.headers,
+            ("Content-Security-Policy", _POLICY),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "no-referrer"),
+            ("Cache-Control", "no-cache"),
+        )
+
+    def is_open(self, request: HttpRequest) -> bool:
+        """Whether a request needs no token: the page itself, because a browser has none before it shows the page."""
+        return (request.method == "GET" and _file_name(request) in _files()) or self._rest.is_open(request)
+
+    async def answer(self, request: HttpRequest) -> HttpAnswer:
+        """Answers a request.
+
+        Raises:
+            ServingError: The request is wrong, or it failed.
+        """
+        name = _file_name(request)
+        if request.method == "GET" and request.path == MODELS_PATH:
+            models = await asyncio.to_thread(playable_models, self._core)
+            return HttpAnswer(200, json.dumps(models).encode())
+        if request.method == "GET" and name in _files():
+            return HttpAnswer(200, _files()[name], _KINDS[os.path.splitext(name)[1]])
+        return await self._rest.answer(request)
 
 
 def playable_models(core: ServerCore) -> list[dict[str, Any]]:
@@ -54,47 +78,122 @@ def playable_models(core: ServerCore) -> list[dict[str, Any]]:
 
     Returns:
         `name`, `version` and `problem`, which is "" for an export of ours; such a one also has `z_dim`, `resolution`,
-        `classes` (names by label), `images_seen` and the ends of `truncation`.
+        `classes` (names by label), `has_classes` (if not, there is one name in `classes`), `images_seen`, the ends of
+        `truncation`, where it begins (`truncation_default`), `num_styles` (0: it has no styles to mix), and `notes`:
+        what is wrong with the files that say more of it, for which the page does without them. One that enlarges
+        pictures has none of these but `enlargement`, how many times as large they become, or None if nothing says so.
     """
-    found = []
+    models = []
     for name in core.model_names:
         for version in core.manager.statuses(name):
             if version.state is State.AVAILABLE:
                 try:
                     with core.manager.handle(name, version.number) as (_, model):
-                        found.append({"name": name, "version": version.number, **_described(model)})
+                        models.append({"name": name, "version": version.number, **_described(model)})
                 except ServingError:
                     continue  # It was unloaded between the two questions.
-    return found
+    return models
 
 
-def _described(model: Any) -> dict[str, Any]:
+def _described(model: LoadedModel) -> dict[str, Any]:
     needed = {s.LATENTS, s.SYNTHESIZE_PNG, s.SYNTHESIZE}
+    if s.UPSCALE in model.signatures:
+        return {"problem": "", "enlargement": _enlargement(model.path)}
     if not needed <= set(model.signatures):
         missing = ", ".join(sorted(needed - set(model.signatures)))
         return {"problem": f"It has no signature {missing}; only what serving.export wrote can be shown here."}
-    inputs = model.signatures[s.SYNTHESIZE].inputs
-    if s.CLASS_WEIGHTS not in inputs:
-        return {"problem": "It was trained without classes, and this page asks for pictures by class; use the client."}
-    num_classes = inputs[s.CLASS_WEIGHTS].tensor_shape.dim[1].size
-    labels = _asset(model.path, s.LABELS_ASSET) or [{"name": str(label)} for label in range(num_classes)]
-    provenance = _asset(model.path, s.PROVENANCE_ASSET) or {}
+    inputs, outputs = model.signatures[s.SYNTHESIZE].inputs, model.signatures[s.SYNTHESIZE].outputs
+    has_classes = s.CLASS_WEIGHTS in inputs
+    try:
+        z_dim, resolution = (int(tensor.tensor_shape.dim[1].size) for tensor in (inputs[s.LATENT], outputs[s.IMAGES]))
+        num_classes = int(inputs[s.CLASS_WEIGHTS].tensor_shape.dim[1].size) if has_classes else 1
+    except (KeyError, IndexError):
+        num_classes = 0
+    if num_classes <= 0:
+        return {"problem": "Its signatures are not those that serving.export writes, so it cannot be shown here."}
+    notes: list[str] = []
+    num_styles = _num_styles(model)
     return {
         "problem": "",
-        "z_dim": inputs[s.LATENT].tensor_shape.dim[1].size,
-        "resolution": model.signatures[s.SYNTHESIZE].outputs[s.IMAGES].tensor_shape.dim[1].size,
-        "classes": [label["name"] for label in labels],
-        "images_seen": provenance.get("images_seen"),
-        "truncation": [s.MIN_TRUNCATION, s.MAX_TRUNCATION],
+        "z_dim": z_dim,
+        "resolution": resolution,
+        "classes": _class_names(model.path, num_classes, notes) if has_classes else [_WITHOUT_CLASSES],
+        "has_classes": has_classes,
+        "images_seen": _images_seen(model.path, notes),
+        "truncation": _truncations(model),
+        "truncation_default": (OF_STYLES if num_styles else OF_LATENTS).default,
+        "num_styles": num_styles,
+        "notes": notes,
     }
 
 
-def _asset(path: str, name: str) -> Any:
+def _enlargement(path: str) -> int | None:
+    """How many times as large a model makes pictures, by its provenance; None: that does not say."""
     try:
-        with tf.io.gfile.GFile(os.path.join(path, "assets", name)) as file:
-            return json.loads(file.read())
-    except tf.errors.NotFoundError:
+        provenance = read_asset(path, s.PROVENANCE_ASSET)
+    except ERRORS:
         return None
+    sizes = provenance.get("sizes") if isinstance(provenance, dict) else None
+    found = sizes.get("enlargement") if isinstance(sizes, dict) else None
+    return found if type(found) is int and found > 0 else None
+
+
+def _truncations(model: LoadedModel) -> list[float]:
+    """The smallest and the largest truncation that a model takes, without what its bounds leave for rounding."""
+    limit = model.limits.get(s.TRUNCATION)
+    if limit is None or limit.low is None or limit.high is None:
+        return [s.MIN_TRUNCATION, s.MAX_TRUNCATION]
+    return [round(limit.low, 4), round(limit.high, 4)]
+
+
+def _num_styles(model: LoadedModel) -> int:
+    """How many layers of a model have a style of their own; 0 for a model without styles."""
+    if not set(s.OF_STYLES) <= set(model.signatures):
+        return 0
+    axes = model.signatures[s.MAP].outputs[s.STYLES].tensor_shape.dim
+    return max(0, int(axes[1].size)) if len(axes) > 1 else 0
+
+
+def _class_names(path: str, num_classes: int, notes: list[str]) -> list[str]:
+    """The names by label; numbers, and a note of the reason, where the file with the names is of no use."""
+    numbers = [str(label) for label in range(num_classes)]
+    try:
+        labels = read_asset(path, s.LABELS_ASSET)
+        if labels is None:
+            return numbers
+        if not isinstance(labels, list) or len(labels) != num_classes:
+            raise ValueError(f"It must be a list of {num_classes} classes.")
+        for label, entry in enumerate(labels):
+            if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+                raise ValueError(f"Class {label} must be an object with a text `name`.")
+        return [entry["name"].encode("utf-8", "replace").decode() for entry in labels]
+    except ERRORS as error:
+        notes.append(f"{s.LABELS_ASSET} cannot be used, so the classes have numbers: {_reason(error)}")
+        return numbers
+
+
+def _images_seen(path: str, notes: list[str]) -> int | None:
+    try:
+        provenance = read_asset(path, s.PROVENANCE_ASSET)
+        if provenance is None:
+            return None
+        seen = provenance.get("images_seen") if isinstance(provenance, dict) else provenance
+        if seen is None:
+            return None
+        if isinstance(seen, bool) or not isinstance(seen, int | float) or not (0 <= seen < math.inf):
+            raise ValueError("It must be an object, and its `images_seen` a number of images.")
+        return int(seen)
+    except ERRORS as error:
+        notes.append(f"{s.PROVENANCE_ASSET} cannot be used: {_reason(error)}")
+        return None
+
+
+def _reason(error: Exception) -> str:
+    return str(error)[:200].encode("utf-8", "replace").decode()
+
+
+def _file_name(request: HttpRequest) -> str:
+    return "index.html" if request.path == "/" else request.path.removeprefix("/")
 
 
 @functools.cache

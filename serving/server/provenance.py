@@ -1,4 +1,4 @@
-"""What a version's own notes say about it, where it has any."""
+"""What an export says about itself in its provenance.json."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ import os
 
 from serving import signatures as s
 
+_MAX_CHARS = 2**20
 _log = logging.getLogger(__name__)
 
 
 def report_rows(name: str, version: int, path: str) -> None:
-    """Logs a version of `serving.export` whose pictures may depend on the batch that they are drawn in.
+    """Logs that the pictures of a version depend on the batch that they are computed in, if they may.
 
     Exports of version 0.1 do not say how they compute rows: their bits are the same in any batch on the kind of
     processor that exported them, and perhaps on no other.
+
+    Args:
+        name: The name of the model.
+        version: The number of the version.
+        path: The folder of the version. Without a provenance.json of `serving.export` nothing is logged.
     """
     file = os.path.join(path, "assets", s.PROVENANCE_ASSET)
     try:
         with open(file, encoding="utf-8") as opened:
-            known = json.load(opened)
-    except (OSError, ValueError):
-        return  # not made by serving.export, or without assets: nothing is promised
-    rows = known.get(s.ROWS) if isinstance(known, dict) else None
+            provenance = json.loads(opened.read(_MAX_CHARS))
+    except (OSError, ValueError, RecursionError):
+        return  # it is no export of ours, which promises nothing
+    rows = provenance.get(s.ROWS) if isinstance(provenance, dict) else None
     if rows is None:
         _log.warning(
             "%s version %d was exported by version 0.1: a picture has the same bits in any batch only on the kind of "
@@ -33,5 +39,5 @@ def report_rows(name: str, version: int, path: str) -> None:
         )
     elif rows != s.EXACT:
         _log.info(
-            "%s version %d was exported with --rows=%s: a row's last bits depend on its batch", name, version, rows
+            "%s version %d was exported with --rows=%.20s: a row's last bits depend on its batch", name, version, rows
         )

@@ -1,4 +1,4 @@
-"""The error every layer of the server raises, and its rendering over gRPC and HTTP."""
+"""The error that every part of the server raises, with its code over gRPC and over HTTP."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ class ServingError(Exception):
 
 
 def invalid_argument(message: str) -> ServingError:
-    """Returns the error for a request's or a config's own fault."""
+    """The error for a request or a config that is wrong in itself."""
     return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
 def not_found(message: str) -> ServingError:
-    """Returns the error for what is not there."""
+    """The error for a model, a version or a file that is not there."""
     return ServingError(grpc.StatusCode.NOT_FOUND, message)
 
 
 def failed_precondition(message: str) -> ServingError:
-    """Returns the error for what the server's state does not allow."""
+    """The error for a request that is right in itself, but not in the state that the server is in."""
     return ServingError(grpc.StatusCode.FAILED_PRECONDITION, message)
 
 

@@ -6,16 +6,18 @@ repeated fields are just bytes, which NumPy writes in one go.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
+from serving.server.request_limits import declared_shape
 from serving.server.status import invalid_argument
 
 # Field of TensorProto, its number, and the type its values have on the wire.
-_FIELDS: dict[Any, tuple[str, int, str]] = {
+_FIELDS: dict[tf.DType, tuple[str, int, str]] = {
     tf.float32: ("float_val", 5, "<f4"),
     tf.float64: ("double_val", 6, "<f8"),
     tf.int32: ("int_val", 7, "varint"),
@@ -31,41 +33,61 @@ _FIELDS: dict[Any, tuple[str, int, str]] = {
     tf.uint32: ("uint32_val", 16, "varint"),
     tf.uint64: ("uint64_val", 17, "varint"),
 }
-_MAX_ELEMENTS = 2**31 - 1
+_BY_NUMBER = {
+    dtype.as_datatype_enum: (dtype, np.dtype(dtype.as_numpy_dtype), field, wire)
+    for dtype, (field, _, wire) in _FIELDS.items()
+}
+# How many elements may be filled up with the last value sent: a few bytes must not be able to ask for gigabytes.
+_MAX_FILLED = 2**20
+# Integers that are turned into varints at a time, each of which needs 30 bytes of memory meanwhile.
+_CHUNK = 2**20
 
 
-def decode(alias: str, proto: Any) -> np.ndarray:
+def decode(alias: str, proto: tensor_pb2.TensorProto, shape: Sequence[int] | None = None) -> np.ndarray:
     """Returns the array of a TensorProto, by the rules of `tensorflow::Tensor::FromProto`.
 
-    Fewer values than the shape asks for are filled up with the last one, none at all with zeros.
+    Fewer values than the shape asks for are filled up with the last one, none at all with zeros. Integers that their
+    type cannot hold are refused, where C++ would cut them.
+
+    Args:
+        alias: The name of the input, which an error names.
+        proto: The tensor.
+        shape: What `declared_shape` returned for it; None: it is called here.
 
     Raises:
         ServingError: The proto is no tensor.
     """
-    error = invalid_argument(f"tensor parsing error: {alias}")
-    shape = [dim.size for dim in proto.tensor_shape.dim]
-    count = 1
-    for size in shape:
-        count *= size
-    if proto.tensor_shape.unknown_rank or min(shape, default=0) < 0 or count > _MAX_ELEMENTS:
-        raise error
-    try:
-        dtype = tf.dtypes.as_dtype(proto.dtype)
-        field, _, wire = _FIELDS[dtype]
-    except (TypeError, KeyError):
-        raise error from None
-    if proto.tensor_content and dtype != tf.string:
-        if len(proto.tensor_content) != count * dtype.size:
-            raise error
-        return np.frombuffer(proto.tensor_content, dtype.as_numpy_dtype).reshape(shape).copy()
+    shape = declared_shape(alias, proto) if shape is None else shape
+    array = _flat(proto, math.prod(shape))
+    if array is None:
+        # Raised here, where no name holds the error: it would hold this frame, and the frame the request with it, until
+        # the next search for garbage.
+        raise invalid_argument(f"tensor parsing error: {alias}")
+    return array.reshape(shape)
+
+
+def _flat(proto: tensor_pb2.TensorProto, count: int) -> np.ndarray | None:
+    """The elements of a tensor, of which its shape has `count`; None: it has too few or too many, or no such type."""
+    entry = _BY_NUMBER.get(proto.dtype)
+    if entry is None:
+        return None
+    dtype, kind, field, wire = entry
+    content = proto.tensor_content
+    if content and wire != "bytes":
+        if len(content) != count * kind.itemsize:
+            return None
+        # Whatever is not 0 is true, also where a byte is neither 0 nor 1.
+        return np.frombuffer(content, np.uint8) != 0 if dtype == tf.bool else np.frombuffer(content, kind).copy()
     values = getattr(proto, field)
-    if proto.tensor_content or len(values) > count or (len(values) < count and count > 2**20):
-        # A few bytes must not be able to ask for gigabytes.
-        raise error
-    return _fill(values, count, dtype, wire).reshape(shape)
+    if content or len(values) > count or (len(values) < count and count > _MAX_FILLED):
+        return None
+    try:
+        return _fill(values, count, dtype, wire)
+    except (OverflowError, ValueError):
+        return None
 
 
-def _fill(values: Any, count: int, dtype: Any, wire: str) -> np.ndarray:
+def _fill(values: Sequence[float | bytes], count: int, dtype: tf.DType, wire: str) -> np.ndarray:
     kind = dtype.as_numpy_dtype
     if wire == "half":
         array = np.array(values, np.uint16).view(kind)
@@ -99,9 +121,9 @@ def encode(array: np.ndarray, as_content: bool) -> bytes:
     if as_content:
         return head.SerializeToString() + field_bytes(4, flat.tobytes())
     if wire == "varint":
-        payload = _varints(flat)
+        payload = _varints_of(flat)
     elif wire == "half":
-        payload = _varints(flat.view(np.uint16))
+        payload = _varints_of(flat.view(np.uint16))
     else:
         payload = flat.astype(wire, copy=False).tobytes()
     return head.SerializeToString() + (field_bytes(number, payload) if payload else b"")
@@ -119,6 +141,22 @@ def _varint(value: int) -> bytes:
         value >>= 7
     parts.append(value)
     return bytes(parts)
+
+
+def _varints_of(values: np.ndarray) -> bytes:
+    encode_chunk = _varints_of_bytes if values.dtype == np.uint8 else _varints
+    return b"".join(encode_chunk(values[start : start + _CHUNK]) for start in range(0, len(values), _CHUNK))
+
+
+def _varints_of_bytes(values: np.ndarray) -> bytes:
+    """Encodes uint8 values, such as pictures: below 128 as themselves, others as themselves and a 1."""
+    long = values >> 7
+    # A varint ends where it would if all had one byte, moved on by the number of second bytes up to it.
+    last = np.cumsum(long, dtype=np.intp)
+    last += np.arange(len(values))
+    parts = np.ones(len(values) + np.count_nonzero(long), np.uint8)
+    parts[last - long] = values
+    return parts.tobytes()
 
 
 def _varints(values: np.ndarray) -> bytes:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import grpc
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow_serving.apis import prediction_log_pb2
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from serving.server.metrics import Metrics
 from serving.server.status import ServingError, invalid_argument
@@ -19,14 +18,19 @@ from serving.signatures import WARMUP_FILE
 _MAX_RECORDS = 1000
 
 
-def warm_up(path: str, predict: Callable[[Any], Any], iterations: int, metrics: Metrics) -> int:
+def warm_up(
+    path: str, predict: Callable[[predict_pb2.PredictRequest], object], iterations: int, metrics: Metrics
+) -> int:
     """Runs every warm-up record of a version.
 
+    The first request of each signature and batch size is slow: TensorFlow plans the graph for it. Clients should not
+    meet that.
+
     Args:
-        path: The version directory.
-        predict: Answers a `PredictRequest`, and raises a ServingError where it cannot.
-        iterations: How often each record is run.
-        metrics: Where the time goes.
+        path: The folder of the version; without a file of warm-up requests in it nothing is done.
+        predict: Answers a request, and raises a ServingError where it cannot.
+        iterations: How often each record is run; fewer than 1: once.
+        metrics: Are told the number of records and the microseconds they took.
 
     Returns:
         The number of records.
@@ -50,7 +54,7 @@ def warm_up(path: str, predict: Callable[[Any], Any], iterations: int, metrics: 
     return count
 
 
-def _read(file: str) -> Any:
+def _read(file: str) -> Iterator[predict_pb2.PredictRequest]:
     try:
         for record in tf.data.TFRecordDataset(file).as_numpy_iterator():
             log = prediction_log_pb2.PredictionLog.FromString(record)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from biggan_tf.evaluation.class_names import imagenet
-from biggan_tf.evaluation.features import FeatureExtractor, load_extractor
-from biggan_tf.evaluation.frechet import frechet_distance_of_features
-from biggan_tf.evaluation.inception_score import top_k_accuracy
+from biggan_tf.data.class_names import imagenet
+from biggan_tf.evaluation.extractors.features import FeatureExtractor, load_extractor
+from biggan_tf.evaluation.metrics.frechet import frechet_distance_of_features
+from biggan_tf.evaluation.metrics.inception_score import top_k_accuracy
 
 TITLE = "efficientnet_lite0: accuracy, and FD(half, half) < FD(half, blurred) < FD(half, noise)"
 

@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from biggan_tf.evaluation.frechet import frechet_distance
-from biggan_tf.evaluation.moments import Moments
+from biggan_tf.evaluation.metrics.feature_moments import FeatureMoments
+from biggan_tf.evaluation.metrics.frechet import frechet_distance
 
 TITLE = "Metrics: time and memory on features that are there (targets: FD under 5 s, PRDC under 1.5 GB)"
 
@@ -15,7 +15,7 @@ TITLE = "Metrics: time and memory on features that are there (targets: FD under 
 _PRDC = """
 import resource, sys, time
 import numpy as np
-from biggan_tf.evaluation.manifold import manifold_scores
+from biggan_tf.evaluation.metrics.manifold import manifold_scores
 count = int(sys.argv[1])
 random = np.random.default_rng(0)
 real, fake = (random.standard_normal((count, 2048), dtype=np.float32) for _ in range(2))
@@ -29,7 +29,7 @@ def measure() -> list[dict]:
     random = np.random.default_rng(0)
     features = [random.gamma(1.0, scale, (10_000, 2048)).astype(np.float32) for scale in (1.0, 1.1)]
     start = time.perf_counter()
-    moments = [Moments.of(block) for block in features]
+    moments = [FeatureMoments.of(block) for block in features]
     summed = time.perf_counter()
     frechet_distance(*moments)
     distance = time.perf_counter()

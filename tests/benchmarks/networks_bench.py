@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from biggan_tf.config import ModelConfig
-from biggan_tf.losses.adversarial import HingeLoss
-from biggan_tf.networks import Discriminator, Generator, cost
+from biggan_tf.families.biggan.config import BigGANConfig
+from biggan_tf.families.biggan.discriminator import Discriminator
+from biggan_tf.families.biggan.generator import Generator
+from biggan_tf.games.config import HingeConfig
+from biggan_tf.training import cost
 from biggan_tf.training.adam import Adam
 from tests.benchmarks import op_profile
 
@@ -20,7 +22,7 @@ TITLE = (
 )
 SIZES = ((32, 16, 64), (32, 64, 32), (128, 16, 32), (128, 64, 32))  # pixels, ch, batch
 VARIANTS = tuple(itertools.product(("float32", "mixed_bfloat16"), (False, True)))  # policy, fused
-DTYPES = {policy: cost.model_dtype(ModelConfig(policy=policy)) for policy, _ in VARIANTS}
+DTYPES = {policy: cost.model_dtype(BigGANConfig(policy=policy)) for policy, _ in VARIANTS}
 ROUNDS = 3
 LONG_S = 30.0  # one round of all variants; what takes longer is timed once
 PROFILED = ("G forward", "D forward", "D step", "G step")
@@ -44,7 +46,7 @@ class Subject:
 
     def __init__(self, resolution: int, channels: int, batch: int, policy: str, fused: bool):
         chunks = resolution.bit_length() - 2
-        self.config = ModelConfig(
+        self.config = BigGANConfig(
             resolution=resolution,
             num_classes=100,
             z_dim=20 * chunks,
@@ -57,7 +59,7 @@ class Subject:
             policy=policy,
         )
         self.generator, self.discriminator = Generator(self.config), Discriminator(self.config)
-        self.loss, self.batch = HingeLoss(), batch
+        self.loss, self.batch = HingeConfig().build(), batch
         self.g_optimizer, self.d_optimizer = Adam(5e-5), Adam(2e-4)
         self.g_optimizer.build(self.generator.trainable_variables)
         self.d_optimizer.build(self.discriminator.trainable_variables)
@@ -67,7 +69,7 @@ class Subject:
         self.images = tf.constant(random.uniform(-1, 1, (batch, resolution, resolution, 3)), tf.float32)
         self.work = {
             "G forward": tf.function(self._generate),
-            "D forward": tf.function(lambda: self.discriminator((self.images, self.labels), training=False)),
+            "D forward": tf.function(lambda: self.discriminator((self.images, self.labels), training=False).logits),
             "D step": tf.function(self._discriminator_step),
             "G step": tf.function(self._generator_step),
         }
@@ -81,7 +83,7 @@ class Subject:
         fakes = self._generate(training=True)
         with tf.GradientTape() as tape:
             images = tf.concat([fakes, self.images], 0)
-            logits = self.discriminator((images, tf.concat([self.labels, self.labels], 0)), training=True)
+            logits = self.discriminator((images, tf.concat([self.labels, self.labels], 0)), training=True).logits
             loss = self.loss.discriminator(logits[self.batch :], logits[: self.batch])
         variables = self.discriminator.trainable_variables
         self.d_optimizer.apply(tape.gradient(loss, variables), variables)
@@ -90,7 +92,9 @@ class Subject:
     def _generator_step(self):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in self.generator.trainable_variables])
-            loss = self.loss.generator(self.discriminator((self._generate(training=True), self.labels), training=True))
+            loss = self.loss.generator(
+                self.discriminator((self._generate(training=True), self.labels), training=True).logits
+            )
         variables = self.generator.trainable_variables
         self.g_optimizer.apply(tape.gradient(loss, variables), variables)
         return loss

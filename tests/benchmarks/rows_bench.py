@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from biggan_tf.config import ModelConfig
-from biggan_tf.networks.generator import Generator
+from biggan_tf.families.biggan.config import BigGANConfig
+from biggan_tf.families.biggan.generator import Generator
+from biggan_tf.families.biggan.inference import fold
+from biggan_tf.inference.batch_norm_moments import moments_of
 from serving import signatures as s
-from serving.export.inference_generator import fold, moments_of
 from serving.export.served_generator import ServedGenerator
 
 TITLE = "Export: exact rows, as ratios of speeds in the same run"
@@ -25,7 +26,7 @@ def measure() -> Iterator[dict]:
 
 
 def _measure_model(resolution: int, channels: int) -> Iterator[dict]:
-    model = ModelConfig(resolution=resolution, generator_channels=channels, initializer="normal", num_classes=1000)
+    model = BigGANConfig(resolution=resolution, generator_channels=channels, initializer="normal", num_classes=1000)
     model.z_dim = 120 if resolution != 256 else 140
     model.generator_attention = () if resolution == 32 else (64,)
     generator = Generator(model)

@@ -3,9 +3,12 @@
 python -m tests.benchmarks.run [name ...]     # e.g. networks pipeline; none: all
 """
 
+import datetime
 import importlib
+import importlib.metadata
 import json
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -20,12 +23,13 @@ OUTPUT = Path("out/bench")
 def as_table(rows: list[dict]) -> str:
     """Rows of equal keys as aligned text."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [names] + [[_text(row.get(name, "")) for name in names] for row in rows]
+    cells = [names] + [[as_text(row.get(name, "")) for name in names] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """The text of a cell: three digits of a number."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
@@ -38,6 +42,11 @@ def _processor() -> str:
     return f"{' and '.join(sorted(names)) or 'unknown processor'}, {os.cpu_count()} cores; {compute_report.device()}"
 
 
+def _versions() -> str:
+    packages = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "keras", "biggan-tf"))
+    return f"Python {platform.python_version()}, {packages}"
+
+
 def main(arguments: list[str]) -> None:
     names = sorted(path.stem.removesuffix("_bench") for path in HERE.glob("*_bench.py"))
     if "--help" in arguments:
@@ -47,17 +56,17 @@ def main(arguments: list[str]) -> None:
     if unknown:
         sys.exit(f"Benchmarks are {', '.join(names)}. Received: {', '.join(sorted(unknown))}")
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    processor = _processor()
+    machine = {"processor": _processor(), "versions": _versions(), "date": datetime.date.today().isoformat()}
     for name in arguments or names:
         module = importlib.import_module(f"tests.benchmarks.{name}_bench")
         path, rows = OUTPUT / f"{name}.json", []
         for row in module.measure():  # a list, or one by one: what was measured stays if the rest is stopped
             rows.append(row)
             path.write_text(
-                json.dumps({"title": module.TITLE, "processor": processor, "rows": rows}, indent=1) + "\n",
+                json.dumps({"title": module.TITLE, **machine, "rows": rows}, indent=1) + "\n",
                 encoding="utf-8",
             )
-        print(f"\n{module.TITLE}\n{processor}\n\n{as_table(rows)}\n\n-> {path}", flush=True)  # noqa: T201
+        print(f"\n{module.TITLE}\n{machine['processor']}\n\n{as_table(rows)}\n\n-> {path}", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -16,12 +16,13 @@ import grpc
 import numpy as np
 import tensorflow as tf
 
-from biggan_tf.config import ModelConfig
-from biggan_tf.networks.generator import Generator
+from biggan_tf.families.biggan.config import BigGANConfig
+from biggan_tf.families.biggan.generator import Generator
+from biggan_tf.families.biggan.inference import fold
+from biggan_tf.inference.batch_norm_moments import moments_of
 from serving import signatures as s
 from serving.client import GeneratorClient
-from serving.export.inference_generator import fold, model_sizes, moments_of
-from serving.export.served_generator import ServedGenerator
+from serving.export.served_generator import ServedGenerator, model_sizes
 from serving.export.warmup_requests import write_warmup
 from serving.server.loaded_model import LoadedModel
 
@@ -35,7 +36,7 @@ BATCHING = "max_batch_size { value: 8 } max_enqueued_batches { value: 32 } num_b
 def measure() -> Iterator[dict]:
     for resolution, channels in MODELS:
         with tempfile.TemporaryDirectory() as base:
-            config = ModelConfig(resolution=resolution, generator_channels=channels)
+            config = BigGANConfig(resolution=resolution, generator_channels=channels)
             yield from _measure_model(config, f"{resolution} px, ch {channels}", base)
 
 
@@ -45,7 +46,7 @@ def _measure_model(config, name, base) -> Iterator[dict]:
     module = ServedGenerator(folded)
     path = os.path.join(base, "1")
     tf.saved_model.save(module, path, signatures=module.functions())
-    write_warmup(path, model_sizes(config), (1, 8), s.MODEL_NAME)
+    write_warmup(path, model_sizes(generator), (1, 8), s.MODEL_NAME)
     yield from _export_speeds(config, generator, module, name)
     model = LoadedModel(path, ["serve"], None, None)
     rates = {batch: _rate(lambda batch=batch: _run(model, batch), batch) for batch in (1, 4, 8)}
@@ -59,7 +60,7 @@ def _measure_model(config, name, base) -> Iterator[dict]:
 
 def _export_speeds(config, generator, module, name) -> Iterator[dict]:
     """Unfolded generator in a graph against the export's, both from latents to images."""
-    unfused = ModelConfig(**{**vars(config), "fused_resampling": False})
+    unfused = BigGANConfig(**{**vars(config), "fused_resampling": False})
     plain = Generator(unfused)
     plain.set_weights(generator.get_weights())
     eager_graph = tf.function(lambda z, y: plain((z, y), training=False), autograph=False)

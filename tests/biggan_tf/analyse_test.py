@@ -1,11 +1,13 @@
+import dataclasses
 import functools
 import re
 
 import pytest
 
-from biggan_tf.evaluation import average_sweep, reference_statistics, run_report
-from biggan_tf.evaluation.html_report import HtmlReport
-from biggan_tf.evaluation.image_sources import LoadedGenerator
+from biggan_tf.evaluation.metrics import reference_statistics
+from biggan_tf.evaluation.reports import ema_sweep, run_report
+from biggan_tf.evaluation.reports.html_report import HtmlReport
+from biggan_tf.evaluation.sampling.image_sources import LoadedGenerator
 from tests.biggan_tf.evaluation.conftest import CLASS_NAMES, data_folder, extractor, generator
 
 __all__ = ["data_folder", "extractor", "generator"]
@@ -17,17 +19,26 @@ def loaded(generator):
 
 
 def test_the_report_holds_every_section_and_needs_nothing_else(loaded, data_folder, extractor, tmp_path, monkeypatch):
-    # Each share of the average is a generator of its own, traced anew.
-    monkeypatch.setattr(average_sweep, "sweep", functools.partial(average_sweep.sweep, shares=(0.0, 1.0)))
+    # Each share of the average is another generator, whose graphs are traced first: two of them are enough here.
+    monkeypatch.setattr(ema_sweep, "sweep", functools.partial(ema_sweep.sweep, shares=(0.0, 1.0)))
     report = HtmlReport("Analysis of <run>")
     run_report.add_samples(report, loaded, loaded, 3)
     run_report.add_spectra(report, loaded.generator, 8)
     run_report.add_leakage(report, loaded, 3)
-    run_report.add_averages(report, loaded.generator, loaded.generator)
-    history = [{"images_seen": i, "d_loss": 1.0 / (i + 1), "loss_scale": 2.0**i, "note": "x"} for i in range(5)]
+    run_report.add_ema_distance(report, loaded.generator, loaded.generator)
+    history = [
+        {
+            "images_seen": i,
+            "d_loss": 1.0 / (i + 1),
+            "loss_scale": 2.0**i,
+            "note": "x",
+            "augmentation_probability": 0.1 * i,
+        }
+        for i in range(5)
+    ]
     run_report.add_history(report, history)
     reference = reference_statistics.build(data_folder, extractor, num_images=24)
-    run_report.add_average_sweep(report, loaded, loaded, reference, extractor, 24)
+    run_report.add_ema_sweep(report, loaded, loaded, reference, extractor, 24)
     run_report.add_truncation_curve(report, loaded, reference, extractor, [0.5, 1.0], 24)
     report.save(tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
@@ -42,7 +53,7 @@ def test_the_report_holds_every_section_and_needs_nothing_else(loaded, data_fold
         "How long a moving average",
         "Truncation",
     ]
-    assert text.count("data:image/png;base64,") == 11
+    assert text.count("data:image/png;base64,") == 12
     assert not re.search(r'(src|href)="(?!data:|#)', text)
 
 
@@ -50,3 +61,12 @@ def test_a_history_without_a_log_says_so():
     report = HtmlReport("x")
     run_report.add_history(report, [])
     assert "no metrics.jsonl" in report.html()
+
+
+def test_latents_that_are_not_normal_get_no_truncation_curve(generator, data_folder, extractor, monkeypatch):
+    reference = reference_statistics.build(data_folder, extractor, num_images=24)
+    report = HtmlReport("x")
+    monkeypatch.setattr(generator, "config", dataclasses.replace(generator.config, prior="uniform"))
+    uniform = LoadedGenerator(generator, CLASS_NAMES)
+    run_report.add_truncation_curve(report, uniform, reference, extractor, [0.5], 24)
+    assert "trained on uniform ones" in report.html()

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -48,7 +49,7 @@ def witness(tmp_path):
 def test_tensorflow_finds_the_environment_prepared(module, witness):
     """Whether the command's module loads TensorFlow itself, or leaves that to its work."""
     found = run(f"import importlib; importlib.import_module({module!r}); import tensorflow", witness)
-    level = "3" if module == "pipeline.demo" else "2"
+    level = "3"
     assert found == {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": level}
 
 
@@ -79,6 +80,29 @@ def test_importing_the_packages_changes_nothing():
 
 def test_the_model_loads_tensorflow_with_its_own_defaults(witness):
     assert run("import biggan_tf; biggan_tf.BigGAN", witness) == dict.fromkeys(environment.VARIABLES)
+
+
+TRAINS = """
+from biggan_tf import environment
+environment.prepare()
+import tensorflow as tf
+from biggan_tf.training.gan import GAN
+from tests.biggan_tf.training import tiny
+gan = GAN(tiny.config())
+gan.compile()
+gan.fit(tf.data.Dataset.from_tensors(tiny.batch(16)).repeat(2), verbose=0)
+print("[1]")
+"""
+
+
+@pytest.mark.slow
+def test_a_program_that_asks_for_it_trains_without_tensorflows_messages():
+    """As the page on Python shows; "remapper failed" and "failed call to cuInit" are lines of TensorFlow's."""
+    names = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    command = [sys.executable, "-c", TRAINS]
+    done = subprocess.run(command, env=names, capture_output=True, text=True, check=True, cwd=ROOT)
+    frightening = r"^[IWEF]\d{4} |^WARNING: All log messages|remapper|cuInit"
+    assert not re.search(frightening, done.stderr, re.MULTILINE), done.stderr
 
 
 def test_these_tests_run_as_the_commands_do():

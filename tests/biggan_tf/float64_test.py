@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from biggan_tf.interop import load_biggan_pytorch, save_biggan_pytorch
-from biggan_tf.networks import Discriminator, Generator
+from biggan_tf.contracts.network import variables_by_path
+from biggan_tf.families.biggan.discriminator import Discriminator
+from biggan_tf.families.biggan.generator import Generator
+from biggan_tf.families.biggan.pytorch_weights import load_biggan_pytorch, save_biggan_pytorch
 from biggan_tf.training import distribution
-from biggan_tf.training.gan import BigGAN
+from biggan_tf.training.gan import GAN
 from biggan_tf.training.step_runner import StepRunner
-from biggan_tf.training.variables import by_name
+from tests.biggan_tf.families.biggan.models import small
 from tests.biggan_tf.graphs import values_of_type
-from tests.biggan_tf.networks.models import small
 from tests.biggan_tf.training import tiny
 
 VARIANTS = {
@@ -43,12 +44,12 @@ def _inputs(config):
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
 def test_passes_hold_nothing_narrower(variant):
     config = _config(**VARIANTS[variant])
-    gan = BigGAN(config)
+    gan = GAN(config)
     z, fake_labels, images, labels = _inputs(config)
 
     def passes(z, fake_labels, images, labels):
-        d = gan.discriminator_gradients(z, fake_labels, images, labels)
-        g = gan.generator_gradients(z, fake_labels)
+        d = tiny.discriminator_gradients(gan, z, fake_labels, images, labels)
+        g = tiny.generator_gradients(gan, z, fake_labels)
         return [*d.gradients, d.scalars, *g.gradients, g.scalars]
 
     traced = tf.function(passes, autograph=False).get_concrete_function(
@@ -62,12 +63,12 @@ def test_passes_hold_nothing_narrower(variant):
 
 
 def test_a_step_is_the_float32_step_to_float32s_rounding():
-    wide, narrow = BigGAN(_config()), BigGAN(_config("float32"))
-    for part in ("generator", "discriminator", "average_generator"):
-        for name, variable in by_name(getattr(wide, part)).items():
+    wide, narrow = GAN(_config()), GAN(_config("float32"))
+    for part in ("generator", "discriminator", "ema_generator"):
+        for name, variable in variables_by_path(getattr(wide, part)).items():
             value = np.asarray(variable, np.float32)
             variable.assign(value)
-            by_name(getattr(narrow, part))[name].assign(value)
+            variables_by_path(getattr(narrow, part))[name].assign(value)
     batch = tuple(map(tf.constant, tiny.batch(16)))
     reports = [gan.train_step(batch) for gan in (wide, narrow)]
     for name in ("d_loss", "g_loss", "d_gradient_norm", "g_gradient_norm", "sample_deviation"):
@@ -80,7 +81,7 @@ def test_runner_trains(accumulation):
     config = _config()
     config.training.accumulation_steps = accumulation
     on = distribution.Cluster(tf.distribute.OneDeviceStrategy("/cpu:0"))
-    gan = BigGAN(config)
+    gan = GAN(config)
     batches = iter([tiny.batch(8 // accumulation, seed) for seed in range(4)])
     report = StepRunner(on, gan, lambda: tuple(map(tf.constant, next(batches)))).run()
     assert report["d_skipped"] == report["g_skipped"] == 0
@@ -90,11 +91,11 @@ def test_runner_trains(accumulation):
 def test_average_is_numpys():
     config = _config()
     config.training.ema_decay = 0.9
-    gan = BigGAN(config)
-    before = {name: np.array(v) for name, v in by_name(gan.average_generator).items()}
+    gan = GAN(config)
+    before = {name: np.array(v) for name, v in variables_by_path(gan.ema_generator).items()}
     gan.train_step(tuple(map(tf.constant, tiny.batch(16))))
-    ours = by_name(gan.generator)
-    for name, average in by_name(gan.average_generator).items():
+    ours = variables_by_path(gan.generator)
+    for name, average in variables_by_path(gan.ema_generator).items():
         expected = 0.9 * before[name] + (1.0 - 0.9) * np.asarray(ours[name])
         np.testing.assert_allclose(average, expected, rtol=1e-12, atol=1e-14, err_msg=name)
 

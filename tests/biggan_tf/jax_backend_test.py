@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from biggan_tf.losses.adversarial import HingeLoss
-from biggan_tf.networks import Discriminator, Generator
-from tests.biggan_tf.networks.models import small
+from biggan_tf.games.config import HingeConfig
+from tests.biggan_tf.families.biggan.models import small
+from tests.biggan_tf.families.r3gan import smallest as r3gan
+from tests.biggan_tf.families.super_resolution import smallest as super_resolution
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -23,36 +24,54 @@ import jax
 import keras
 import numpy as np
 assert keras.config.backend() == "jax"
-from biggan_tf.losses.adversarial import HingeLoss
-from biggan_tf.networks import Discriminator, Generator
-from tests.biggan_tf.networks.models import small
+from biggan_tf.games.config import HingeConfig
+from tests.biggan_tf.jax_backend_test import model_of
 case = np.load(sys.argv[1])
-model = small(architecture=sys.argv[3], policy="float64")
-g, d = Generator(model), Discriminator(model)
+model = model_of(sys.argv[3])
+g, d = model.generator(), model.discriminator()
 g.set_weights([case[f"g{i}"] for i in range(len(g.weights))])
 d.set_weights([case[f"d{i}"] for i in range(len(d.weights))])
 g_state = [v.value for v in g.non_trainable_variables]
 d_state = [[v.value for v in vs] for vs in (d.trainable_variables, d.non_trainable_variables)]
 def loss(trained):
     fakes, _ = g.stateless_call(trained, g_state, (case["z"], case["e"]), training=True)
-    logits, _ = d.stateless_call(*d_state, (fakes, case["y"]), training=True)
-    return HingeLoss().generator(logits)
+    judgement, _ = d.stateless_call(*d_state, (fakes, case["y"]), training=True)
+    return HingeConfig().build().generator(judgement.logits)
 value, gradients = jax.jit(jax.value_and_grad(loss))([v.value for v in g.trainable_variables])
 np.savez(sys.argv[2], loss=value, **{f"gradient{i}": array for i, array in enumerate(gradients)})
 """
 
 
+def model_of(name):
+    """The configuration of small networks in float64."""
+    if name == "super_resolution":
+        return super_resolution.model(policy="float64", noise=False)  # each backend draws numbers of its own
+    return r3gan.model(policy="float64") if name == "r3gan" else small(architecture=name, policy="float64")
+
+
+def given(model, generator):
+    """What four images are of: for the generator and for the discriminator."""
+    if model.enlargement > 1:
+        images = np.random.default_rng(1).uniform(-1, 1, (4, model.small_size, model.small_size, 3))
+        return images, images
+    labels = np.array([0, model.num_classes - 1, 1, 1], np.int32)
+    return np.asarray(generator.embed(labels)), labels
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed (extra: jax)")
-@pytest.mark.parametrize("architecture", ["biggan", "biggan_deep"])
+@pytest.mark.parametrize("architecture", ["biggan", "biggan_deep", "r3gan", "super_resolution"])
 def test_jax_gives_the_same_loss_and_gradients(architecture, tmp_path):
     import tensorflow as tf
 
-    model = small(architecture=architecture, policy="float64")
-    generator, discriminator = Generator(model), Discriminator(model)
-    labels = np.array([0, 6, 3, 3], np.int32)
-    case = {"z": np.random.default_rng(0).standard_normal((4, 16)).astype(np.float32), "y": labels}
-    case["e"] = np.asarray(generator.embed(labels))
+    model = model_of(architecture)
+    generator, discriminator = model.generator(), model.discriminator()
+    for variable in (*generator.trainable_variables, *discriminator.trainable_variables):
+        # R3GAN's blocks are new as the identity.
+        variable.assign_add(0.05 * np.random.default_rng(len(variable.path)).standard_normal(variable.shape))
+    of_generator, labels = given(model, generator)
+    case = {"z": np.random.default_rng(0).standard_normal((4, model.z_dim)).astype(np.float32), "y": labels}
+    case["e"] = of_generator
     case |= {f"g{i}": array for i, array in enumerate(generator.get_weights())}
     case |= {f"d{i}": array for i, array in enumerate(discriminator.get_weights())}
     np.savez(tmp_path / "case.npz", **case)
@@ -67,7 +86,7 @@ def test_jax_gives_the_same_loss_and_gradients(architecture, tmp_path):
     assert done.returncode == 0, done.stderr
     with tf.GradientTape() as tape:
         fakes = generator((case["z"], case["e"]), training=True)
-        loss = HingeLoss().generator(discriminator((fakes, labels), training=True))
+        loss = HingeConfig().build().generator(discriminator((fakes, labels), training=True).logits)
     got = np.load(tmp_path / "jax.npz")
     np.testing.assert_allclose(got["loss"], loss, rtol=1e-6)
     variables = generator.trainable_variables

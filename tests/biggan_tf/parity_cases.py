@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from biggan_tf.interop import biggan_pytorch_names, load_biggan_pytorch
+from biggan_tf.families.biggan import pytorch_names as biggan_pytorch_names
+from biggan_tf.families.biggan.pytorch_weights import load_biggan_pytorch
 
 PARITY = Path(os.environ.get("BIGGAN_TF_SHARED", "../shared")) / "data" / "parity"
 needs_parity = pytest.mark.skipif(not PARITY.is_dir(), reason=f"no parity cases in {PARITY}; set BIGGAN_TF_SHARED")

@@ -7,9 +7,12 @@ import pytest
 import tensorflow as tf
 
 from biggan_tf import precision
-from biggan_tf.config import Config, ConfigError, ModelConfig
-from biggan_tf.networks import Discriminator, Generator, cost
-from tests.biggan_tf.networks.models import small
+from biggan_tf.config import Config, ConfigError
+from biggan_tf.families.biggan.config import BigGANConfig
+from biggan_tf.families.biggan.discriminator import Discriminator
+from biggan_tf.families.biggan.generator import Generator
+from biggan_tf.training import cost
+from tests.biggan_tf.families.biggan.models import small
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def test_bfloat16_is_taken_where_it_is_clearly_faster(speed, value, policy, reas
 def test_a_policy_asked_for_by_name_is_taken_without_measuring(monkeypatch, policy):
     monkeypatch.setattr(precision, "bfloat16_speed", lambda: pytest.fail("measured"))
     assert precision.resolve(policy) == policy
-    model = ModelConfig(policy=policy)
+    model = BigGANConfig(policy=policy)
     assert precision.resolved(model) is model
 
 
@@ -111,7 +114,7 @@ def test_a_network_keeps_what_it_resolved_to_when_it_is_rebuilt_elsewhere(speed,
     speed(2.0)
     built = network(small(policy="auto"))
     assert built.dtype_policy.name == "mixed_bfloat16"
-    assert built.model_config.policy == "mixed_bfloat16"
+    assert built.config.policy == "mixed_bfloat16"
     speed(0.1)
     assert network.from_config(built.get_config()).dtype_policy.name == "mixed_bfloat16"
     assert network(small(policy="auto")).dtype_policy.name == "float32"
@@ -130,4 +133,4 @@ def test_the_cost_is_that_of_the_resolved_policy(speed, value, dtype):
 
 def test_a_misspelt_policy_names_the_near_one():
     with pytest.raises(ConfigError, match=r"model\.policy must be one of .*Received: 'atuo'; did you mean auto"):
-        Config(model=ModelConfig(policy="atuo")).validate()
+        Config(model=BigGANConfig(policy="atuo")).validate()

@@ -41,7 +41,7 @@ def test_notes_are_dropped_and_all_else_is_passed_on(folder):
         "print(tensorflow.VALUE, type(tensorflow.__spec__.loader).__name__, os.environ['TF_CPP_MIN_LOG_LEVEL'])",
     )
     assert err == "E0000 00:00:1.2 3 port.cc:153] an error\nwithout an end and after\n"
-    assert out == "3 SourceFileLoader 2\n"
+    assert out == "3 SourceFileLoader 3\n"
 
 
 def test_the_environment_brings_the_notes_back(folder):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from biggan_tf.interop import biggan_pytorch_names, load_tfhub_port
-from biggan_tf.losses.adversarial import HingeLoss
+from biggan_tf.config.parts import load
+from biggan_tf.families.biggan import pytorch_names as biggan_pytorch_names
+from biggan_tf.families.biggan.hub_weights import load_tfhub_port
 from tests.biggan_tf.parity_cases import (
     CASES,
     HUB_CASES,
@@ -26,7 +27,7 @@ pytestmark = [pytest.mark.processor, needs_parity]
 every_case = pytest.mark.parametrize(
     "case", [pytest.param(case, marks=pytest.mark.emulated) if case == "biggan_32" else case for case in CASES]
 )
-LOSS = HingeLoss()
+LOSS = load("game", "hinge")().build()
 
 
 def _by_variable(variables, gradients):
@@ -41,7 +42,7 @@ def test_evaluation_is_ajbs(case, policy):
     io = case.inputs
     images = generator((io["z"], generator.embed(io["y"])), training=False)
     case.assert_values(images, nhwc(case.outputs["eval/images"]))
-    case.assert_values(discriminator((nhwc(io["x"]), io["dy"]), training=False), case.outputs["eval/logits"])
+    case.assert_values(discriminator((nhwc(io["x"]), io["dy"]), training=False).logits, case.outputs["eval/logits"])
 
 
 @in_both_precisions
@@ -54,7 +55,7 @@ def test_training_passes_are_ajbs(case, policy):
     half = len(io["y"])
     with tf.GradientTape() as tape:
         images = tf.concat([fakes, tf.cast(nhwc(io["x"]), fakes.dtype)], 0)
-        logits = discriminator((images, np.concatenate([io["y"], io["dy"]])), training=True)
+        logits = discriminator((images, np.concatenate([io["y"], io["dy"]])), training=True).logits
         loss = LOSS.discriminator(logits[half:], logits[:half])
     variables = discriminator.trainable_variables
     gradients = _by_variable(variables, tape.gradient(loss, variables))
@@ -65,7 +66,7 @@ def test_training_passes_are_ajbs(case, policy):
 
     with tf.GradientTape() as tape:
         fakes = generator((io["z2"], generator.embed(io["y2"])), training=True)
-        logits = discriminator((fakes, io["y2"]), training=True)
+        logits = discriminator((fakes, io["y2"]), training=True).logits
         loss = LOSS.generator(logits)
     variables = generator.trainable_variables
     gradients = _by_variable(variables, tape.gradient(loss, variables))

@@ -1,13 +1,18 @@
 """`python -m biggan_tf.sample` as people run it: folders and .npz for other people's code, sheets, mistakes."""
 
+import json
+import os
+import zipfile
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from biggan_tf.config import to_dict
-from biggan_tf.training import checkpoint_files
-from biggan_tf.training.checkpoints import Checkpoints
-from biggan_tf.training.gan import BigGAN
+from biggan_tf.training.checkpoints import files as checkpoint_files
+from biggan_tf.training.checkpoints.saving import Checkpoints
+from biggan_tf.training.gan import GAN
+from tests.biggan_tf.families.biggan import hub_port
 from tests.biggan_tf.training import tiny
 
 
@@ -15,8 +20,8 @@ from tests.biggan_tf.training import tiny
 def workdir(tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("run"))
     config = tiny.config()
-    record = checkpoint_files.Record(3, 30, to_dict(config))
-    Checkpoints(folder, config, BigGAN(config).state()).save(record)
+    record = checkpoint_files.CheckpointSummary(3, 30, to_dict(config))
+    Checkpoints(folder, config, GAN(config).state()).save(record)
     return folder
 
 
@@ -34,6 +39,12 @@ def test_a_folder_and_an_npz_hold_the_same_images_and_the_seed_decides_them(comm
     files = sorted((tmp_path / "folder").rglob("*.png"), key=lambda path: path.name)
     assert [path.relative_to(tmp_path / "folder").as_posix() for path in files[:2]] == ["2/000000.png", "0/000001.png"]
     np.testing.assert_array_equal(np.stack([np.asarray(Image.open(path)) for path in files]), images)
+    done = commands.run("biggan_tf.sample", f"--workdir={workdir}", *common, f"--output={tmp_path / 'images.zip'}")
+    assert done.status == 0, done.stderr[-2000:]
+    with zipfile.ZipFile(tmp_path / "images.zip") as archive:
+        assert archive.namelist()[:2] == ["2/000000.png", "0/000001.png"]
+        first = np.asarray(Image.open(archive.open("2/000000.png")))
+    assert np.max(np.abs(first.astype(int) - images[0])) <= 1  # batches of another size round otherwise
     other = commands.run(
         "biggan_tf.sample", f"--workdir={workdir}", *common[:-1], "--seed=4", f"--output={tmp_path / 'other.npz'}"
     )
@@ -49,6 +60,9 @@ def test_a_folder_and_an_npz_hold_the_same_images_and_the_seed_decides_them(comm
         (["--classes=7"], "a class index must be below 3. Received: 7"),
         (["--output=sheet.gif"], "must end in .png or .webp. Received: sheet.gif"),
         (["--kind=interpolate_class", "--classes=1"], "needs two classes or more"),
+        (["--kind=walk", "--output=walk.mp4"], "must end in .webp or .gif, or be a folder. Received: walk.mp4"),
+        (["--kind=mixing"], "styles w, such as a StyleGAN. Received: biggan"),
+        (["--truncation_cutoff=2"], "A cutoff needs a family that truncates styles"),
     ],
 )
 def test_a_mistake_is_one_clear_line(commands, workdir, flags, text):
@@ -56,3 +70,41 @@ def test_a_mistake_is_one_clear_line(commands, workdir, flags, text):
     assert done.status == 2
     assert text in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["biggan_tf.sample", "biggan_tf.evaluate"])
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"layers": 5}, '"layers"'),
+        ({"channel_width": 10**9}, '"channel_width"'),
+        ({"n_stats": None}, '"n_stats"'),
+    ],
+)
+def test_a_hostile_config_of_published_weights_is_one_line(commands, tmp_path, command, changes, text):
+    hub_port.write(tmp_path, hub_port.small_generator())
+    (tmp_path / "config.json").write_text(json.dumps({**hub_port.SETTINGS, **changes}))
+    done = commands.run(command, f"--weights={tmp_path}")
+    assert done.status == 2
+    assert "Traceback" not in done.stderr
+    line = done.stderr.strip().splitlines()[-1]
+    assert text in line
+    assert f"{tmp_path / 'config.json'} must " in line
+
+
+@pytest.mark.slow
+def test_weights_that_are_no_file_are_one_line(commands, tmp_path):
+    hub_port.write(tmp_path, hub_port.small_generator())
+    (tmp_path / "pytorch_model.bin").unlink()
+    os.mkfifo(tmp_path / "pytorch_model.bin")
+    (tmp_path / "empty").mkdir()
+    for weights, text in (
+        (tmp_path, "it is no regular file"),
+        (tmp_path / "empty", "Received: No such file or directory"),
+        (tmp_path / "missing.pth", "must be a file or folder that is there"),
+        (tmp_path / "pytorch_model.bin", "it is no regular file"),
+    ):
+        done = commands.run("biggan_tf.sample", f"--weights={weights}")
+        assert (done.status, "Traceback" in done.stderr) == (2, False)
+        assert text in done.stderr.strip().splitlines()[-1]

@@ -2,6 +2,7 @@ import pytest
 
 from biggan_tf import config as config_lib
 from biggan_tf.data import compatibility, manifest
+from biggan_tf.families.biggan.config import BigGANConfig
 
 
 def make_manifest(**fields):
@@ -17,7 +18,7 @@ def make_manifest(**fields):
 
 def make_config(**model):
     config = config_lib.Config()
-    config.model = config_lib.ModelConfig(resolution=128, num_classes=3, **model)
+    config.model = BigGANConfig(resolution=128, num_classes=3, **model)
     return config
 
 

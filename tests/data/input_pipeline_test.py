@@ -52,6 +52,43 @@ def test_flip_mirrors_about_half_and_is_the_same_in_a_second_run(tmp_path):
     assert 0.3 < (runs[0] < 0).mean() < 0.7
 
 
+def labels_by_image(dataset, batches):
+    return {
+        int(index): int(label)
+        for images, labels in dataset.take(batches)
+        for index, label in zip(indices(images), labels, strict=True)
+    }
+
+
+def test_label_noise_moves_a_share_of_the_labels_the_same_in_every_epoch(tmp_path):
+    made_data.write(tmp_path, num_shards=4, per_shard=60)
+    told = [labels_by_image(input_pipeline.make_dataset(make_config(tmp_path)), 30)]
+    noisy = make_config(tmp_path, label_noise=0.2)
+    dataset = input_pipeline.make_dataset(noisy)
+    told += [labels_by_image(each, 30) for each in (dataset, dataset.skip(30))]
+    told += [labels_by_image(input_pipeline.make_dataset(noisy, num_workers=2, worker_index=1), 30)]
+    right, first, second, of_worker = told
+    assert len(right) == 240
+    assert first == second
+    assert of_worker.items() <= first.items()
+    moved = [(first[index] - label) % 3 for index, label in right.items() if first[index] != label]
+    assert 0.12 < len(moved) / 240 < 0.28
+    assert 0.25 < moved.count(1) / len(moved) < 0.75
+    noisy.training.seed = 1
+    assert labels_by_image(input_pipeline.make_dataset(noisy), 30) != first
+
+
+def test_what_is_not_trained_on_has_no_label_noise(tmp_path):
+    made_data.write(tmp_path)
+    config = make_config(tmp_path, label_noise=0.9)
+    right = [int(label) for _, labels in input_pipeline.one_pass(str(tmp_path), 8) for label in labels]
+    assert right == [label for _, labels in input_pipeline.one_pass(config.data.path, 8) for label in labels.numpy()]
+    problems = make_config(tmp_path, label_noise=1.5).problems()
+    assert any("data.label_noise must be at least 0 and less than 1" in problem for problem in problems)
+    config.model.num_classes = 0
+    assert any("no other class" in problem for problem in config.problems())
+
+
 @pytest.mark.parametrize("num_shards", [4, 3])
 def test_two_workers_share_an_epoch_without_overlap(tmp_path, num_shards):
     made_data.write(tmp_path, num_shards=num_shards, per_shard=48 // num_shards)
@@ -75,7 +112,9 @@ def test_a_run_resumed_again_and_again_sees_the_batches_of_the_run_that_was_left
     config = make_config(tmp_path / "data", shuffle_buffer=buffer)
 
     def start():
-        return batch_iterator.BatchIterator(config, num_workers=workers, worker_index=workers - 1)
+        return batch_iterator.BatchIterator(
+            config.data, config.training.batch_size, num_workers=workers, worker_index=workers - 1
+        )
 
     expected = list(itertools.islice(start(), 30))
     seen, saved = [], None
@@ -93,7 +132,7 @@ def test_a_run_resumed_again_and_again_sees_the_batches_of_the_run_that_was_left
 
 def test_a_restored_position_further_back_is_gone_to_as_well(tmp_path):
     made_data.write(tmp_path / "data")
-    batches = batch_iterator.BatchIterator(make_config(tmp_path / "data"))
+    batches = batch_iterator.BatchIterator(make_config(tmp_path / "data").data, 8)
     saved = tf.train.Checkpoint(batches=batches).save(str(tmp_path / "checkpoint"))
     first = next(batches)
     tf.train.Checkpoint(batches=batches).restore(saved)
@@ -104,7 +143,7 @@ def test_saved_position_holds_no_images(tmp_path):
     made_data.write(tmp_path / "data", resolution=64, image_format="raw")
     config = make_config(tmp_path / "data", shuffle_buffer=30)
     config.model.resolution = 64
-    batches = batch_iterator.BatchIterator(config)
+    batches = batch_iterator.BatchIterator(config.data, config.training.batch_size)
     next(batches)
     tf.train.Checkpoint(batches=batches).save(str(tmp_path / "checkpoint"))
     assert sum(file.stat().st_size for file in tmp_path.glob("checkpoint-1.*")) < 2000
@@ -143,7 +182,7 @@ def test_damaged_record_is_named_with_its_offset_when_it_is_met(tmp_path):
     content[len(content) // 2] ^= 0xFF
     shard.write_bytes(content)
     config = make_config(tmp_path)
-    batches = batch_iterator.BatchIterator(config)
+    batches = batch_iterator.BatchIterator(config.data, config.training.batch_size)
     with pytest.raises(manifest.DataError, match=r"train-00001-of-00004\.tfrecord at byte \d+: corrupted record"):
         list(itertools.islice(batches, 7))
 

@@ -1,3 +1,6 @@
+import uuid
+
+from biggan_tf import files
 from biggan_tf.data import verification
 from tests.data import made_data
 
@@ -38,3 +41,22 @@ def test_valid_records_that_are_not_the_manifests_are_found(tmp_path):
     first.write_bytes(second.read_bytes())
     damages = verification.find_damage(str(tmp_path), made.splits["train"])
     assert [damage.path for damage in damages] == [str(first)]
+
+
+def test_remote_shards_are_compared_as_local_ones_are(tmp_path):
+    made = made_data.write(tmp_path)
+    split, remote = made.splits["train"], f"ram://verification_test/{uuid.uuid4().hex}"
+    first, second = (tmp_path / shard.name for shard in split.shards[:2])
+    whole = first.read_bytes()
+    flipped = bytes([*whole[:60], whole[60] ^ 1, *whole[61:]])
+    for content in (whole, flipped, whole[:-10], second.read_bytes(), None):
+        first.unlink() if content is None else first.write_bytes(content)
+        files.make_folder(remote)
+        for path in tmp_path.iterdir():
+            files.write_bytes(files.join(remote, path.name), path.read_bytes())
+        if content is None:
+            files.remove(files.join(remote, first.name))
+        for find in (verification.find_damage, verification.missing_or_resized):
+            local = [(damage.offset, damage.reason) for damage in find(str(tmp_path), split)]
+            assert [(damage.offset, damage.reason) for damage in find(remote, split)] == local
+        assert len(verification.find_damage(remote, split)) == (content != whole)

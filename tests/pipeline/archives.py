@@ -48,3 +48,21 @@ def write(root, train, validation=(), numbers=None, by_id=None):
         (root / "ILSVRC2012_img_val.tar").write_bytes(tar_of(validation))
     if numbers:
         (root / "ILSVRC2012_devkit_t12.tar.gz").write_bytes(devkit(by_id, numbers))
+
+
+def headers(data, start=0, end=None):
+    """Positions of all headers of a sound archive, those of archives inside it included."""
+    end = len(data) if end is None else end
+    while start + 512 <= end and data[start : start + 512].strip(b"\0"):
+        yield start
+        size = int(data[start + 124 : start + 136].strip(b" \0") or b"0", 8)
+        if data[start : start + 100].partition(b"\0")[0].endswith(b".tar"):
+            yield from headers(data, start + 512, start + 512 + size)
+        start += 512 + -(-size // 512) * 512
+
+
+def signed(header):
+    """A header with the checksum that its content asks for."""
+    header = bytes(header)
+    total = sum(header[:148]) + 8 * ord(" ") + sum(header[156:])
+    return header[:148] + f"{total:06o}\0 ".encode() + header[156:]

@@ -4,11 +4,14 @@ import pathlib
 import shutil
 
 import pytest
+import tensorflow as tf
 from apache_beam.io.filesystem import FileMetadata, MatchResult
 from apache_beam.io.localfilesystem import LocalFileSystem
 
 from biggan_tf.data import manifest
-from pipeline import storage
+from pipeline.errors import PipelineError
+from pipeline.preprocessing import storage
+from pipeline.sources import tfds_source
 from tests.pipeline import running
 
 PREFIX = "shelf://"
@@ -84,3 +87,25 @@ def test_manifest_moves_last(shelf, monkeypatch):
     running.write_images(shelf / "in", {"a": 4, "b": 4})
     running.preprocess(PREFIX + "/out", request={"input": PREFIX + "/in"})
     assert moved[-1].endswith(f"/out/16/{manifest.FILE_NAME}")
+
+
+def test_remote_records_are_compared_with_their_checksums_as_local_ones_are(shelf):
+    shelf.mkdir()
+    path, records = shelf / "a.tfrecord", [b"first", b"", b"third" * 100]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in records:
+            writer.write(record)
+    remote, data = f"{PREFIX}/a.tfrecord", path.read_bytes()
+    assert list(tfds_source._records(remote)) == list(tfds_source._records(str(path)))
+    assert [content for _, content in tfds_source._records(remote)] == records
+    places = [*range(40), len(data) - 1]  # every field of the first two records, and the last checksum
+    for damaged in [data[:-1], data[:-300], *(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :] for at in places)]:
+        path.write_bytes(damaged)
+        for name in (remote, str(path)):
+            with pytest.raises(PipelineError, match=f"{name} must be a sound file of records"):
+                list(tfds_source._records(name))
+
+
+def test_a_remote_file_of_records_that_is_gone_is_named(shelf):
+    with pytest.raises(PipelineError, match="shelf:///none must be a file that can be read"):
+        list(tfds_source._records(f"{PREFIX}/none"))

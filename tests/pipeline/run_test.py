@@ -9,7 +9,7 @@ import pytest
     [
         ([], 1, "--pipeline_root must name a local folder"),
         (["--pipeline_root=none", "--show"], 1, "without metadata.sqlite"),
-        (["--config=configs/pipeline_dmo.py"], 2, "did you mean configs/pipeline_demo.py?"),
+        (["--config=configs/pipeline_dmo.py"], 2, "did you mean pipeline_demo?"),
         (["--config=configs/pipeline_demo.py", "--config.trainer.trainin.seed=1"], 2, "trainer.training.seed"),
         (["--config=configs/smoke.py", "--pipeline_root={root}"], 1, "Received: Config"),
         (
@@ -31,11 +31,28 @@ def test_a_users_mistake_is_one_message_without_a_traceback(commands, tmp_path, 
     assert finished.status == code
 
 
+@pytest.mark.parametrize(
+    ("argument", "code", "message"),
+    [
+        ("--config.trainer.trainin.seed=1", 2, "did you mean trainer.training.seed?"),
+        ("--config.examples.num_shapes=many", 2, "invalid literal for int()"),
+        ("--config.validator.max_leaked_fraction=few", 2, "could not convert string to float"),
+        ("--config.trainer.data.path=x", 1, "trainer.data.path is set by the pipeline. Received: 'x'"),
+    ],
+)
+def test_a_mistake_in_the_demos_default_recipe_is_one_message(commands, tmp_path, argument, code, message):
+    finished = commands.run("pipeline.demo", f"--output={tmp_path / 'out'}", argument)
+    assert message in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert finished.status == code
+
+
 def test_starting_builds_no_model():
     code = (
-        "import sys, pipeline.run, pipeline.stages.all_stages\n"
-        "heavy = ('biggan_tf.layers', 'biggan_tf.networks', 'biggan_tf.training', 'biggan_tf.evaluation', 'serving')\n"
-        "print([name for name in sys.modules if name.startswith(heavy)])"
+        "import sys, pipeline.run, pipeline.staged.stages.all_stages\n"
+        "heavy = ('biggan_tf.layers', 'biggan_tf.families', 'biggan_tf.training', 'biggan_tf.evaluation', 'serving')\n"
+        "light = {'serving', 'serving.export', 'serving.export.config', 'serving.signatures'}\n"
+        "print([name for name in sys.modules if name.startswith(heavy) and name not in light])"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
     assert finished.stdout.strip() == "[]"

@@ -6,10 +6,8 @@ import numpy as np
 from PIL import Image
 
 from biggan_tf.data import manifest
-from pipeline import preprocess_run
-from pipeline.preflight import Allowances
-from pipeline.settings import Settings
-from pipeline.sources.opening import SourceFlags
+from pipeline.preprocessing import preprocess_run
+from pipeline.preprocessing.settings import Settings, ValidatorConfig
 
 RUNNERS = {
     "FnApiRunner": [],
@@ -19,22 +17,14 @@ RUNNERS = {
 
 
 def preprocess(output, source="folders", arguments=(), allow=None, request=None, **settings):
-    """Returns the exit code; `request` overrides fields of the request and of its source."""
+    """Returns the exit code; `request` overrides fields of the request, of its settings and of its validation."""
     fields = dict(request or {})
-    flags = {
-        name: fields.pop(name)
-        for name in ("input", "validation_labels", "tfds_data_dir", "num_shapes")
-        if name in fields
-    }
-    settings = {"resolutions": (16,), **settings}
+    validation = {name: fields.pop(name) for name in ("schema", "max_leaked_fraction") if name in fields}
+    own = {name: fields.pop(name) for name in ("dry_run",) if name in fields}
+    settings = {"resolutions": (16,), "allow": tuple(allow or ()), **fields, **settings}
     return preprocess_run.run(
         preprocess_run.Request(
-            source=SourceFlags(source, seed=settings.get("seed", 0), **flags),
-            output=str(output),
-            settings=Settings(**settings),
-            allowances=Allowances(**dict.fromkeys(allow or (), True)),
-            progress=False,
-            **fields,
+            str(output), Settings(source=source, **settings), ValidatorConfig(**validation), progress=False, **own
         ),
         list(arguments),
     )

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from biggan_tf.training import checkpoint_files as files
 from biggan_tf.training import loop
+from biggan_tf.training.checkpoints import files as checkpoint_files
 from tests.biggan_tf.training import tiny
 from tests.data import made_data
 
@@ -24,7 +24,7 @@ def config(data):
 
 
 def values(workdir, step):
-    reader = tf.train.load_checkpoint(f"{files.folder_of(str(workdir), step)}/{files.STATE}")
+    reader = tf.train.load_checkpoint(f"{checkpoint_files.folder_of(str(workdir), step)}/{checkpoint_files.STATE}")
     names = sorted(set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"})
     assert len(names) > 50
     return {name: reader.get_tensor(name) for name in names}
@@ -34,7 +34,7 @@ def test_a_resumed_run_equals_the_run_that_was_left_alone(tmp_path):
     made_data.write(tmp_path, num_shards=2, per_shard=30)
     assert loop.train(config(tmp_path), str(tmp_path / "straight")) == loop.DONE
     shutil.copytree(tmp_path / "straight", tmp_path / "resumed")
-    shutil.rmtree(files.folder_of(str(tmp_path / "resumed"), 4))
+    shutil.rmtree(checkpoint_files.folder_of(str(tmp_path / "resumed"), 4))
     assert loop.train(config(tmp_path), str(tmp_path / "resumed")) == loop.DONE
     straight, resumed = (values(tmp_path / name, 4) for name in ("straight", "resumed"))
     for name, value in straight.items():

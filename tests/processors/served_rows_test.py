@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from biggan_tf.config import ModelConfig
-from biggan_tf.networks.generator import Generator
+from biggan_tf.families.biggan.config import BigGANConfig
+from biggan_tf.families.biggan.generator import Generator
+from biggan_tf.inference.batch_norm_moments import moments_of
 from serving import signatures as s
 from serving.client import GeneratorClient
 from serving.export.export_generator import export_generator
-from serving.export.inference_generator import moments_of
 from tests.serving.embedded import running
 
 ROWS, CLASSES, Z_DIM = 8, 3, 16
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.processor, pytest.mark.emulated, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    config = ModelConfig(
+    config = BigGANConfig(
         resolution=32,
         generator_channels=4,
         generator_attention=(16,),

@@ -1,7 +1,7 @@
-"""Every command of the README is run here, by `make demo` or by CI; what needs a cluster is read by the real parsers.
+"""The commands of the README and of the how-tos are run here, by `make demo` or by CI, or read by the real parsers.
 
 Commands run as they are written but for three things: paths that are absolute lie in the test's folder, ports are free
-ones, and flags that the commands' help documents are added to make them short.
+ones, and flags that the commands' help documents are added to make them short. `tests/docs` runs the tutorial.
 """
 
 import dataclasses
@@ -18,15 +18,33 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import runners
+from pipeline.preprocessing import runners
 from serving.server import flags as server_flags
 from tests.free_port import free_port
 from tests.pipeline import archives, pictures
-from tests.readme.weights import write_hub_port, write_inception, write_pytorch
+from tests.readme.weights import write_hub_port, write_inception, write_pickle, write_pytorch
 from tests.serving.embedded import wait_for
 
 ROOT = pathlib.Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+# In the order in which their commands run: each takes what the ones before it left.
+PAGES = (
+    "prepare_data",
+    "presets",
+    "few_images",
+    "devices",
+    "resume_and_clusters",
+    "choose_parts",
+    "compare",
+    "search",
+    "draw_samples",
+    "evaluate",
+    "import_weights",
+    "serve",
+    "deploy",
+    "track",
+)
+TEXTS = [README, *((ROOT / f"docs/how_to/{page}.md").read_text() for page in PAGES)]
 
 SHORTER = {
     "biggan_tf.train": ["--config.training.num_steps=2", "--config.checkpoints.every_steps=2"],
@@ -38,6 +56,8 @@ SHORTER = {
         "--standing=1",
     ],
     "biggan_tf.sample": ["--num=20"],
+    "biggan_tf.compare": ["--config.data.path=data/shapes/32", "--dry_run"],
+    "biggan_tf.search": ["--config.data.path=data/shapes/32", "--config.candidates=8", "--dry_run"],
     "biggan_tf.analyse": ["--num_samples=8", "--classes=2", "--frequencies=4"],
     "pipeline.preprocess": ["--num_shapes=300", "--noprogress", "--allow_class_in_one_split"],
     "pipeline.run": ["--until=SchemaGen", "--config.examples.num_shapes=300"],
@@ -46,22 +66,23 @@ SHORTER = {
 # Where a command may stand: what must be true of the README and this test together.
 BY_MAKE = re.compile(r"make ([a-z-]+)")
 CLUSTER = re.compile(r"--runner=(Flink|Dataflow)Runner")
-NOT_TRAINED = re.compile(r"biggan_tf\.train .*(biggan_\w+|distribution)")
+NOT_TRAINED = re.compile(r"biggan_tf\.train .*(biggan_\w+|progressive_\w+|distribution)")
+# What stands for other programs, keys and runs than there are here; `tests/docs` compares its flags with the help. What
+# haproxy reads is run by balancer_slow_test.py.
+READ_ALONE = re.compile(
+    r"^(openssl|tensorboard|aws|haproxy) |tf2onnx|"
+    r"--(tracker|auth_tokens_file|token_file|compare)=|serving\.export --weights=shapes"
+)
 
 
-def blocks(language):
-    return [block for kind, block in re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL) if kind == language]
+def blocks(text, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 def commands():
-    """(heading, command) for every line of every sh block."""
-    found, heading = [], ""
-    for part in re.split(r"^(#+ .*)$", README, flags=re.MULTILINE):
-        if part.startswith("#"):
-            heading = part.lstrip("# ")
-        for block in re.findall(r"```sh\n(.*?)```", part, re.DOTALL):
-            found += [(heading, re.sub(r"\s+# .*", "", line)) for line in block.splitlines() if line]
-    return found
+    """Every line of every sh block, once."""
+    lines = [line for text in TEXTS for block in blocks(text, "sh") for line in block.splitlines() if line]
+    return list(dict.fromkeys(re.sub(r"\s+# .*", "", line) for line in lines))
 
 
 def kind_of(command):
@@ -69,7 +90,9 @@ def kind_of(command):
     words = shlex.split(command)
     if BY_MAKE.fullmatch(command):
         return "make"
-    if words[0] in ("docker", "tensorflow_model_server", "export", "curl"):
+    if READ_ALONE.search(command):
+        return "read"
+    if words[0] in ("docker", "tensorflow_model_server", "export", "curl", "pip", "source"):
         return words[0]
     if words[:2] != ["python", "-m"]:
         return None
@@ -84,12 +107,17 @@ COMMANDS = commands()
 
 
 def of_kind(*kinds):
-    return [command for _, command in COMMANDS if kind_of(command) in kinds]
+    return [command for command in COMMANDS if kind_of(command) in kinds]
 
 
 def test_every_command_has_someone_who_runs_it():
     assert len(COMMANDS) > 25
-    assert [command for _, command in COMMANDS if kind_of(command) is None] == []
+    assert [command for command in COMMANDS if kind_of(command) is None] == []
+
+
+def test_every_how_to_with_commands_is_among_the_pages():
+    texts = {path.stem: path.read_text() for path in (ROOT / "docs/how_to").glob("*.md")}
+    assert set(PAGES) == {page for page, text in texts.items() if blocks(text, "sh")}
 
 
 def test_make_has_the_targets():
@@ -108,13 +136,16 @@ def test_what_the_readme_names_exists():
 
 
 def test_docker_builds_from_files_that_are_there():
-    for command in of_kind("docker"):
-        words = shlex.split(command)
+    built, run = set(), []
+    for words in map(shlex.split, of_kind("docker")):
         if words[1] == "build":
             assert (ROOT / words[words.index("-f") + 1]).exists()
             assert words[-1] == "."
+            built.add(words[words.index("-t") + 1])
         else:
-            assert words[-1] in [word for other in of_kind("docker") for word in shlex.split(other)]
+            run.append(words)
+    assert len(run) == 2
+    assert all(built & set(words) for words in run), "what is run was built"
 
 
 @pytest.mark.parametrize("command", of_kind("tensorflow_model_server", "serving.server"))
@@ -149,6 +180,7 @@ def place(tmp_path_factory):
             image.save(folder / "my/pictures" / name / f"{i}.png")
     write_hub_port(folder / "biggan-deep-128")
     write_pytorch(folder)
+    write_pickle(folder / "network.pkl")
     write_inception(folder / "pt_inception-2015-12-05-6726825d.pth")
     return folder
 
@@ -171,25 +203,28 @@ def succeeded(result, command):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_commands_run_in_the_order_of_the_readme(commands, place):
+def test_commands_run_in_their_order(commands, place):
     made = []
     for command in of_kind("run"):
         # Nobody has trained these here: the smoke run stands for those that the README evaluates and draws from.
-        stand_in = re.sub(r"runs/biggan_\w+", "runs/smoke", command).replace("/data/imagenet/128", "data/shapes/32")
+        stand_in = re.sub(r"runs/(biggan_\w+|new)", "runs/smoke", command).replace(
+            "/data/imagenet/128", "data/shapes/32"
+        )
         words = here(stand_in if re.search(r"biggan_tf\.(evaluate|sample)", command) else command, place)
         if "inception" in command:
             words.append("--metrics=fd,is")
         succeeded(commands.run(*words, cwd=place), command)
         made.append(words[0])
     assert {"pipeline.preprocess", "biggan_tf.train", "biggan_tf.sample", "serving.export", "pipeline.run"} <= set(made)
-    for path in ("runs/smoke/sheet.png", "hub.png", "pytorch.png", "data/imagenet/128/manifest.json"):
+    for path in ("runs/smoke/sheet.png", "hub.png", "pytorch.png", "pickle", "data/imagenet/128/manifest.json"):
         assert (place / path).exists() or (place / path.removeprefix("data/")).exists(), path
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", of_kind("dry"))
-def test_configurations_are_sound(commands, place, command):
-    result = succeeded(commands.run(*here(command, place, ["--dry_run"]), cwd=place), command)
+def test_configurations_are_sound(commands, tmp_path, command):
+    # In a folder without data, because a dry run looks at what is there.
+    result = succeeded(commands.run(*here(command, tmp_path, ["--dry_run"]), cwd=tmp_path), command)
     assert json.loads(result.stdout)["config"]["model"]["resolution"] in (64, 128)
 
 
@@ -204,23 +239,55 @@ def test_options_for_clusters_are_known_to_us_or_to_beam(commands, command):
 
 
 @pytest.mark.slow
-def test_published_weights_load_as_shown(place):
-    (code,) = blocks("python")
+def test_the_ten_lines_draw_a_picture(tmp_path):
+    (code,) = blocks(README, "python")
+    assert len([line for line in code.splitlines() if line]) <= 10
+    run_python(code.replace("picture.show()", ""), tmp_path)
+    with Image.open(tmp_path / "picture.png") as picture:
+        assert picture.size == (1024, 256)
+
+
+@pytest.mark.slow
+def test_a_preset_draws_as_shown(place):
+    """After the commands above: the preset is theirs."""
+    if not (place / "presets/smoke").exists():
+        pytest.skip("the preset is saved by test_commands_run_in_their_order")
+    (code,) = blocks((ROOT / "docs/how_to/presets.md").read_text(), "python")
+    run_python(code, place)
+    with Image.open(place / "picture.png") as picture:
+        assert picture.size == (32, 32)
+
+
+def run_python(code, folder):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", code], cwd=place, env=environment, check=True, timeout=300)
+    subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, check=True, timeout=300)
+
+
+@pytest.mark.slow
+def test_a_model_is_trained_and_loaded_from_python_as_shown(place):
+    """After the commands above: the data and the run are theirs."""
+    if not (place / "runs/smoke/checkpoints").exists():
+        pytest.skip("the run is made by test_commands_run_in_their_order")
+    code, *_ = blocks((ROOT / "docs/how_to/from_python.md").read_text(), "python")
+    shapes = "assert images.shape == (8, 32, 32, 3) and abs(images.numpy()).max() <= 1\n"
+    # After each line that samples; the second time from the run's generator.
+    run_python(re.sub(r"(^images = .*\n)", rf"\1{shapes}", code, flags=re.MULTILINE), place)
+    assert (place / "gan.keras").exists()
 
 
 @pytest.mark.slow
 def test_the_server_answers_the_client_and_curl(commands, place):
     """After the commands above: the export that they made is served and asked."""
     if not (place / "models/biggan/1").exists():
-        pytest.skip("the export is made by test_commands_run_in_the_order_of_the_readme")
+        pytest.skip("the export is made by test_commands_run_in_their_order")
     ports = {number: str(free_port()) for number in ("8500", "8501", "8080")}
 
     def moved(command):
         return re.sub("|".join(ports), lambda match: ports[match[0]], command)
 
-    (serve,), (ask,), (curl,) = of_kind("serving.server"), of_kind("serving.client"), of_kind("curl")
+    (serve,) = (command for command in of_kind("serving.server") if "models/biggan" in command)
+    ask, ask_by_name = of_kind("serving.client")
+    (curl,) = of_kind("curl")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, *shlex.split(moved(serve))[1:]], cwd=place, env=environment) as process:
         try:
@@ -228,6 +295,8 @@ def test_the_server_answers_the_client_and_curl(commands, place):
             wait_for(lambda: process.poll() is not None or answers(page), timeout_s=300)
             succeeded(commands.run(*here(moved(ask), place), cwd=place), ask)
             assert sorted(path.name for path in (place / "pictures").iterdir()) == ["0-0.png", "3-1.png", "7-2.png"]
+            succeeded(commands.run(*here(moved(ask_by_name), place), cwd=place), ask_by_name)
+            assert (place / "named" / "star-0.png").exists()
             _, _, body, address = shlex.split(moved(curl))
             with urllib.request.urlopen(f"http://{address}", body.encode(), timeout=60) as answer:
                 assert "image_bytes" in json.load(answer)["predictions"][0]

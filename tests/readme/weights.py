@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from biggan_tf.evaluation import inception
-from biggan_tf.interop import save_biggan_pytorch
+from biggan_tf.evaluation.extractors import inception
+from biggan_tf.families.biggan.discriminator import Discriminator
+from biggan_tf.families.biggan.generator import Generator
+from biggan_tf.families.biggan.pytorch_weights import save_biggan_pytorch
 from biggan_tf.interop.torch_files import write_state_dict
-from biggan_tf.networks import Discriminator, Generator
-from tests.biggan_tf.interop import hub_port
-from tests.biggan_tf.networks.models import small
+from tests.biggan_tf.families.biggan import hub_port
+from tests.biggan_tf.families.biggan.models import small
+from tests.biggan_tf.interop import network_pickles
 
 
 def write_hub_port(folder):
@@ -20,6 +22,12 @@ def write_pytorch(folder):
     """G_ema.pth and D.pth."""
     model = small(reference="ajbrock")
     save_biggan_pytorch(Generator(model), Discriminator(model), folder / "G_ema.pth", folder / "D.pth")
+
+
+def write_pickle(path):
+    """A pickle of StyleGAN2 without classes."""
+    arguments = network_pickles.ada_arguments(classes=0)
+    path.write_bytes(network_pickles.stylegan2_file(arguments, network_pickles.stylegan2_state_dicts(classes=0)))
 
 
 def write_inception(path):

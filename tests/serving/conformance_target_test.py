@@ -23,6 +23,7 @@ def test_the_suite_passes_against_an_address(tmp_path):
         (tmp_path / name).write_text(text)
     command = [sys.executable, "-m", "serving.server", f"--port={port}", f"--rest_api_port={rest}"]
     command += [f"--model_config_file={tmp_path}/models", "--enable_batching", "--enable_grpc_healthcheck_service"]
+    command += ["--enable_reload"]
     command += [f"--batching_parameters_file={tmp_path}/batching", f"--monitoring_config_file={tmp_path}/monitoring"]
     with subprocess.Popen(command) as server:
         try:

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from biggan_tf.config import ModelConfig
+from biggan_tf import files
 from biggan_tf.data import manifest as manifest_lib
-from biggan_tf.data import records, verification
-from biggan_tf.evaluation.features import FeatureExtractor, FeatureProtocol
-from biggan_tf.networks import Generator
+from biggan_tf.data import records
+from biggan_tf.evaluation.extractors.features import FeatureExtractor, FeatureProtocol
+from biggan_tf.families.biggan.config import BigGANConfig
+from biggan_tf.families.biggan.generator import Generator
 
 CLASS_NAMES = ("blue", "green", "red")
 
@@ -36,7 +37,7 @@ def data_folder(tmp_path_factory):
             record = records.Record(image.tobytes(), "raw", 32, int(label), CLASS_NAMES[label], f"{i}.png")
             writer.write(record.serialize())
     path = folder / name
-    shard = manifest_lib.Shard(name, 96, path.stat().st_size, verification.sha256(str(path)))
+    shard = manifest_lib.Shard(name, 96, path.stat().st_size, files.sha256(str(path)))
     manifest = manifest_lib.Manifest(
         resolution=32,
         image_format="raw",
@@ -64,7 +65,7 @@ def extractor():
 @pytest.fixture(scope="session")
 def generator():
     keras.utils.set_random_seed(1)
-    config = ModelConfig(
+    config = BigGANConfig(
         resolution=32,
         z_dim=16,
         num_classes=3,

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from biggan_tf.evaluation import protocol
-from biggan_tf.evaluation.features import FeatureProtocol
+from biggan_tf.evaluation.extractors.features import FeatureProtocol
 
 FIRST = protocol.MetricProtocol(
     FeatureProtocol("inception", "6726", "bilinear 299"),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from biggan_tf.layers import SelfAttention
+from biggan_tf.layers import SelfAttention, SpectralNormOptions
 from tests.biggan_tf.kernel_library import bfloat16
 
 __all__ = ["bfloat16"]
@@ -43,7 +43,7 @@ def test_logits_beyond_float16_choose_the_largest(policy, request):
     """All numbers are integers that every dtype holds and adds exactly, so that no rounding has to be allowed for."""
     if policy == "mixed_bfloat16":
         request.getfixturevalue(bfloat16.__name__)
-    layer = SelfAttention(convolution={"spectral_norm": False}, dtype=policy)
+    layer = SelfAttention(SpectralNormOptions(enabled=False), dtype=policy)
     layer.build(X.shape)
     layer.gamma.assign(1.0)
     random = np.random.default_rng(1)

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from biggan_tf.layers import BatchNorm
+from biggan_tf.layers import BatchNorm, BatchNormOptions
 
 X = np.random.default_rng(0).standard_normal((2, 4, 4, 3)) + 1
 
 
 @pytest.mark.parametrize("unbiased", [True, False])
 def test_running_moments_follow_the_batch(unbiased):
-    layer = BatchNorm(momentum=0.75, unbiased=unbiased, dtype="float64")
+    layer = BatchNorm(BatchNormOptions(momentum=0.75, unbiased=unbiased), dtype="float64")
     layer(X, training=True)
     np.testing.assert_allclose(layer.moving_mean, 0.25 * X.mean((0, 1, 2)), rtol=1e-12)
     variance = X.var((0, 1, 2), ddof=1 if unbiased else 0)
@@ -27,7 +27,7 @@ def test_evaluation_uses_the_running_moments_row_by_row():
 
 
 def test_standing_statistics_interpolate_between_truncations():
-    layer = BatchNorm(num_statistics=5, dtype="float64")  # truncations 0, 0.25, 0.5, 0.75, 1
+    layer = BatchNorm(BatchNormOptions(num_statistics=5), dtype="float64")  # truncations 0, 0.25, 0.5, 0.75, 1
     layer.build(X.shape)
     layer.moving_mean.assign(np.arange(5)[:, None] * np.ones(3))
     at = [layer(X, truncation=t) for t in (0.5, 0.6, 1.0)]
@@ -40,4 +40,4 @@ def test_standing_statistics_interpolate_between_truncations():
 
 def test_standing_statistics_are_not_trained():
     with pytest.raises(ValueError, match="must not be trained"):
-        BatchNorm(num_statistics=5)(X, training=True)
+        BatchNorm(BatchNormOptions(num_statistics=5))(X, training=True)

@@ -9,9 +9,10 @@ import pytest
 import tensorflow as tf
 
 from biggan_tf import layers
+from biggan_tf.families.biggan import blocks
 from tests.biggan_tf.graphs import values_of_type
 from tests.biggan_tf.kernel_library import bfloat16
-from tests.biggan_tf.layers.registry import ABSTRACT, CASES
+from tests.biggan_tf.layers.registry import ABSTRACT, BLOCKS, CASES, OPTIONS
 from tests.two_replicas import two_replicas
 
 __all__ = ["bfloat16"]
@@ -31,6 +32,8 @@ def _built(name, **options):
     layer(*case.inputs, training=False)
     if name == "SelfAttention":
         layer.gamma.assign(1.0)  # At first it is 0, and the layer the identity.
+    if name == "ClassGain":
+        layer.log_gains.assign([0.3, -0.2, 0.1, 0.2, -0.4])  # Likewise 0.
     return layer
 
 
@@ -39,7 +42,8 @@ def _numpy(values):
 
 
 def test_registry_is_complete():
-    assert set(CASES) | ABSTRACT == set(layers.__all__)
+    assert set(CASES) | ABSTRACT | OPTIONS == set(layers.__all__) | BLOCKS
+    assert {name for name, kind in vars(blocks).items() if isinstance(kind, type) and name.endswith("Block")} == BLOCKS
 
 
 @every_layer

@@ -1,4 +1,7 @@
-"""Every public layer, with arguments and inputs that suit it. conformance_test.py runs them all."""
+"""Every public layer and every block of a family, with arguments and inputs that suit it.
+
+conformance_test.py runs them all.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from biggan_tf import layers
+from biggan_tf.families.biggan import blocks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,22 +39,30 @@ def _images(*shape: int) -> np.ndarray:
 
 X, CONDITION = _images(4, 8, 8, 16), _images(4, 6)
 LABELS = np.array([0, 3, 1, 2], np.int32)
+CLASSES = np.eye(5, dtype=np.float32)[LABELS]
 
+# The blocks of each family.
+BLOCKS = {"DeepDiscriminatorBlock", "DeepGeneratorBlock", "DiscriminatorBlock", "GeneratorBlock"}
 # Bases, which are used through the layers that extend them.
 ABSTRACT = {"SpectralNormLayer"}
+# What layers are given, and no layers themselves.
+OPTIONS = {"BatchNormOptions", "SpectralNormOptions"}
 
 CASES = {
     "BatchNorm": Case(
         lambda **k: layers.BatchNorm(**k), (X, 1 + 0.1 * _images(4, 16), 0.1 * _images(4, 16)), (4, 8, 8, 16)
     ),
     "ClassEmbedding": Case(lambda **k: layers.ClassEmbedding(5, 7, **k), (LABELS,), (4, 7)),
+    "ClassGain": Case(lambda **k: layers.ClassGain(**k), (X, CLASSES), (4, 8, 8, 16)),
     "ConditionalBatchNorm": Case(lambda **k: layers.ConditionalBatchNorm(**k), (X, CONDITION), (4, 8, 8, 16)),
-    "DeepDiscriminatorBlock": Case(lambda **k: layers.DeepDiscriminatorBlock(24, **k), (X,), (4, 4, 4, 24)),
+    "DeepDiscriminatorBlock": Case(lambda **k: blocks.DeepDiscriminatorBlock(24, **k), (X,), (4, 4, 4, 24)),
     "DeepGeneratorBlock": Case(
-        lambda **k: layers.DeepGeneratorBlock(8, "nearest", **k), (X, CONDITION), (4, 16, 16, 8)
+        lambda **k: blocks.DeepGeneratorBlock(8, "nearest", **k), (X, CONDITION), (4, 16, 16, 8)
     ),
-    "DiscriminatorBlock": Case(lambda **k: layers.DiscriminatorBlock(24, **k), (X,), (4, 4, 4, 24)),
-    "GeneratorBlock": Case(lambda **k: layers.GeneratorBlock(8, "nearest", **k), (X, CONDITION), (4, 16, 16, 8)),
+    "DiscriminatorBatchNorm": Case(lambda **k: layers.DiscriminatorBatchNorm(**k), (X,), (4, 8, 8, 16)),
+    "DiscriminatorBlock": Case(lambda **k: blocks.DiscriminatorBlock(24, **k), (X,), (4, 4, 4, 24)),
+    "GeneratorBlock": Case(lambda **k: blocks.GeneratorBlock(8, "nearest", **k), (X, CONDITION), (4, 16, 16, 8)),
+    "GroupNorm": Case(lambda **k: layers.GroupNorm(4, **k), (X,), (4, 8, 8, 16)),
     "ProjectionHead": Case(lambda **k: layers.ProjectionHead(5, **k), (X, LABELS), (4,)),
     "SNConv2D": Case(lambda **k: layers.SNConv2D(8, resampling="nearest", **k), (X,), (4, 16, 16, 8)),
     "SNDense": Case(lambda **k: layers.SNDense(9, **k), (CONDITION,), (4, 9)),

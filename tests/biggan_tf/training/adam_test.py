@@ -38,6 +38,21 @@ def test_steps_are_those_of_the_paper(beta_1, epsilon, dtype, tolerance):
     assert int(optimizer.iterations) == 5
 
 
+def test_a_decay_that_moves_corrects_the_bias_with_its_own_power():
+    random = np.random.default_rng(2)
+    start, gradients, decays = random.standard_normal(3), random.standard_normal((4, 3)), (0.9, 0.93, 0.97, 0.99)
+    variable = keras.Variable(start, dtype="float64")
+    optimizer = Adam(beta_2=0.5)
+    optimizer.build([variable])
+    weights, v = start, np.zeros(3)
+    for t, (gradient, decay) in enumerate(zip(gradients, decays, strict=True), 1):
+        beta_2 = tf.constant(decay, tf.float64)
+        optimizer.apply_averaged([tf.constant(gradient)], [variable], 0.01, tf.constant(True), None, beta_2)
+        v = decay * v + (1 - decay) * gradient**2
+        weights = weights - 0.01 * gradient / (np.sqrt(v / (1 - decay**t)) + 1e-8)
+    np.testing.assert_allclose(variable.numpy(), weights, rtol=1e-12)
+
+
 def test_keras_apply_takes_the_same_steps():
     variables = [keras.Variable(np.ones(3, "float32")) for _ in range(2)]
     optimizers = [Adam(learning_rate=0.01), Adam(learning_rate=0.01)]

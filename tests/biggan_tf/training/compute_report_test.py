@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from biggan_tf import precision
 from biggan_tf.training import compute_report
-from biggan_tf.training.gan import BigGAN
+from biggan_tf.training.gan import GAN
 from tests.biggan_tf.training import tiny
 
 
@@ -49,8 +49,23 @@ def test_one_line_says_what_is_on(machine, caplog):
     machine()
     compute_report.announce("float32")
     compute_report.announce("float32")
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or compute_report._num_cores()
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or compute_report.num_cores()
     assert said(caplog) == [("INFO", f"Training with oneDNN on (AVX2), {threads} threads, float32.")]
+
+
+def test_a_gpu_that_tensorflow_cannot_use_is_a_warning_with_the_remedy(machine, caplog, monkeypatch, tmp_path):
+    machine()
+    (tmp_path / "nvidia0").touch()
+    monkeypatch.setattr(compute_report, "_NVIDIA_FILES", (str(tmp_path / "none"), str(tmp_path / "nvidia0")))
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    compute_report.announce("float32")
+    level, text = said(caplog)[-1]
+    assert level == "WARNING"
+    assert "nvidia0 is there, and TensorFlow sees no GPU" in text
+    assert "pip install 'tensorflow[and-cuda]'" in text
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert compute_report.unusable_gpu() == ""
 
 
 def test_the_line_tells_what_holds_onednn_back(machine, caplog, monkeypatch):
@@ -107,11 +122,11 @@ def test_fit_says_it_with_the_resolved_policy(machine, caplog):
     machine(speed=0.1)
     config = tiny.config(discriminator_steps=1)
     config.model.policy = "auto"
-    gan = BigGAN(config)
+    gan = GAN(config)
     gan.compile()
     dataset = tf.data.Dataset.from_tensor_slices(tiny.batch(8)).batch(8, drop_remainder=True)
     for _ in range(2):
-        gan.fit(dataset, epochs=1, verbose=0, shuffle=False)
+        gan.fit(dataset, epochs=1, verbose=0)
     (line,) = [text for _, text in said(caplog)]
     assert line.endswith("threads, float32.")
 

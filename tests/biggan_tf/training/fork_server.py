@@ -1,10 +1,13 @@
 """Runs trainings in processes that can be killed, without importing TensorFlow anew for each.
 
-Reads one JSON object a line, {"workdir", "data", "fields", "pause_after"}; answers with the child's process id, then
-its status. The environment variable BFLOAT16_SPEED of a server fakes what its children measure.
-What a child raises is added to the file WORKDIR.error.
+Reads one JSON object a line, {"workdir", "data", "fields", "pause_after", "metrics", "config"}; answers with the
+child's process id, then its status. The environment variable BFLOAT16_SPEED of a server fakes what its children
+measure.
+What a child raises is added to the file WORKDIR.error. With "metrics" each evaluation takes the next of these numbers
+and adds a line with the child's process id to the file WORKDIR.evaluations.
 """
 
+import importlib
 import json
 import os
 import subprocess
@@ -26,9 +29,21 @@ class ForkServer:
             env={**os.environ, **(environment or {})},
         )
 
-    def start(self, workdir, data, pause_after=None, **fields):
-        """Begins a training, which waits to be killed after step `pause_after` if that is given; its process id."""
-        request = {"workdir": str(workdir), "data": str(data), "fields": fields, "pause_after": pause_after}
+    def start(
+        self, workdir, data, pause_after=None, metrics=None, config="tests.biggan_tf.training.tiny:config", **fields
+    ):
+        """Begins a training of the Config that a "module:name" returns; its process id.
+
+        With `pause_after` it waits after that step to be killed.
+        """
+        request = {
+            "workdir": str(workdir),
+            "data": str(data),
+            "fields": fields,
+            "pause_after": pause_after,
+            "metrics": metrics,
+            "config": config,
+        }
         line = json.dumps(request)
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
@@ -67,20 +82,32 @@ def _pause_after(loop, step):
     loop.Run._after_step = pausing
 
 
+def _evaluation(workdir, metrics):
+    remaining = iter(metrics)
+
+    def evaluate(generator, config, step, images_seen):
+        with open(f"{workdir}.evaluations", "a") as file:
+            file.write(f"{os.getpid()}\n")
+        return {"fd": next(remaining)}
+
+    return evaluate
+
+
 def _train(request):
     from biggan_tf import precision
     from biggan_tf.training import loop
-    from tests.biggan_tf.training import tiny
 
     if request["pause_after"] is not None:
         _pause_after(loop, request["pause_after"])
-    config = tiny.config()
+    module, _, name = request["config"].partition(":")
+    config = getattr(importlib.import_module(module), name)()
     config.data.path = request["data"]
     for path, value in request["fields"].items():
         _set(config, path, value)
     if "BFLOAT16_SPEED" in os.environ:
         precision.bfloat16_speed = lambda: float(os.environ["BFLOAT16_SPEED"])
-    return loop.train(config, request["workdir"])
+    evaluate = _evaluation(request["workdir"], request["metrics"]) if request["metrics"] else None
+    return loop.train(config, request["workdir"], evaluate=evaluate)
 
 
 def _serve():

@@ -4,15 +4,17 @@ import pytest
 import tensorflow as tf
 
 import biggan_tf
-from biggan_tf.losses.orthogonal import orthogonal_gradient
+from biggan_tf.contracts.network import variables_by_path
+from biggan_tf.games.hinge import HingeGame
+from biggan_tf.games.penalties import orthogonal_gradient
 from biggan_tf.training import distribution
-from biggan_tf.training.gan import BigGAN
+from biggan_tf.training.gan import GAN
 from biggan_tf.training.step_runner import StepRunner
-from biggan_tf.training.variables import by_name
 from tests.biggan_tf.training import tiny
 from tests.two_replicas import two_replicas
 
 STEPS = 3
+KEY = tf.constant([1, 2], tf.int64)
 
 
 def cluster(replicas):
@@ -22,9 +24,11 @@ def cluster(replicas):
 
 
 def built(config, on, seed=1, **objects):
+    # What is imported here for the first time is type-checked from then on, which draws from Python's random numbers.
+    config.model.generator(), config.model.discriminator()
     keras.utils.set_random_seed(seed)
     with on.strategy.scope():
-        return BigGAN(config, **objects)
+        return GAN(config, **objects)
 
 
 def trained(config, replicas=1, steps=STEPS, **objects):
@@ -71,18 +75,18 @@ def test_replica_check_names_what_differs():
 
 
 def test_step_advances_the_networks_as_many_times_as_the_algorithm_runs_them():
-    config = tiny.config(discriminator_steps=2, orthogonal_strength=0.0)
+    config = tiny.toy(discriminator_steps=2, orthogonal_strength=0.0)
     gan, reports, _ = trained(config, steps=2)
     assert int(gan.steps_done.numpy()) == 2
     assert int(gan.images_seen.numpy()) == 2 * 2 * 8
-    assert int(gan.d_step.optimizer.iterations.numpy()) == 4
-    assert int(gan.g_step.optimizer.iterations.numpy()) == 2
+    assert int(gan.discriminator_update.optimizer.iterations.numpy()) == 4
+    assert int(gan.generator_update.optimizer.iterations.numpy()) == 2
     assert all(report["d_skipped"] == report["g_skipped"] == 0 for report in reports)
 
 
 def test_average_equals_the_weights_before_its_start_and_lags_after():
-    gan, _, _ = trained(tiny.config(ema_start_step=2, ema_decay=0.5), steps=2)
-    ours, average = by_name(gan.generator), by_name(gan.average_generator)
+    gan, _, _ = trained(tiny.toy(ema_start_step=3, ema_decay=0.5), steps=2)
+    ours, average = variables_by_path(gan.generator), variables_by_path(gan.ema_generator)
     for name in ours:
         np.testing.assert_array_equal(ours[name], average[name])
     before = {name: np.asarray(v).copy() for name, v in average.items()}
@@ -97,13 +101,13 @@ def test_average_buffers_are_copied_where_compare_gan_copies_them():
     config = tiny.config(ema_decay=0.9)
     config.model.reference = "compare_gan"
     gan, _, _ = trained(config, steps=1)
-    ours, average = by_name(gan.generator), by_name(gan.average_generator)
+    ours, average = variables_by_path(gan.generator), variables_by_path(gan.ema_generator)
     np.testing.assert_array_equal(ours["final_norm/norm/moving_mean"], average["final_norm/norm/moving_mean"])
     assert not np.allclose(ours["to_rgb/kernel"], average["to_rgb/kernel"], atol=1e-7)
 
 
-class Ones:
-    """A loss whose gradients are 0."""
+class NoGradient(HingeGame):
+    """A game whose losses have gradient 0."""
 
     def discriminator(self, real_logits, fake_logits):
         return 0.0 * (tf.reduce_sum(real_logits) + tf.reduce_sum(fake_logits))
@@ -120,12 +124,12 @@ def test_orthogonal_gradient_reaches_every_kernel_but_the_embedding():
     config.training.generator.beta_2 = 0.0
     config.training.generator.learning_rate = 0.5
     on = cluster(1)
-    gan = built(config, on, loss=Ones())
+    gan = built(config, on, game=NoGradient(config.game))
     for kernel in gan.generator.trainable_variables:
         kernel.assign(np.random.default_rng(0).normal(0, 0.3, kernel.shape))
-    before = {name: np.array(v) for name, v in by_name(gan.generator).items() if v.trainable}
+    before = {name: np.array(v) for name, v in variables_by_path(gan.generator).items() if v.trainable}
     gan.train_step(tuple(map(tf.constant, tiny.batch(16))))
-    for name, variable in by_name(gan.generator).items():
+    for name, variable in variables_by_path(gan.generator).items():
         if name not in before:
             continue
         moved = np.asarray(variable) - before[name]
@@ -136,29 +140,46 @@ def test_orthogonal_gradient_reaches_every_kernel_but_the_embedding():
         np.testing.assert_allclose(moved, -0.5 * gradient / (np.abs(gradient) + 0.5), rtol=0, atol=1e-12)
 
 
-def test_variants_enter_as_objects():
-    calls = []
+class Mirror:
+    """An augmentation that notes its calls."""
 
-    def prior(key, shape):
-        calls.append("prior")
-        return tf.zeros(shape)
+    def __init__(self):
+        self.rows, self.observed = [], []
+        self.count = keras.Variable(0.0, trainable=False, name="count")
 
-    def augmentation(images):
-        calls.append("augmentation")
+    def __call__(self, images, random):
+        self.rows.append((images.shape[0], random.uniform(2).shape))
         return images[:, :, ::-1]
 
-    gan = built(tiny.config(), cluster(1), prior=prior, augmentation=augmentation)
-    gan.train_step(tuple(map(tf.constant, tiny.batch(16))))
-    assert calls == ["prior", "augmentation"] * 3
+    def observe(self, real_sign, rows):
+        self.observed.append((float(real_sign), rows))
+        self.count.assign_add(1.0)
+
+    def end_step(self, steps_done, images_per_step):
+        return {"steps_seen": tf.cast(steps_done, tf.float32), "images": tf.constant(float(images_per_step))}
+
+    def state(self):
+        return {"count": self.count}
+
+
+def test_an_augmentation_sees_fakes_and_real_images_and_hears_the_signs_of_logits():
+    mirror = Mirror()
+    gan = built(tiny.toy(), cluster(1), augmentation=mirror)
+    report = gan.train_step(tuple(map(tf.constant, tiny.batch(16))))
+    # Two phases of D on 8 fakes and 8 real images, one of G on 8 fakes.
+    assert mirror.rows == [(16, (16, 2)), (16, (16, 2)), (8, (8, 2))]
+    assert mirror.observed[-1] == (float(report["d_sign_of_real"]), 8)
+    assert (report["steps_seen"], report["images"]) == (1.0, 16.0)
+    assert gan.state()["augmentation"] == {"count": mirror.count}
 
 
 @pytest.mark.processor
 def test_draws_are_split_over_replicas_not_repeated():
     on = cluster(2)
-    gan = built(tiny.config(), on)
-    rows = on.strategy.run(lambda: gan.draw(4, 0)[0])
+    gan = built(tiny.toy(), on)
+    rows = on.strategy.run(lambda: gan.sample_latents(KEY, 4).z)
     both = np.concatenate([value.numpy() for value in on.strategy.experimental_local_results(rows)])
-    alone = built(tiny.config(), cluster(1)).draw(8, 0)[0]
+    alone = built(tiny.toy(), cluster(1)).sample_latents(KEY, 8).z
     np.testing.assert_array_equal(both, alone)
     assert len(np.unique(both[:, 0])) == 8
 
@@ -170,20 +191,21 @@ def test_fit_and_call_work_in_a_notebook(num_classes):
     gan = biggan_tf.BigGAN(config)
     gan.compile()
     dataset = tf.data.Dataset.from_tensors(tiny.batch(16, classes=max(num_classes, 1))).repeat(2)
-    history = gan.fit(dataset, epochs=2, verbose=0, shuffle=False)
+    history = gan.fit(dataset, epochs=2, verbose=0)
     assert len(history.history["d_loss"]) == 2
     assert int(gan.steps_done.numpy()) == 4
-    assert gan((tf.zeros([2, 8]), tf.constant([0, 0]))).shape == (2, 8, 8, 3)
+    z = tf.zeros([2, 8])
+    assert gan((z, tf.constant([0, 0])) if num_classes else z).shape == (2, 8, 8, 3)
 
 
 @pytest.mark.slow
 def test_fit_works_on_two_replicas():
     on = cluster(2)
-    gan = built(tiny.config(), on)
+    gan = built(tiny.toy(), on)
     with on.strategy.scope():
         gan.compile()
     dataset = tf.data.Dataset.from_tensor_slices(tiny.batch(32)).batch(16, drop_remainder=True)
-    gan.fit(dataset, epochs=1, verbose=0, shuffle=False)
+    gan.fit(dataset, epochs=1, verbose=0)
     assert int(gan.steps_done.numpy()) == 2
     assert distribution.ReplicaCheck(on, gan.state()).differing() == []
 
@@ -197,15 +219,15 @@ def test_step_compiles_under_xla_to_one_program_with_static_shapes():
 
 
 def test_labels_from_the_data_need_frequencies():
-    config = tiny.config()
-    config.latents.labels = "data"
+    config = tiny.toy()
+    config.training.labels = "data"
     with pytest.raises(ValueError, match="needs class_frequencies"):
-        BigGAN(config)
-    gan = BigGAN(config, class_frequencies=[0, 1, 0])
-    np.testing.assert_array_equal(gan.draw(5, 0)[1], [1] * 5)
+        GAN(config)
+    gan = GAN(config, class_frequencies=[0, 1, 0])
+    np.testing.assert_array_equal(gan.sample_latents(KEY, 5).labels, [1] * 5)
 
 
 def test_batch_that_does_not_split_is_refused():
-    gan = BigGAN(tiny.config())
+    gan = GAN(tiny.toy())
     with pytest.raises(ValueError, match=r"2 equal parts.*Received: 7"):
         gan.train_step(tuple(map(tf.constant, tiny.batch(7))))

@@ -1,21 +1,22 @@
 import pytest
 
-from biggan_tf.config import Config, MonitoringConfig, to_dict
-from biggan_tf.training import monitoring, resume
-from biggan_tf.training.checkpoint_files import CheckpointError, Record
-from biggan_tf.training.gan import BigGAN
+from biggan_tf.config import Config, WatchConfig, to_dict
+from biggan_tf.training import monitoring
+from biggan_tf.training.checkpoints import resume
+from biggan_tf.training.checkpoints.files import CheckpointError, CheckpointSummary
+from biggan_tf.training.gan import GAN
 from tests.biggan_tf.training import tiny
 
 HEALTHY = {"d_real": 0.5, "d_fake": -0.5, "sample_deviation": 0.4}
 
 
 def detector():
-    return monitoring.CollapseDetector(MonitoringConfig())
+    return monitoring.CollapseDetector(WatchConfig())
 
 
 def test_detector_is_silent_on_a_healthy_run():
     made = detector()
-    assert [made.observe(HEALTHY, {"g/a": 1.0 + 0.05 * i}) for i in range(40)] == [None] * 40
+    assert [made.observe(HEALTHY, {"sigma/g/a": 1.0 + 0.05 * i}) for i in range(40)] == [None] * 40
 
 
 @pytest.mark.parametrize(
@@ -28,8 +29,8 @@ def test_detector_is_silent_on_a_healthy_run():
 )
 def test_detector_says_what_tripped(report, sigma, message):
     made = detector()
-    assert made.observe(HEALTHY, {"g/a": 1.0}) is None
-    tripped = made.observe(report, {"g/a": sigma})
+    assert made.observe(HEALTHY, {"sigma/g/a": 1.0}) is None
+    tripped = made.observe(report, {"sigma/g/a": sigma})
     assert tripped is not None
     with pytest.raises(ValueError, match=message):
         raise ValueError(tripped)
@@ -38,7 +39,7 @@ def test_detector_says_what_tripped(report, sigma, message):
 def test_detector_forgives_the_large_margin_of_a_start_but_not_for_ever():
     made = detector()
     wide = {**HEALTHY, "d_real": 20.0}
-    observed = [made.observe(wide, {"g/a": 1.0}) for _ in range(20)]
+    observed = [made.observe(wide, {"sigma/g/a": 1.0}) for _ in range(20)]
     assert observed[:19] == [None] * 19
     assert observed[19] is not None
 
@@ -61,7 +62,7 @@ def sound():
 
 
 def test_non_finite_values_are_named():
-    gan = BigGAN(tiny.config())
+    gan = GAN(tiny.config())
     observer = monitoring.Observer(gan)
     monitoring.check_finite(sound(), gan, observer)
     assert observer.non_finite() == []
@@ -73,28 +74,29 @@ def test_non_finite_values_are_named():
 
 
 def test_a_step_that_the_loss_scale_skipped_is_sound():
-    gan = BigGAN(tiny.config())
+    gan = GAN(tiny.config())
     report = {**sound(), "d_skipped": 1.0, "d_bad_gradient": 0.0, "d_loss_scale": 1024.0}
     monitoring.check_finite(report, gan, monitoring.Observer(gan))
 
 
-def record(config):
-    return Record(7, 70, to_dict(config))
+def summary(config):
+    return CheckpointSummary(7, 70, to_dict(config))
 
 
 def test_resume_keeps_the_position_while_the_data_stays(caplog):
     changed = tiny.config()
     changed.training.num_steps = 5
     changed.training.generator.learning_rate = 1e-3
-    assert resume.check(record(tiny.config()), changed, 1)
+    resume.refuse_another_model(summary(tiny.config()), changed)
+    assert resume.changes_of_data(summary(tiny.config()), changed, 1) == []
+    resume.log_changes(summary(tiny.config()), changed)
     assert "training.generator.learning_rate: 5e-05 -> 0.001" in caplog.text
 
 
-def test_resume_begins_the_data_anew_where_its_position_is_lost(caplog):
+def test_resume_begins_the_data_anew_where_its_position_is_lost():
     changed = tiny.config(batch_size=16)
-    assert not resume.check(record(tiny.config()), changed, 1)
-    assert not resume.check(record(tiny.config()), tiny.config(), 2)
-    assert "The data begins anew, because of workers: 1 -> 2" in caplog.text
+    assert resume.changes_of_data(summary(tiny.config()), changed, 1) == ["training.batch_size"]
+    assert resume.changes_of_data(summary(tiny.config()), tiny.config(), 2) == ["workers: 1 -> 2"]
 
 
 @pytest.mark.parametrize(
@@ -104,4 +106,4 @@ def test_resume_refuses_another_model(name, value):
     changed: Config = tiny.config()
     setattr(changed.model, name, value)
     with pytest.raises(CheckpointError, match=rf"at step 7:\n  - model\.{name}"):
-        resume.check(record(tiny.config()), changed, 1)
+        resume.refuse_another_model(summary(tiny.config()), changed)

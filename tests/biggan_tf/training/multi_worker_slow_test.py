@@ -9,7 +9,8 @@ import time
 import pytest
 import tensorflow as tf
 
-from biggan_tf.training import checkpoint_files as files
+from biggan_tf.training import loop
+from biggan_tf.training.checkpoints import files
 from tests.biggan_tf.training.fork_server import ForkServer
 from tests.data import made_data
 from tests.free_port import free_port
@@ -97,6 +98,14 @@ def test_workers_on_unequal_processors_agree_on_a_precision(tmp_path, workers, d
     fields = {**FIELDS, "training.num_steps": 1, "model.policy": "auto"}
     start(workers, tmp_path, data, **fields)
     assert [worker.wait() for worker in workers] == [0, 0]
-    record = files.read_record(files.folder_of(str(tmp_path), 1))
-    assert record.asked_policy == "auto"
-    assert record.resolved_config().model.policy == "float32"
+    summary = files.read_summary(files.folder_of(str(tmp_path), 1))
+    assert summary.asked_policy == "auto"
+    assert summary.resolved_config().model.policy == "float32"
+
+
+def test_only_the_first_worker_evaluates_and_its_verdict_stops_both(tmp_path, workers, data):
+    fields = {**FIELDS, "evaluation.every_steps": 1, "monitoring.on_collapse": "stop"}
+    metrics = [1.0, 100.0, 100.0, 100.0]  # worse than the best three times in a row
+    pids = start(workers, tmp_path / "run", data, metrics=metrics, **fields)
+    assert [worker.wait() for worker in workers] == [loop.COLLAPSED] * 2
+    assert (tmp_path / "run.evaluations").read_text().split() == [str(pids[0])] * 4

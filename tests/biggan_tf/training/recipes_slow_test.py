@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from biggan_tf.training import distribution
-from biggan_tf.training.gan import BigGAN
+from biggan_tf.training.gan import GAN
 from biggan_tf.training.step_runner import StepRunner
 
 STEPS, BATCH = 60, 4
@@ -37,7 +37,7 @@ def narrow(name, policy):
 def test_recipe_is_finite_after_sixty_steps_in_float16(name):
     config = narrow(name, "mixed_float16")
     keras.utils.set_random_seed(0)
-    gan = BigGAN(config)
+    gan = GAN(config)
     random = np.random.default_rng(0)
     shape = (BATCH, config.model.resolution, config.model.resolution, 3)
 

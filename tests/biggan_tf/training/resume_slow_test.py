@@ -12,7 +12,7 @@ import time
 import pytest
 import tensorflow as tf
 
-from biggan_tf.training import checkpoint_files as files
+from biggan_tf.training.checkpoints import files
 from tests.biggan_tf.training.fork_server import ForkServer
 from tests.data import made_data
 

@@ -3,14 +3,15 @@
 import json
 import logging
 import pathlib
-import types
 
 import pytest
+import tensorflow as tf
 
 from biggan_tf import precision
-from biggan_tf.training import checkpoint_files as files
-from biggan_tf.training import loop, resume, run_precision
-from biggan_tf.training.workdir import load_generator
+from biggan_tf.training import distribution, loop, run_precision
+from biggan_tf.training.checkpoints import files as checkpoint_files
+from biggan_tf.training.checkpoints import resume
+from biggan_tf.training.checkpoints.loading import load_generator
 from tests.biggan_tf.training import tiny
 from tests.data import made_data
 
@@ -44,7 +45,7 @@ def config(data="", num_steps=1, policy="auto"):
 
 def written(workdir, step):
     """(asked, resolved) of run.json."""
-    values = json.loads(pathlib.Path(files.folder_of(str(workdir), step), "run.json").read_text())
+    values = json.loads(pathlib.Path(checkpoint_files.folder_of(str(workdir), step), "run.json").read_text())
     return values["asked_policy"], values["config"]["model"]["policy"]
 
 
@@ -76,7 +77,7 @@ def test_a_policy_asked_for_by_name_is_written_as_such(tmp_path, data, speed):
 
 def test_a_name_given_when_the_run_goes_on_is_obeyed(speed):
     speed(FAST)
-    record = files.Record(7, 0, config_dict("mixed_bfloat16"), asked_policy="auto")
+    record = checkpoint_files.CheckpointSummary(7, 0, config_dict("mixed_bfloat16"), asked_policy="auto")
     decided = run_precision.decide(config(policy="float32"), record)
     assert (decided.asked, decided.policy) == ("float32", "float32")
 
@@ -91,18 +92,23 @@ def config_dict(policy):
 def test_a_run_of_version_0_1_keeps_its_precision_under_a_recipe_with_auto(speed, policy):
     speed(FAST)
     run = OLD_RUNS / f"run_{policy.removeprefix('mixed_')}"
-    record = files.read_record(files.newest_whole(str(run)))
+    record = checkpoint_files.read_summary(checkpoint_files.newest_whole(str(run)))
     assert record.asked_policy == ""
     assert run_precision.decide(config(), record).policy == policy
 
 
 def test_resume_does_not_refuse_auto_for_a_run_in_float16():
-    assert resume.check(files.Record(7, 0, config_dict("mixed_float16")), config(), 1)
+    summary = checkpoint_files.CheckpointSummary(7, 0, config_dict("mixed_float16"))
+    resume.refuse_another_model(summary, config())
+    assert resume.changes_of_data(summary, config(), 1) == []
 
 
-def test_a_record_without_a_decision_is_decided_anew(speed):
+def test_a_summary_without_a_decision_is_decided_now(speed):
     speed(SLOW)
-    assert run_precision.decide(config(), files.Record(7, 0, config_dict("auto"))).policy == "float32"
+    assert (
+        run_precision.decide(config(), checkpoint_files.CheckpointSummary(7, 0, config_dict("auto"))).policy
+        == "float32"
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,11 +119,13 @@ def test_workers_take_float32_as_soon_as_one_of_them_must(speed, own, other, pol
     speed(own)
     asked = []
 
-    def any_worker(flag):
-        asked.append(flag)
-        return flag or other == SLOW
+    class OneOfTwoWorkers(distribution.Cluster):
+        def any_worker(self, flag):
+            asked.append(flag)
+            return flag or other == SLOW
 
-    decided = run_precision.decide(config(), None, types.SimpleNamespace(any_worker=any_worker))
+    cluster = OneOfTwoWorkers(tf.distribute.OneDeviceStrategy("/cpu:0"), num_workers=2)
+    decided = run_precision.decide(config(), None, cluster)
     assert decided.policy == policy
     assert asked == [own == SLOW], "every worker asks once, or the others would wait for it"
     if own == FAST and other == SLOW:

@@ -3,14 +3,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from biggan_tf.training.gan import BigGAN
+from biggan_tf.training.gan import GAN
 from biggan_tf.training.sample_sheets import SampleSheets
 from tests.biggan_tf.training import tiny
 
 
 @pytest.fixture(scope="module")
 def gan():
-    return BigGAN(tiny.config())
+    return GAN(tiny.config())
 
 
 def test_a_sheet_shows_a_class_in_each_row_the_same_latents_each_time(gan, tmp_path):
@@ -21,7 +21,7 @@ def test_a_sheet_shows_a_class_in_each_row_the_same_latents_each_time(gan, tmp_p
     for name, grid in SampleSheets(gan, str(tmp_path)).draw().items():
         np.testing.assert_array_equal(grid, grids[name])
     z = sheets._z[8:16]
-    expected = gan.average_generator((z, gan.average_generator.embed(tf.constant([1] * 8))), training=False)
+    expected = gan.ema_generator((z, gan.ema_generator.embed(tf.constant([1] * 8))), training=False)
     expected = np.rint((np.asarray(expected)[3] + 1) * 127.5)
     shown = grids["average"][10:18, 30:38]
     assert np.abs(shown - expected).max() <= 1

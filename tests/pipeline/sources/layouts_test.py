@@ -1,18 +1,20 @@
 """Each layout lists what it holds, and each wrong layout says so in words of its own."""
 
 import json
+import random
 
 import pytest
 
 from pipeline.errors import PipelineError
+from pipeline.preprocessing.reading import ItemReader
+from pipeline.preprocessing.settings import ExamplesConfig
 from pipeline.sources import opening
 from pipeline.sources.item import FILE, RANGE, REFUSED, Item
-from pipeline.sources.reading import ItemReader
 from tests.pipeline import archives, running
 
 
 def items_of(source, path="", **flags):
-    return list(opening.open_source(opening.SourceFlags(source, str(path), **flags)).items())
+    return list(opening.open_source(ExamplesConfig(source, str(path), **flags)).items())
 
 
 def by_split(items):
@@ -229,6 +231,27 @@ def test_tfds_dataset_is_read_in_place(tmp_path):
     request = {"tfds_data_dir": str(tmp_path / "tfds")}
     assert running.preprocess(tmp_path / "again", "tfds:made_shapes", request=request) == 0
     assert running.load(tmp_path / "again").splits["train"].num_records == 50
+
+
+@pytest.mark.slow
+@pytest.mark.attack
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_prepared_dataset_with_flipped_bits_is_refused(tmp_path, attack):
+    running.shapes(tmp_path / "out", num_shapes=20)
+    target = tmp_path / "tfds" / "made_shapes" / "1.0.0"
+    target.parent.mkdir(parents=True)
+    (tmp_path / "out" / "16").rename(target)
+    source = opening.open_source(ExamplesConfig("tfds:made_shapes", "", tfds_data_dir=str(tmp_path / "tfds")))
+    shard = sorted(target.glob("train*.tfrecord"))[0]
+    data, draws, refused = shard.read_bytes(), random.Random(0), 0
+    for _ in range(300):
+        damaged = bytearray(data)
+        damaged[draws.randrange(len(data))] ^= 1 << draws.randrange(8)
+        shard.write_bytes(bytes(damaged))
+        with pytest.raises(PipelineError, match="must be a sound file of records"):
+            list(source.items())
+        refused += 1
+    attack("data", "one bit flipped in the records of a prepared TFDS dataset", 300, refused, "all refused")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

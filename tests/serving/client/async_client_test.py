@@ -1,4 +1,5 @@
 import asyncio
+import inspect
 
 import grpc
 import numpy as np
@@ -29,6 +30,30 @@ def test_pictures_are_those_of_the_waiting_client_in_order(target):
     with GeneratorClient(target, "small") as client:
         np.testing.assert_array_equal(whole, client.sample([1] * 10, seeds=range(10)))
         assert pngs == client.sample_png([2, 3], seeds=[4, 5])
+
+
+def test_names_of_classes_are_asked_of_the_server(target):
+    async def ask():
+        async with AsyncGeneratorClient(target, "small") as client:
+            return await client.sample_png(["goldfish"], seeds=[3])
+
+    with pytest.raises(ClientError, match=r"The model has no labels\.json, so its classes have no names"):
+        asyncio.run(ask())
+
+
+def test_both_clients_have_the_methods_of_styles_with_the_same_arguments():
+    for name in ("sample", "sample_png", "latents", "map", "synthesize_styles", "synthesize_styles_png"):
+        ours, waiting = (inspect.signature(getattr(each, name)) for each in (AsyncGeneratorClient, GeneratorClient))
+        assert ours == waiting
+
+
+def test_a_call_without_a_truncation_takes_that_of_the_models_family(target):
+    async def ask():
+        async with AsyncGeneratorClient(target, "small") as client:
+            return await client.sample_png([1]), await client.sample_png([1], truncation=0.5)
+
+    without, given = asyncio.run(ask())
+    assert without == given
 
 
 def test_the_loop_itself_goes_on_while_a_picture_is_made(tmp_path):

@@ -1,14 +1,18 @@
 import json
+import pathlib
 import subprocess
 import sys
 
 import grpc
 import numpy as np
 import pytest
-from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
+from biggan_tf.config.truncation import OF_LATENTS, OF_STYLES
+from serving import signatures as s
 from serving.client import ClientError, GeneratorClient
 from serving.client.__main__ import fetch
+from serving.client.model_metadata import default_truncation, without_names
 from serving.protos import predict
 from tests.free_port import free_port
 from tests.serving import small_model
@@ -41,6 +45,39 @@ def test_labels_by_synset_and_name(target, tmp_path):
             client.embed(["gold"])
 
 
+def test_names_of_classes_are_asked_of_the_server(target):
+    assets = pathlib.Path(target[1].removeprefix("unix:")).parent / "1" / "assets"
+    assets.mkdir(exist_ok=True)
+    file = assets / "labels.json"
+
+    def embedded(*labels):
+        with GeneratorClient(target[0], "small") as client:
+            return client.embed(labels)
+
+    with pytest.raises(ClientError, match=r"NOT_FOUND: The model has no labels\.json, so its classes have no names"):
+        embedded("goldfish")
+    file.write_text("{")
+    with pytest.raises(ClientError, match=r"FAILED_PRECONDITION: The model's labels\.json cannot be used"):
+        embedded("goldfish")
+    file.write_text('[{"synset": 1}]')
+    with pytest.raises(ClientError, match=r"must be the labels\.json of an export"):
+        embedded("goldfish")
+    file.write_text(json.dumps([{"synset": "n01", "name": "Tench"}, {"synset": "n02", "name": "goldfish"}]))
+    np.testing.assert_array_equal(embedded("goldfish", "n01", 1), [[0, 1, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]])
+    for wrong in ("gold", "goldfihs"):
+        with pytest.raises(ClientError, match="Near: goldfish"):
+            embedded(wrong)
+    file.unlink()
+    np.testing.assert_array_equal(embedded("1", 1), [[0, 1, 0, 0], [0, 1, 0, 0]])  # indices need no names
+
+
+def test_a_server_that_tells_no_names_is_said_to():
+    refused = ClientError("Metadata field x is not supported", grpc.StatusCode.INVALID_ARGUMENT)
+    assert "by their index, or with the labels.json" in str(without_names(refused))
+    away = ClientError("The server is away", grpc.StatusCode.UNAVAILABLE)
+    assert without_names(away) is away
+
+
 def test_unix_socket_gives_the_same_picture(target):
     with GeneratorClient(target[0], "small") as tcp, GeneratorClient(target[1], "small") as unix:
         assert tcp.sample_png([1], seeds=[3]) == unix.sample_png([1], seeds=[3])
@@ -66,6 +103,20 @@ def test_the_command_writes_pictures(target, tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == [f"{tmp_path}/1-3.png", f"{tmp_path}/2-4.png"]
     assert fetch([f"--target={target[0]}", "--model=nobody"]) == 1
     assert "NOT_FOUND" in capsys.readouterr().err
+
+
+def test_a_call_without_a_truncation_takes_that_of_the_models_family(target):
+    with GeneratorClient(target[0], "small") as client:
+        assert client.sample_png([1]) == client.sample_png([1], truncation=0.5)
+    assert (OF_LATENTS.default, OF_STYLES.default) == (s.DEFAULT_CUT, s.DEFAULT_PSI)
+    for names, expected in (((s.SAMPLE,), OF_LATENTS.default), ((s.SAMPLE, s.MAP), OF_STYLES.default)):
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        for name in names:
+            signatures.signature_def[name].method_name = "tensorflow/serving/predict"
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.metadata["signature_def"].Pack(signatures)
+        ours = predict.GetModelMetadataResponse.FromString(response.SerializeToString())
+        assert default_truncation(ours) == expected
 
 
 def test_the_client_imports_no_tensorflow():

@@ -1,7 +1,7 @@
 """The server under test: --target=HOST:PORT, or an embedded one.
 
 A server given by address must serve the model that `python -m tests.serving.conformance.write_model BASE` writes, as
-`small`, with --enable_batching and max_batch_size 8.
+`small`, with --enable_batching and max_batch_size 8; ours also needs --enable_reload.
 """
 
 import grpc
@@ -50,6 +50,7 @@ def target(request, tmp_path_factory):
         batching_parameters_file=str(batching),
         monitoring_config_file=str(monitoring),
         enable_grpc_healthcheck_service=True,
+        enable_reload=True,
     )
     server = ModelServer(options)
     server.start()

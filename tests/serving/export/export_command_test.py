@@ -5,13 +5,10 @@ import os
 
 import pytest
 
-from biggan_tf.config import to_dict
-from biggan_tf.training import checkpoint_files
-from biggan_tf.training.checkpoints import Checkpoints
-from biggan_tf.training.gan import BigGAN
 from serving.client import GeneratorClient
 from tests.biggan_tf.training import tiny
 from tests.serving.embedded import running
+from tests.serving.export import saved_run
 
 
 @pytest.mark.slow
@@ -19,8 +16,7 @@ from tests.serving.embedded import running
 def test_a_checkpoint_becomes_a_served_version(commands, tmp_path, precision):
     config = tiny.config()
     workdir, base = str(tmp_path / "run"), str(tmp_path / "exports")
-    record = checkpoint_files.Record(3, 30, to_dict(config), metrics={"fid": 12.5})
-    Checkpoints(workdir, config, BigGAN(config).state()).save(record)
+    saved_run.save(workdir, config)
     result = commands.run(
         "serving.export",
         f"--workdir={workdir}",

@@ -9,18 +9,23 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from biggan_tf.config import ModelConfig
+from biggan_tf.contracts.network import layers_of
+from biggan_tf.families.biggan.config import BigGANConfig
+from biggan_tf.families.biggan.discriminator import Discriminator
+from biggan_tf.families.biggan.generator import Generator
+from biggan_tf.families.biggan.inference import fold
+from biggan_tf.inference.batch_norm_moments import moments_of
+from biggan_tf.inference.folding import fold_discriminator
+from biggan_tf.latents import row_latents
 from biggan_tf.layers.batch_norm import BatchNorm
-from biggan_tf.networks.discriminator import Discriminator
-from biggan_tf.networks.generator import Generator
+from biggan_tf.ops.pixels import to_bytes
 from serving import signatures as s
 from serving.client import GeneratorClient
 from serving.export import export_generator as module
 from serving.export.export_generator import export_generator
-from serving.export.inference_generator import fold, fold_discriminator, layers_of, moments_of
 from serving.export.infra_validation import ExportError
-from serving.export.row_latents import row_latents
-from serving.export.served_generator import ServedGenerator, to_uint8
+from serving.export.served_generator import ServedGenerator
+from serving.input_limits import from_json
 from serving.server.loaded_model import LoadedModel
 from tests.free_port import free_port
 from tests.serving.embedded import running
@@ -30,7 +35,7 @@ LABELS = [{"synset": f"n{i:08d}", "name": f"thing {i}"} for i in range(10)]
 
 @pytest.fixture(scope="module")
 def generator():
-    config = ModelConfig(resolution=32, generator_channels=8, num_classes=10)
+    config = BigGANConfig(resolution=32, generator_channels=8, num_classes=10)
     made = Generator(config)
     rng = np.random.default_rng(3)
     for weight in made.weights:
@@ -67,6 +72,8 @@ def test_the_export_was_served_and_holds_its_assets(exported):
     with open(os.path.join(exported, "assets", s.PROVENANCE_ASSET)) as file:
         assert json.load(file)["images_seen"] == 7
     assert os.path.exists(os.path.join(exported, s.WARMUP_FILE))
+    with open(os.path.join(exported, "assets", s.LIMITS_ASSET)) as file:
+        assert from_json(file.read())[s.LABEL].high == 9
 
 
 @pytest.mark.slow
@@ -98,26 +105,20 @@ def test_a_row_is_bit_identical_in_every_batch_and_the_png_is_the_eager_picture(
     for picture, png in zip(full, pngs, strict=True):
         np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png))), picture)
     eager = ServedGenerator(fold(generator, moments))._sample(**{k: tf.constant(v) for k, v in rows.items()})
-    assert list(eager[s.IMAGE_BYTES].numpy()) == list(pngs)
+    for png, ours in zip(eager[s.IMAGE_BYTES].numpy(), eager[s.IMAGES].numpy(), strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png))), ours)
+    # Eager sums differ in their last bits, and so may a value on the border of two grey levels.
+    apart = np.abs(eager[s.IMAGES].numpy().astype(int) - full)
+    assert apart.max() <= 1
+    assert apart.mean() < 1e-3
     assert full.std() > 1
     model.close()
-
-
-def test_latents_stay_inside_the_truncation_and_follow_the_normal_law():
-    seeds = tf.range(400, dtype=tf.int64)
-    z = row_latents(seeds, tf.fill([400], 1.0), 40).numpy()
-    # A standard normal cut at 1 has variance 0.2911.
-    assert abs(z.var() - 0.2911) < 0.01
-    assert np.abs(z).max() <= 1
-    small = row_latents(seeds[:4], tf.fill([4], 0.02), 40).numpy()
-    assert np.abs(small).min() > 0
-    assert np.abs(small).max() <= np.float32(0.02)
 
 
 @pytest.mark.processor
 def test_folding_keeps_the_images_and_leaves_the_generator_alone(generator, moments):
     before = generator.get_weights()
-    reference = module._reference(generator, moments, {"z_dim": generator.model_config.z_dim, "num_classes": 10})
+    reference = module._reference(generator, moments, {"z_dim": generator.config.z_dim, "num_classes": 10})
     folded = fold(generator, moments)
     embedding = generator.embed(np.arange(3))
     images = [
@@ -133,22 +134,9 @@ def test_folding_keeps_the_images_and_leaves_the_generator_alone(generator, mome
 
 
 @pytest.mark.slow
-def test_bad_labels_and_truncations_are_named(exported):
-    model = LoadedModel(exported, ["serve"], None, None)
-    good = {s.LABEL: np.array([1], np.int32), s.SEED: np.array([1]), s.TRUNCATION: np.array([0.5], np.float32)}
-    for alias, value, text in (
-        (s.LABEL, np.array([10], np.int32), r"label must be in \[0, 10\)"),
-        (s.TRUNCATION, np.array([1.5], np.float32), r"truncation must be in \[0.02, 1.0\]"),
-    ):
-        with pytest.raises(Exception, match=text):
-            model.run(s.SAMPLE, {**good, alias: value}, (s.IMAGES,), None)
-    model.close()
-
-
-@pytest.mark.slow
 def test_a_failed_validation_leaves_nothing_and_numbers_are_not_reused(exported, generator, moments, monkeypatch):
     base = os.path.dirname(exported)
-    wrong = module._reference(generator, moments, {"z_dim": generator.model_config.z_dim, "num_classes": 10})
+    wrong = module._reference(generator, moments, {"z_dim": generator.config.z_dim, "num_classes": 10})
     wrong[s.IMAGES] = wrong[s.IMAGES] + 0.1
     before = sorted(os.listdir(base))
     with monkeypatch.context() as patch:
@@ -175,19 +163,19 @@ def test_grpc_rest_and_the_eager_generator_give_the_same_png(exported, generator
     assert over_grpc == over_rest == eager[s.IMAGE_BYTES].numpy()[0]
     # And the generator as it was trained, spectral norm at work, only with the standing statistics. Folding changes the
     # order of float32 sums, so a value that lies on the border of two grey levels may round to either of them.
-    plain = module.with_moments(generator, moments)
-    z = row_latents(tf.constant([row[s.SEED]]), tf.constant([row[s.TRUNCATION]]), generator.model_config.z_dim)
+    plain = module.copy_for(generator, moments, "float32")
+    z = row_latents(tf.constant([row[s.SEED]]), tf.constant([row[s.TRUNCATION]]), generator.config.z_dim)
     images = plain((z, plain.embed(np.array([3]))), training=False, truncation=np.array([0.4], np.float32))
     levels = (np.asarray(images, np.float64)[0] + 1) * 127.5
     served = tf.io.decode_png(over_grpc).numpy()
     border = np.abs(levels - np.floor(levels) - 0.5) < 1e-5 * 127.5
     assert border.mean() < 0.01
-    np.testing.assert_array_equal(served[~border], to_uint8(images).numpy()[0][~border])
+    np.testing.assert_array_equal(served[~border], to_bytes(images).numpy()[0][~border])
     np.testing.assert_allclose(served, levels, rtol=0, atol=0.5 + 1e-5 * 127.5)
 
 
 def test_an_unconditional_generator_and_a_discriminator_are_exported_too():
-    config = ModelConfig(resolution=32, generator_channels=4, discriminator_channels=4, num_classes=0)
+    config = BigGANConfig(resolution=32, generator_channels=4, discriminator_channels=4, num_classes=0)
     made, discriminator = Generator(config), Discriminator(config)
     served = ServedGenerator(fold(made, moments_of(made)), fold_discriminator(discriminator))
     functions = served.functions()
@@ -196,9 +184,8 @@ def test_an_unconditional_generator_and_a_discriminator_are_exported_too():
     picture = functions[s.SAMPLE](label=tf.constant([0]), **row)
     z = functions[s.LATENTS](**row)[s.LATENT]
     images = functions[s.SYNTHESIZE](z=z, truncation=row[s.TRUNCATION])[s.IMAGES]
-    np.testing.assert_array_equal(to_uint8(images), picture[s.IMAGES])
+    np.testing.assert_array_equal(to_bytes(images), picture[s.IMAGES])
     np.testing.assert_allclose(images, made(z, training=False), atol=1e-5)
     logits = functions[s.DISCRIMINATE](images=images, label=tf.constant([0]))[s.LOGITS]
-    np.testing.assert_allclose(logits, discriminator(images, training=False), atol=1e-4)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"label must be in \[0, 1\)"):
-        functions[s.SAMPLE](label=tf.constant([1]), **row)
+    np.testing.assert_allclose(logits, discriminator(images, training=False).logits, atol=1e-4)
+    np.testing.assert_array_equal(functions[s.SAMPLE](label=tf.constant([1]), **row)[s.VALID], [False])

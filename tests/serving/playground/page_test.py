@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from biggan_tf.evaluation.sheet_plans import great_circle
+from biggan_tf.evaluation.sampling.sheet_plans import great_circle
+from biggan_tf.ops.pixels import to_bytes
 from serving.client import GeneratorClient
-from serving.export.served_generator import to_uint8
 from tests.serving.playground.conftest import NAMES
 
 DRAWN = "!document.getElementById('actions').hidden && !document.querySelector('[aria-busy]')"
@@ -130,7 +130,7 @@ def test_the_walk_goes_from_one_picture_to_the_other(browser, served):
     np.testing.assert_array_equal(shown[0], ends[0])
     np.testing.assert_array_equal(shown[4], ends[1])
     # The browser computes in double precision, NumPy in single: a value may round to the next of 256 levels.
-    assert np.abs(shown[2].astype(int) - to_uint8(middle).numpy()[0]).max() <= 1
+    assert np.abs(shown[2].astype(int) - to_bytes(middle).numpy()[0]).max() <= 1
 
 
 def test_the_slider_moves_along_the_walk(browser, served):
@@ -253,3 +253,27 @@ def test_nothing_is_fetched_from_elsewhere(browser, served):
     show(browser, url)
     fetched = browser.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
     assert [name for name in fetched if not re.match(rf"{url}|data:", name)] == []
+
+
+def test_a_token_is_asked_for_and_kept_until_the_tab_is_closed(browser, guarded):
+    url, token = guarded
+    browser.open(url)
+    browser.wait_for("!document.getElementById('token-form').hidden")
+    assert browser.evaluate("document.activeElement.id") == "token"
+    assert not browser.evaluate("document.getElementById('controls').checkVisibility()")
+    browser.type("wrong")
+    browser.press("Enter")
+    browser.wait_for("document.getElementById('token-note').innerText === 'The server does not know this token.'")
+    browser.type(token)
+    browser.press("Enter")
+    browser.wait_for(DRAWN)
+    assert browser.evaluate("document.getElementById('token-form').hidden")
+    show(browser, url, "#columns=1")
+    assert len(pictures(browser)) == 4
+    assert browser.evaluate("localStorage.length + document.cookie.length") == 0
+    assert token not in browser.evaluate("location.href")
+    browser.evaluate("sessionStorage.clear()")
+    # A browser reports each answer 401 as a problem of the page.
+    refused = [problem for problem in browser.problems if "401" in problem]
+    assert len(refused) == 2
+    browser.problems.clear()

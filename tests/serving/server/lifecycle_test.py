@@ -98,7 +98,7 @@ def swap_under_load(base, swaps, reloads):
         for _ in range(reloads):
             config = model_server_config_pb2.ModelServerConfig()
             config.model_config_list.config.add(name="small", base_path=base, model_platform="tensorflow")
-            server.core.reload(config)
+            server.core.models.reload(config)
         stop.set()
         for thread in threads:
             thread.join()
@@ -115,6 +115,7 @@ def check_swaps(base, swaps, reloads):
     return memory
 
 
+@pytest.mark.slow
 def test_two_hot_swaps_and_a_reload_under_load_lose_nothing(base):
     check_swaps(base, 2, 1)
 
@@ -132,8 +133,8 @@ def test_labels_follow_the_configuration(base):
     with running(model_base_path=base) as (server, _):
         model.version_labels["stable"] = 9
         with pytest.raises(ServingError, match="Request to assign label to version 9 of model small, which is not"):
-            server.core.reload(config)
+            server.core.models.reload(config)
         model.version_labels["stable"] = 1
-        server.core.reload(config)
+        server.core.models.reload(config)
         assert server.core.resolve(model_pb2.ModelSpec(name="small", version_label="stable")) == 1
         assert states(server) == {1: State.AVAILABLE}

@@ -4,13 +4,15 @@ import http.client
 import importlib.resources
 import json
 import re
+import shutil
 
 import pytest
 import tensorflow as tf
 
-from biggan_tf.config import ModelConfig
-from biggan_tf.networks import Generator
-from serving.export.inference_generator import fold, moments_of
+from biggan_tf.families.biggan.config import BigGANConfig
+from biggan_tf.families.biggan.generator import Generator
+from biggan_tf.families.biggan.inference import fold
+from biggan_tf.inference.batch_norm_moments import moments_of
 from serving.export.served_generator import ServedGenerator
 from serving.server.flags import ServerOptions
 from serving.server.model_server import ModelServer
@@ -81,23 +83,100 @@ def test_a_model_of_another_kind_is_listed_with_the_reason(port):
     assert "no signature latents, synthesize, synthesize_png" in model["problem"]
 
 
-def test_a_model_without_classes_is_listed_with_the_reason(tmp_path):
-    config = ModelConfig(resolution=32, z_dim=8, generator_channels=4, generator_attention=(), num_classes=0)
+def test_a_model_without_classes_is_shown_as_one_of_one_class(tmp_path):
+    config = BigGANConfig(resolution=32, z_dim=8, generator_channels=4, generator_attention=(), num_classes=0)
     generator, port = Generator(config), free_port()
     module = ServedGenerator(fold(generator, moments_of(generator)))
     tf.saved_model.save(module, str(tmp_path / "1"), signatures=module.functions())
     with running(model_base_path=str(tmp_path), playground_port=port):
         answer, content = request(port, "GET", "/playground/models.json")
     assert answer.status == 200
-    assert "trained without classes" in json.loads(content)[0]["problem"]
+    (model,) = json.loads(content)
+    assert (model["problem"], model["has_classes"], model["classes"]) == ("", False, ["picture"])
 
 
 def test_a_port_that_is_taken_or_shared_is_refused(port, tmp_path):
-    with pytest.raises(ServingError, match="must differ from --port and --rest_api_port"):
+    with pytest.raises(ServingError, match="--playground_port must differ from --port"):
         ModelServer(ServerOptions(port=7, playground_port=7, model_base_path="/x"))
     small_model.write(str(tmp_path), 1)
     with (
-        pytest.raises(ServingError, match=f"Cannot listen on --playground_port={port}"),
+        pytest.raises(
+            ServingError, match=f"Cannot listen on --playground_port={port} of 127.0.0.1: Address already in use"
+        ),
         running(model_base_path=str(tmp_path), playground_port=port),
     ):
         pass
+
+
+DAMAGED_LABELS = {
+    "no name": b'[{"synset": "n0"}, {"name": "b"}, {"name": "c"}]',
+    "texts": b'["a", "b", "c"]',
+    "a number": b"3",
+    "null": b"null",
+    "an object": b'{"name": "a"}',
+    "too few": b'[{"name": "a"}]',
+    "too many": b'[{"name": "a"}, {"name": "b"}, {"name": "c"}, {"name": "d"}]',
+    "a name that is a number": b'[{"name": 1}, {"name": 2}, {"name": 3}]',
+    "no JSON": b"{",
+    "no UTF-8": b'[{"name": "\xff"}]',
+    "deep": b"[" * 100_000,
+    "a long number": b"9" * 5000,
+    "5 MB": b" " * 5_000_000,
+    "empty": b"",
+}
+DAMAGED_PROVENANCE = {
+    "a list": b"[]",
+    "a text": b'"a"',
+    "no JSON": b"{",
+    "images_seen of text": b'{"images_seen": "many"}',
+    "images_seen of nothing": b'{"images_seen": NaN}',
+    "images_seen without end": b'{"images_seen": Infinity}',
+    "images_seen below zero": b'{"images_seen": -1}',
+    "images_seen true": b'{"images_seen": true}',
+}
+
+
+@pytest.fixture(scope="module")
+def two_models(tmp_path_factory):
+    """Two exports of one generator, side by side, and the port of their page."""
+    config = BigGANConfig(resolution=32, z_dim=8, generator_channels=4, generator_attention=(), num_classes=3)
+    generator, page = Generator(config), free_port()
+    module = ServedGenerator(fold(generator, moments_of(generator)))
+    root = tmp_path_factory.mktemp("two")
+    tf.saved_model.save(module, str(root / "damaged" / "1"), signatures=module.functions())
+    (root / "damaged" / "1" / "assets").mkdir(exist_ok=True)
+    shutil.copytree(root / "damaged", root / "sound")
+    (root / "sound" / "1" / "assets" / "labels.json").write_text('[{"name": "x"}, {"name": "y"}, {"name": "z"}]')
+    models = "".join(
+        f'config {{ name: "{name}" base_path: "{root / name}" model_platform: "tensorflow" }}'
+        for name in ("damaged", "sound")
+    )
+    (root / "models").write_text(f"model_config_list {{ {models} }}")
+    with running(model_config_file=str(root / "models"), playground_port=page):
+        yield root / "damaged" / "1" / "assets", page
+
+
+@pytest.mark.attack
+def test_damaged_files_of_an_export_take_only_their_own_fields(two_models, attack):
+    assets, page = two_models
+    cases = [("labels.json", data) for data in DAMAGED_LABELS.values()]
+    cases += [("provenance.json", data) for data in DAMAGED_PROVENANCE.values()]
+    for name, data in cases:
+        (assets / name).write_bytes(data)
+        answer, content = request(page, "GET", "/playground/models.json")
+        assert answer.status == 200, data[:50]
+        damaged, sound = json.loads(content)
+        assert (damaged["name"], damaged["problem"]) == ("damaged", "")
+        assert damaged["classes"] == ["0", "1", "2"]
+        assert damaged["images_seen"] is None
+        if data != b"null":
+            assert name in damaged["notes"][0], data[:50]
+        assert (sound["classes"], sound["notes"]) == (["x", "y", "z"], [])
+        (assets / name).unlink()
+    (assets / "labels.json").mkdir()
+    answer, content = request(page, "GET", "/playground/models.json")
+    (assets / "labels.json").rmdir()
+    assert answer.status == 200
+    assert "labels.json" in json.loads(content)[0]["notes"][0]
+    attack("server", "damaged labels.json and provenance.json of one of two models", len(cases) + 1, len(cases) + 1,
+           "the page lists both models, and says what is wrong with the one")  # fmt: skip

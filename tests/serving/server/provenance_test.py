@@ -1,32 +1,22 @@
 import json
 import logging
-from pathlib import Path
 
-import numpy as np
 import pytest
 
 from serving import signatures as s
-from serving.client import GeneratorClient
 from serving.server.provenance import report_rows
-from tests.serving.embedded import running
-
-OLD = Path(__file__).parents[2] / "data" / "version_0_1"
+from serving.server.row_checks import read_limits
 
 
-def test_an_export_of_version_0_1_is_served_and_named_in_the_log(caplog):
-    answers = np.load(OLD / "answers.npz")
-    with (
-        caplog.at_level(logging.INFO, "serving"),
-        running(model_base_path=str(OLD / "export"), model_name="biggan", enable_model_warmup=False) as (_, target),
-        GeneratorClient(target) as client,
-    ):
-        weights = np.eye(10, dtype=np.float32)[answers["label"]]
-        images = client.synthesize(answers["z"], weights, answers["truncation"])
-        # Another processor than the one that wrote the answers adds up in another order.
-        np.testing.assert_allclose(images, answers["float_images"], atol=1e-5)
-        pictures = client.sample(answers["label"], answers["seed"], answers["truncation"])
-        assert np.abs(pictures.astype(int) - answers["images"]).max() <= 1
-    assert "biggan version 1 was exported by version 0.1" in caplog.text
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "{", "1" * 5000, "\ud800", "", "\x00", '{"a":' * 50_000, '"' + "a" * 2_000_000 + '"']
+)
+def test_hostile_notes_of_a_version_say_nothing_and_stop_no_load(tmp_path, caplog, text):
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / s.PROVENANCE_ASSET).write_bytes(text.encode("utf-8", "surrogatepass"))
+    report_rows("biggan", 3, str(tmp_path))
+    assert read_limits(str(tmp_path)) == {}
+    assert "version 0.1" not in caplog.text
 
 
 @pytest.mark.parametrize(

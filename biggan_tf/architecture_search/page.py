@@ -1,0 +1,198 @@
+"""The page and the table of a search: every candidate with its recipe, score and what became of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from biggan_tf import files
+from biggan_tf.architecture_search import ranking
+from biggan_tf.architecture_search.proxies import PROXIES
+from biggan_tf.architecture_search.record import SearchRecord
+from biggan_tf.architecture_search.space import BASE, CandidateCost
+from biggan_tf.config.search import SearchConfig
+from biggan_tf.evaluation.reports.html_report import HtmlReport
+from biggan_tf.evaluation.reports.palette import COLOURS
+
+PAGE = "search.html"
+TABLE = "table.md"
+_POINT, _BASE_POINT = COLOURS[:2]
+
+
+def write(config: SearchConfig, record: SearchRecord, output: str) -> None:
+    """Writes search.html and table.md into the folder of a search."""
+    header, rows = table(config, record)
+    lines = [header, ["---"] * len(header), *rows]
+    notes = [_cost_note(record), *correlations(record)]
+    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    files.write_text(files.join(output, TABLE), "\n\n".join([text, *notes]) + "\n")
+
+    report = HtmlReport(config.name or "Search for an architecture")
+    if config.description:
+        report.text(config.description)
+    report.text(_summary(config, record))
+    report.section("Candidates")
+    report.table(header, rows)
+    report.text(_cost_note(record))
+    report.section("Numbers before training")
+    report.table(["proxy", "what it is", "better"], _proxy_rows(config))
+    for sentence in correlations(record):
+        report.text(sentence)
+    if record.results and config.proxies:
+        report.figure(_figure(record), "Each candidate's score before training against its result of the first round.")
+    report.section("Refused combinations")
+    report.table(["why", "combinations"], _refusal_rows(record))
+    report.save(files.join(output, PAGE))
+
+
+def table(config: SearchConfig, record: SearchRecord) -> tuple[list[str], list[list[str]]]:
+    """The header and a row for each candidate: those that came farthest first."""
+    metrics = [_first_metric(result["metrics"]) for result in record.results]
+    header = [
+        "recipe",
+        *(choice.name.replace("_", " ") for choice in config.space),
+        "operations",
+        "parameters",
+        "score",
+    ]
+    header += [f"round {number + 1}: {name.replace('_', ' ')}" for number, name in enumerate(metrics)]
+    header.append("what became of it")
+    by_score = _scores(record)
+    rows = []
+    for name in _order(record, by_score):
+        candidate = record.candidates[name]
+        options = [candidate.options.get(choice.name, "as it is") for choice in config.space]
+        row = [name, *options, *_cost_cells(candidate.cost, record.draw.base.cost)]
+        row.append(f"{by_score[name]:.3f}" if name in by_score else "")
+        for metric, result in zip(metrics, record.results, strict=True):
+            numbers = result["metrics"].get(name, {})
+            row.append(f"{numbers[metric]:.4g}" if metric in numbers else "")
+        rows.append([*row, reason(record, name)])
+    return header, rows
+
+
+def reason(record: SearchRecord, name: str) -> str:
+    """What became of a candidate, as a clause."""
+    if name == BASE:
+        return "the recipe to be compared with"
+    if not record.chosen:
+        return "not decided yet"
+    if name not in record.chosen[0]:
+        return "not trained: others had better scores"
+    for number, result in enumerate(record.results):
+        entries = list(result["metrics"])
+        if name not in entries:
+            return f"left out of round {number + 1}"
+        if not result["metrics"][name]:
+            return f"failed in round {number + 1}"
+        last = number + 1 == len(record.chosen)
+        if last or name not in record.chosen[number + 1]:
+            place = entries.index(name) + 1
+            return f"place {place} of {len(entries)} in round {number + 1}"
+    return f"is being trained in round {len(record.chosen)}"
+
+
+def correlations(record: SearchRecord) -> list[str]:
+    """How well each number before training foretold the first round, a sentence each."""
+    if not record.results or not record.proxies:
+        return []
+    ranks = {name: float(place) for place, name in enumerate(record.results[0]["metrics"])}
+    by_score = _scores(record)
+    names = [name for name in ranks if name in by_score]
+    columns = {"the score": [by_score[name] for name in names]}
+    for proxy in record.proxies[names[0]] if names else ():
+        columns[proxy] = ranking.costs([record.proxies[name][proxy] for name in names], proxy)
+    sentences = [
+        f"Rank correlation (Spearman) of what was known before training with the places of the first round, over "
+        f"{len(names)} candidates; 1: it foretold them, 0: it said nothing, below 0: it misled."
+    ]
+    for label, values in columns.items():
+        value = ranking.correlation(values, [ranks[name] for name in names])
+        sentences.append(f"{label}: {'not known' if value is None else f'{value:.2f}'}.")
+    return sentences
+
+
+def _scores(record: SearchRecord) -> dict[str, float]:
+    """The scores of the candidates, without the base, which is trained whatever its score."""
+    measured = {name: numbers for name, numbers in record.proxies.items() if name != BASE}
+    return ranking.scores(measured)
+
+
+def _order(record: SearchRecord, by_score: dict[str, float]) -> list[str]:
+    """The best of the last round first, then who left in the rounds before, then by score."""
+    order: list[str] = []
+    for result in reversed(record.results):
+        order += [name for name in result["metrics"] if name not in order]
+    rest = [name for name in record.candidates if name not in order]
+    return order + sorted(rest, key=lambda name: by_score.get(name, math.inf))
+
+
+def _summary(config: SearchConfig, record: SearchRecord) -> str:
+    rounds = "; ".join(
+        f"{each.candidates} for {each.images:,} images with {len(each.seeds)} seed{'s' * (len(each.seeds) > 1)}"
+        for each in config.rounds
+    )
+    text = (
+        f"{len(record.draw.candidates)} recipes within the limits were drawn from the space and measured before any "
+        f"training. Rounds of trainings, each with the base recipe besides: {rounds}."
+    )
+    if len(record.results) == len(config.rounds):
+        best = next(iter(record.results[-1]["metrics"]))
+        text += f" Best of the last round: {best}, which is in best.py."
+    return text
+
+
+def _cost_note(record: SearchRecord) -> str:
+    cost = record.draw.base.cost
+    return (
+        f"Operations and parameters are shares of the base recipe's: {cost.operations / 1e6:,.1f} million multiply-"
+        f"adds of a training step for each image, and {cost.parameters / 1e6:.2f} million parameters. The score is the "
+        "mean rank over the numbers before training, from 0 for the best."
+    )
+
+
+def _cost_cells(cost: CandidateCost, base: CandidateCost) -> list[str]:
+    return [f"{cost.operations / base.operations:.2f}", f"{cost.parameters / base.parameters:.2f}"]
+
+
+def _proxy_rows(config: SearchConfig) -> list[list[str]]:
+    better = {True: "lower", False: "higher"}
+    return [[name, PROXIES[name].meaning, better[PROXIES[name].lower_is_better]] for name in config.proxies]
+
+
+def _refusal_rows(record: SearchRecord) -> list[list[str]]:
+    kinds: dict[str, int] = {}
+    for refusal in record.draw.refusals:
+        kind = refusal.reason if refusal.reason.startswith("model") else refusal.reason.split("the base's ")[-1]
+        kinds[kind] = kinds.get(kind, 0) + 1
+    return [[kind, str(count)] for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1])] or [["none", "0"]]
+
+
+def _first_metric(metrics: dict[str, dict[str, float]]) -> str:
+    """The deciding metric; "" where every training failed."""
+    return next((next(iter(numbers)) for numbers in metrics.values() if numbers), "")
+
+
+def _figure(record: SearchRecord) -> Figure:
+    result, by_score = record.results[0]["metrics"], _scores(record)
+    metric = _first_metric(result)
+    figure = Figure(figsize=(6.0, 4.0), layout="constrained")
+    axes = figure.subplots()
+    names: Sequence[str] = [name for name in result if name in by_score and metric in result[name]]
+    axes.scatter([by_score[name] for name in names], [result[name][metric] for name in names], color=_POINT)
+    for name in names:
+        axes.annotate(
+            name, (by_score[name], result[name][metric]), fontsize=7, xytext=(4, 2), textcoords="offset points"
+        )
+    if metric in result.get(BASE, {}):
+        axes.axhline(result[BASE][metric], color=_BASE_POINT, linestyle="--", label="the base recipe")
+        axes.legend(fontsize=8)
+    axes.set(
+        xlabel="score before training, 0 is best",
+        ylabel=f"{metric.replace('_', ' ')} after the first round",
+        title="What was known before training, and what came out",
+    )
+    axes.grid(alpha=0.3)
+    return figure

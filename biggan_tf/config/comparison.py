@@ -1,0 +1,151 @@
+"""The configuration of a comparison: several recipes, trained with one budget and measured by one protocol.
+
+A file such as `configs/compare_cifar10.py` returns a `ComparisonConfig`; `--config.section.field=value` overrides a
+field of it.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+
+from biggan_tf.config import checks
+from biggan_tf.config.run import Config, ConfigError, EvaluationConfig
+from biggan_tf.config.section import Section
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+
+
+@dataclasses.dataclass
+class ComparisonEntry(Section):
+    """One of the recipes that are compared.
+
+    Attributes:
+        name: What tables and curves call it, and its folders: small letters, digits and "_".
+        recipe: What the `get_config` of a recipe returned, with the fields changed that the comparison wants otherwise.
+            The comparison sets its seed, its length, where its data lies and how it is measured.
+        seeds: A run for each; (): those of the comparison.
+    """
+
+    name: str
+    recipe: Config
+    seeds: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass
+class BudgetConfig(Section):
+    """How long each run trains; one of the two numbers is given.
+
+    Attributes:
+        images: Real images that D sees, repetitions counted; 0: the minutes decide.
+        minutes: Minutes that the steps take, over all resumes and without evaluations, checkpoints and the compiling of
+            graphs; 0: the images decide.
+        clock: Which minutes: "wall", or "processor" on a machine that has other work, see `training_clock.reading`.
+    """
+
+    images: int = 0
+    minutes: float = 0.0
+    clock: str = "wall"
+
+
+@dataclasses.dataclass
+class CurveConfig(Section):
+    """The evaluations in the course of each run.
+
+    Attributes:
+        points: How many there are, evenly spread over the budget; the last is at its end. 0: no curves.
+        num_samples: Images that are generated for each; fewer than for the table, whose distances are therefore other
+            ones. 0: as many as for the table.
+    """
+
+    points: int = 8
+    num_samples: int = 0
+
+
+@dataclasses.dataclass
+class ComparedDataConfig(Section):
+    """The real images, which are the same for all runs.
+
+    Attributes:
+        path: Their folder, the output of `pipeline.preprocess` at one resolution.
+        split: The part of them that is trained on and compared with.
+    """
+
+    path: str = ""
+    split: str = "train"
+
+
+@dataclasses.dataclass
+class ComparisonConfig(Section):
+    """Everything that decides a comparison.
+
+    Attributes:
+        name: The title of its page.
+        description: What its reader should know, as one paragraph on the page, such as what so small a budget can show.
+        entries: What is compared.
+        seeds: Each entry is trained once with each of these, unless it has seeds of its own.
+        data: The real images.
+        budget: How long each run trains.
+        evaluation: The one protocol of the table. Its `every_steps` and `every_minutes` must be 0: `curve` says when
+            runs are evaluated in their course.
+        curve: The evaluations in the course of each run.
+        samples_per_class: Images of each class on the sheets, which have up to ten classes.
+    """
+
+    name: str = ""
+    description: str = ""
+    entries: tuple[ComparisonEntry, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    data: ComparedDataConfig = dataclasses.field(default_factory=ComparedDataConfig)
+    budget: BudgetConfig = dataclasses.field(default_factory=BudgetConfig)
+    evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
+    curve: CurveConfig = dataclasses.field(default_factory=CurveConfig)
+    samples_per_class: int = 6
+
+    def seeds_of(self, entry: ComparisonEntry) -> tuple[int, ...]:
+        """The seeds that an entry is trained with."""
+        return entry.seeds or self.seeds
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with this comparison, a sentence each; the recipes are checked when the plan is built."""
+        yield from _entry_problems(self)
+        given = [name for name in ("images", "minutes") if getattr(self.budget, name)]
+        if len(given) != 1 or min(self.budget.images, self.budget.minutes) < 0:
+            yield (
+                "One of budget.images and budget.minutes must be above 0, and the other 0. Received: "
+                f"{self.budget.images} and {self.budget.minutes}."
+            )
+        yield from checks.choice("budget.clock", self.budget.clock, checks.CHOICES["training.clock"])
+        yield from checks.at_least(self, "", 1, ("samples_per_class", "evaluation.num_samples"))
+        yield from checks.at_least(self, "", 0, ("curve.points", "curve.num_samples", "evaluation.num_real"))
+        for path in ("evaluation.features", "evaluation.labels"):
+            yield from checks.choice(path, getattr(self.evaluation, path.split(".")[1]), checks.CHOICES[path])
+        if self.evaluation.every_steps or self.evaluation.every_minutes:
+            yield (
+                "evaluation.every_steps and evaluation.every_minutes must be 0 in a comparison. Received: "
+                f"{self.evaluation.every_steps} and {self.evaluation.every_minutes}; curve.points says how many "
+                "evaluations each run has in its course."
+            )
+
+    def validate(self) -> None:
+        """Raises ConfigError with every problem at once."""
+        problems = list(self.problems())
+        if problems:
+            raise ConfigError(problems)
+
+
+def _entry_problems(config: ComparisonConfig) -> Iterator[str]:
+    names = [entry.name for entry in config.entries]
+    if not names:
+        yield "entries must hold at least one ComparisonEntry. Received: none."
+    for name in names:
+        if not _NAME.fullmatch(name):
+            yield f'An entry\'s name must be small letters, digits and "_", since folders get it. Received: {name!r}.'
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"Each entry must have a name of its own. Received: {name!r} {names.count(name)} times."
+    for entry in config.entries:
+        seeds = config.seeds_of(entry)
+        if not seeds or len(set(seeds)) < len(seeds) or min(seeds, default=0) < 0:
+            yield f"The seeds of {entry.name} must be different integers of at least 0. Received: {seeds}."
+        if not isinstance(entry.recipe, Config):
+            received = type(entry.recipe).__name__
+            yield f"The recipe of {entry.name} must be a Config, such as smoke.get_config(). Received: a {received}."

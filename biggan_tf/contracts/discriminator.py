@@ -1,0 +1,176 @@
+"""The interface of every family's discriminator, and of its answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+import keras
+
+from biggan_tf.config.parts import FamilyConfig
+from biggan_tf.contracts.input_checks import check_images, check_labels
+from biggan_tf.types import DType, Features, Images, InputShape, Labels, Logits, Scalar, Shape, Tensor
+
+# A new linear layer in the manner of a family: of so many units, with a bias or not (where the family has biases at
+# all), and of a name.
+LinearLayer: TypeAlias = Callable[[int, bool, str], keras.layers.Layer]
+# What a discriminator is called with: images, or images and labels where there are classes.
+DiscriminatorInputs: TypeAlias = Tensor | tuple[Tensor, Tensor] | list[Tensor]
+
+
+class Judgement(NamedTuple):
+    """A discriminator's answer to a batch.
+
+    Attributes:
+        logits: One number for each image, the higher the more real the image looks to the discriminator.
+        features: The activations from which the logits are computed; games and metrics may compare images by them.
+        heads: Further answers by name, such as the logits of an auxiliary classifier; empty if there are none.
+    """
+
+    logits: Logits
+    features: Features
+    heads: dict[str, Tensor]
+
+
+class Discriminator(keras.Model):
+    """Maps images in [-1, 1], and their labels where there are classes, to a `Judgement`.
+
+    A family implements `call`. One that carries the heads of conditions calls `build_condition` where it builds its
+    layers and gives its judgements the heads of `condition_heads`.
+
+    Attributes:
+        config: The configuration of both networks. Code outside of the family may read nothing else of a network.
+        condition_head: The layer with the heads of the condition; None: it needs none, or the family carries none.
+    """
+
+    config: FamilyConfig
+    condition_head: keras.layers.Layer | None = None
+
+    @property
+    def couples_rows(self) -> bool:
+        """Whether a row's answer depends on the other rows of its call; then real images and fakes go through it apart.
+
+        By default it does if the norm of the discriminator's activations does.
+        """
+        return self.config.discriminator_norm.couples_rows
+
+    @property
+    def input_shapes(self) -> InputShape | Sequence[InputShape]:
+        """The shape of the images, or the shapes of images and labels, without which Keras's summary shows no shape."""
+        images = (None, self.config.resolution, self.config.resolution, 3)
+        return (images, (None,)) if self.config.num_classes else images
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the logits, which Keras's summary shows."""
+        return (None,)
+
+    def call(self, inputs: DiscriminatorInputs, training: bool = False) -> Judgement:
+        """Answers a batch.
+
+        Args:
+            inputs: The images, or (images, labels) if there are classes.
+            training: Whether variables that a call in training moves, such as spectral norm's u, are moved; they are
+                not by default.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define call.")
+
+    def build_condition(self, width: int, linear: LinearLayer, dtype: DType) -> None:
+        """Creates the heads that the configuration's condition needs.
+
+        Args:
+            width: How many values the features of an image are.
+            linear: Creates their linear layers, so that they are normalised as the family's own are.
+            dtype: Of the features and of these layers.
+        """
+        condition = self.config.condition.build()
+        head = None if condition is None else condition.head(self.config.num_classes, linear, dtype)
+        if head is not None:
+            head.build((None, width))
+        self.condition_head = head
+
+    def condition_heads(self, features: Features, labels: Tensor | None, training: bool) -> dict[str, Tensor]:
+        """The answers of the condition's heads, by name; empty without one.
+
+        Args:
+            features: The features of a batch.
+            labels: The class of each row, or a row of weights for the classes each; None without classes.
+            training: As in `call`.
+        """
+        if self.condition_head is None:
+            return {}
+        answers: dict[str, Tensor] = self.condition_head(features, labels, training=training)
+        return answers
+
+    def checked(self, inputs: DiscriminatorInputs) -> tuple[Images, Labels | None]:
+        """Takes the inputs of a call apart.
+
+        Args:
+            inputs: What `call` was given.
+
+        Returns:
+            The images, and the labels, or None without classes.
+
+        Raises:
+            ValueError: If the shapes do not fit the configuration, labels are missing, or a label is not a class.
+        """
+        images, labels = inputs if isinstance(inputs, tuple | list) else (inputs, None)
+        check_images(images, self.config.resolution)
+        if not self.config.num_classes:
+            return images, None
+        if labels is None:
+            raise ValueError(
+                "A conditional discriminator must be called with (images, labels). Received: images alone."
+            )
+        check_labels(labels, self.config.num_classes)
+        return images, labels
+
+    def alike(self, policy: str) -> Discriminator:
+        """A new discriminator of the same configuration under another policy, with fresh weights.
+
+        Args:
+            policy: Keras's dtype policy, as in `FamilyConfig.policy`.
+        """
+        return dataclasses.replace(self.config, policy=policy).discriminator(self.name)
+
+    def export(self, filepath: str | os.PathLike[str], format: str = "tf_saved_model", **options: object) -> None:
+        """Exports the network, see `keras.Model.export`; its inputs are images, and labels if there are classes.
+
+        The outputs are `logits`, `features` and the heads by their names.
+
+        Args:
+            filepath: The folder or file to write.
+            format: "tf_saved_model", by default, or another one of Keras's.
+            **options: Are passed on to Keras. `input_signature` need not be among them.
+        """
+        size = self.config.resolution
+        images = keras.InputSpec(dtype="float32", shape=(None, size, size, 3))
+        inputs = (images, keras.InputSpec(dtype="int32", shape=(None,))) if self.config.num_classes else images
+        AnswersByName(self).export(os.fspath(filepath), format=format, **{"input_signature": [inputs], **options})
+
+    def health(self) -> dict[str, Scalar]:
+        """Numbers that a monitor of the training watches, see `Generator.health`."""
+        return {}
+
+    def kernels_left_alone(self) -> list[keras.Variable]:
+        """Kernels that a regularisation of all kernels leaves out, see `Generator.kernels_left_alone`."""
+        return []
+
+
+class AnswersByName(keras.Model):
+    """A discriminator whose answers are tensors by name, which is all that an exported model can give.
+
+    Args:
+        discriminator: The network.
+    """
+
+    def __init__(self, discriminator: Discriminator):
+        super().__init__(name=discriminator.name, dtype=discriminator.dtype_policy)
+        self.discriminator = discriminator
+        self.built = True
+
+    def call(self, inputs: DiscriminatorInputs) -> dict[str, Tensor]:
+        judgement = self.discriminator(inputs)
+        return {"logits": judgement.logits, "features": judgement.features, **judgement.heads}

@@ -1,0 +1,196 @@
+"""One evaluation of a generator that enlarges images, with the bicubic and the nearest enlargement next to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import tensorflow as tf
+from jaxtyping import UInt8
+from PIL import Image
+
+from biggan_tf.config import EvaluationConfig
+from biggan_tf.contracts.enlarging_generator import EnlargingGenerator
+from biggan_tf.contracts.generator import Generator
+from biggan_tf.data import input_pipeline
+from biggan_tf.data import manifest as manifest_lib
+from biggan_tf.evaluation.extractors import feature_maps
+from biggan_tf.evaluation.extractors.features import FeatureExtractor, FeatureProtocol, load_extractor
+from biggan_tf.evaluation.metrics import fidelity
+from biggan_tf.evaluation.metrics.fidelity import FidelitySums
+from biggan_tf.evaluation.metrics.reference_statistics import image_protocol
+from biggan_tf.evaluation.protocol import FidelityProtocol, MetricProtocol, SampleProtocol
+from biggan_tf.evaluation.reports.results import Result
+from biggan_tf.evaluation.reports.sheet_drawing import draw_sheet
+from biggan_tf.latents import noise_keys
+from biggan_tf.ops.pixels import to_bytes
+from biggan_tf.ops.resizing import enlarged
+from biggan_tf.progress import track
+from biggan_tf.types import Images, RowKeys, SmallImages
+
+Pictures: TypeAlias = UInt8[np.ndarray, "N H W 3"]
+# Small images and keys to large ones.
+_Enlarge: TypeAlias = Callable[[SmallImages, RowKeys], Images]
+_NO_FEATURES = FeatureProtocol("none", "", "none")
+
+
+class EnlargementEvaluator:
+    """Reduces the images of a data set, enlarges them again, and measures how near they come.
+
+    Args:
+        names: Which metrics: some of `fidelity.METRICS`.
+        data_path: The folder of the images, as `pipeline.preprocess` wrote it.
+        split: Which part of them.
+        num_images: How many from the start of the split; 0: all.
+        extractor: Gives the features of patches; it is needed for patch_fd alone.
+        batch_size: How many images are computed at a time.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        data_path: str,
+        split: str = "train",
+        num_images: int = 0,
+        extractor: FeatureExtractor | None = None,
+        batch_size: int = 32,
+    ):
+        fidelity.check_names(names)
+        if "patch_fd" in names and extractor is None:
+            raise ValueError("patch_fd needs an extractor of features. Received: none")
+        self.names = tuple(names)
+        self.extractor = extractor if "patch_fd" in names else None
+        self.maps = feature_maps.efficientnet_lite0() if "map_distance" in names else None
+        self._data_path, self._split, self._batch_size = data_path, split, batch_size
+        self.images = image_protocol(manifest_lib.load(data_path), split, num_images)
+
+    @classmethod
+    def from_config(cls, config: EvaluationConfig, data_path: str, split: str) -> EnlargementEvaluator:
+        """The evaluator that a run's configuration describes.
+
+        Args:
+            config: Names the metrics, the extractor and the number of images (`num_samples`).
+            data_path: The folder of the images.
+            split: Which part of them.
+        """
+        extractor = load_extractor(config.features, config.features_path) if "patch_fd" in config.metrics else None
+        return cls(config.metrics, data_path, split, config.num_samples, extractor)
+
+    def protocol(self, generator: Generator, weights: str) -> MetricProtocol:
+        """Everything that decides the numbers, apart from the generator's weights.
+
+        Args:
+            generator: Decides by how much images are reduced, and how.
+            weights: "ema" or "raw".
+        """
+        numbers = FidelityProtocol(
+            enlargement=generator.config.enlargement,
+            reduction=str(getattr(generator.config, "reduction", "")),
+            patch_size=self._patch_size if self.extractor is not None else 0,
+            maps_sha256="" if self.maps is None else self.maps.fingerprint,
+        )
+        samples = SampleProtocol(weights, "none", "none", "none", self.images.num_images, 0, "given")
+        features = _NO_FEATURES if self.extractor is None else self.extractor.protocol
+        return MetricProtocol(features, self.images, samples, fidelity=numbers)
+
+    def evaluate(
+        self,
+        generator: Generator,
+        *,
+        weights: str = "ema",
+        images_seen: int = 0,
+        step: int = 0,
+        progress: bool = False,
+    ) -> Result:
+        """Computes all metrics of a generator, and those of the two enlargements without a network.
+
+        The metrics of the generator have their own names. Those of the others begin with "bicubic_" and "nearest_", and
+        the sharpness of the large images themselves is "truth_sharpness".
+
+        Args:
+            generator: The generator, which must enlarge images.
+            weights: "ema" or "raw", noted in the protocol.
+            images_seen: How many real images it was trained on, noted in the result; 0: unknown.
+            step: The step of its checkpoint, noted likewise.
+            progress: Whether to show a progress bar.
+        """
+        ways = ways_to_enlarge(generator)
+        sums = {
+            name: FidelitySums(self.names, self.extractor, self.maps, self._patch_size) for name in ("truth", *ways)
+        }
+        batches = self._batches(enlarging(generator))
+        total = -(-self.images.num_images // self._batch_size)
+        for truth, small, keys in track(batches, total, "enlarge", "batch", progress):
+            sums["truth"].add(truth, truth)
+            for name, enlarge in ways.items():
+                sums[name].add(np.asarray(to_bytes(enlarge(small, keys))), truth)
+        values: dict[str, float] = {}
+        for name in ways:
+            prefix = f"{name}_" if name else ""
+            values |= {prefix + metric: value for metric, value in sums[name].results(sums["truth"]).items()}
+        if "sharpness" in self.names:
+            values["truth_sharpness"] = sums["truth"].results(sums["truth"])["sharpness"]
+        return Result(values, self.protocol(generator, weights), images_seen=images_seen, step=step)
+
+    def sheet(self, generator: Generator, pixels: Generator | None = None, rows: int = 8) -> Image.Image:
+        """A sheet of the first images: the small one, its bicubic enlargement, those of networks, and the large one.
+
+        Args:
+            generator: The generator.
+            pixels: Another one, which was trained on pixels alone; None: there is no column of it.
+            rows: How many images.
+        """
+        truth, small, keys = next(self._batches(enlarging(generator)))
+        ways = ways_to_enlarge(generator)
+        columns = {"input": ways["nearest"], "bicubic": ways["bicubic"]}
+        if pixels is not None:
+            columns["pixel loss"] = ways_to_enlarge(pixels)[""]
+        columns["generator"] = ways[""]
+        pictures = [np.asarray(to_bytes(enlarge(small[:rows], keys[:rows]))) for enlarge in columns.values()]
+        return draw_sheet(np.stack([*pictures, truth[:rows]], axis=1), (), (*columns, "truth"))
+
+    @property
+    def _patch_size(self) -> int:
+        """Four patches an image: enough of one for the network to see what it shows."""
+        return self.images.resolution // 2
+
+    def _batches(self, generator: EnlargingGenerator) -> Iterator[tuple[Pictures, SmallImages, RowKeys]]:
+        """Large images, small ones, and keys of the images' numbers."""
+        begin = 0
+        for images, _ in input_pipeline.one_pass(self._data_path, self._batch_size, split=self._split):
+            images = images[: self.images.num_images - begin]
+            count = images.shape[0]
+            if not count:
+                return
+            keys = noise_keys(tf.range(begin, begin + count, dtype=tf.int64))
+            yield np.asarray(to_bytes(images)), generator.reduce(images), keys
+            begin += count
+
+
+def ways_to_enlarge(generator: Generator) -> Mapping[str, _Enlarge]:
+    """The generator, by the name "", and the enlargements without a network, compiled.
+
+    Raises:
+        ValueError: If the generator does not enlarge images.
+    """
+    network = enlarging(generator)
+    factor = network.config.enlargement
+    return {
+        "": tf.function(lambda small, keys: network.enlarge(small, keys), autograph=False),
+        "bicubic": lambda small, keys: enlarged(small, factor),
+        "nearest": lambda small, keys: tf.repeat(tf.repeat(small, factor, axis=1), factor, axis=2),
+    }
+
+
+def enlarging(generator: Generator) -> EnlargingGenerator:
+    """The generator, if it enlarges images.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if not isinstance(generator, EnlargingGenerator):
+        raise ValueError(
+            f"This needs a generator that enlarges images, such as super_resolution. Received: {generator.config.kind}"
+        )
+    return generator

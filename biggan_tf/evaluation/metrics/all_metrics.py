@@ -1,0 +1,170 @@
+"""The metrics by their names, computed from the features of real and of generated images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from biggan_tf.evaluation.extractors.features import FeatureExtractor
+from biggan_tf.evaluation.metrics import frechet, inception_score, kernel, manifold
+from biggan_tf.evaluation.metrics.feature_bank import MAX_KEPT, FeatureBank
+from biggan_tf.evaluation.metrics.reference_statistics import ReferenceStatistics
+from biggan_tf.evaluation.protocol import ComputationProtocol
+
+# These need a generator, and the `Evaluator` computes them: path lengths, the isometry of the Jacobian, equivariance.
+OF_GENERATOR = ("ppl", "ppl_z_full", "ppl_z_end", "ppl_w_full", "ppl_w_end", "jodi_z", "jodi_w", "equivariance")
+# The others are computed here.
+METRICS = ("fd", "is", "kid", "prdc", "intra_fd", "accuracy", *OF_GENERATOR)
+# What other codes call them.
+_OTHER_NAMES = {
+    "fid": "fd with --features=inception and the published weights",
+    "inception_score": "is with --features=inception and the published weights",
+    "precision": "prdc",
+    "recall": "prdc",
+    "density": "prdc",
+    "coverage": "prdc",
+}
+NEAREST_K = 5
+KERNEL_SUBSETS = 100
+KERNEL_SUBSET_SIZE = 1000
+SCORE_SPLITS = 10
+PATH_PAIRS = 1000
+
+
+def compute(
+    names: Sequence[str],
+    reference: ReferenceStatistics,
+    generated: FeatureBank,
+    extractor: FeatureExtractor,
+) -> dict[str, float]:
+    """Computes the metrics that need nothing but features.
+
+    Args:
+        names: Which metrics: some of `METRICS`, without those `OF_GENERATOR`.
+        reference: The features of real images.
+        generated: The features of generated images.
+        extractor: The network that both come from. It gives the Fréchet distance its name, such as "fid".
+
+    Returns:
+        Numbers by name. A metric may have several: "prdc" gives "precision", "recall", "density" and "coverage".
+    """
+    check_names(names)
+    real, title = reference.bank, extractor.distance_name
+    results: dict[str, float] = {}
+    if "fd" in names:
+        distance = frechet.frechet_distance(real.moments, generated.moments)
+        results |= {
+            title: distance.total,
+            f"{title}_mean_part": distance.mean,
+            f"{title}_covariance_part": distance.covariance,
+        }
+    if "is" in names:
+        bias = 0.0 if extractor.score_bias is None else extractor.score_bias
+        splits = min(SCORE_SPLITS, len(generated.logits))
+        score = inception_score.inception_score(generated.logits - bias, splits)
+        results |= {extractor.score_name: score.mean, f"{extractor.score_name}_deviation": score.deviation}
+    if "kid" in names:
+        value = kernel.kernel_distance(
+            real.features, generated.features, num_subsets=KERNEL_SUBSETS, subset_size=KERNEL_SUBSET_SIZE
+        )
+        results |= {"kid": value.mean, "kid_deviation": value.deviation}
+    if "prdc" in names:
+        scores = manifold.manifold_scores(real.features, generated.features, nearest_k=NEAREST_K)
+        results |= {
+            "precision": scores.precision,
+            "recall": scores.recall,
+            "density": scores.density,
+            "coverage": scores.coverage,
+        }
+    if "intra_fd" in names:
+        results |= intra_class_distance(real, generated, title)
+    if "accuracy" in names:
+        results["accuracy"] = sample_accuracy(generated, extractor, reference.class_names)
+    return results
+
+
+def computation(names: Sequence[str], extractor: FeatureExtractor) -> ComputationProtocol:
+    """What decides metrics with these names once the features are there."""
+    keeps = {"kid", "prdc", "intra_fd", "is", "accuracy"} & set(names)
+    biased = extractor.score_bias is None
+    return ComputationProtocol(
+        kept_features=MAX_KEPT if keeps else 0,
+        kernel_subsets=KERNEL_SUBSETS if "kid" in names else 0,
+        kernel_subset_size=KERNEL_SUBSET_SIZE if "kid" in names else 0,
+        nearest_k=NEAREST_K if "prdc" in names else 0,
+        score_splits=SCORE_SPLITS if "is" in names else 0,
+        score_logits="" if "is" not in names else "logits" if biased else "logits without bias",
+        path_pairs=PATH_PAIRS if "ppl" in names else 0,
+    )
+
+
+def remarks(names: Sequence[str], reference: ReferenceStatistics, generated: FeatureBank) -> tuple[str, ...]:
+    """What a reader of the numbers must know about them, a sentence each; () where nothing is unusual."""
+    if not {"fd", "intra_fd"} & set(names):
+        return ()
+    size = len(generated.moments.mean)
+    counts = {"generated": generated.moments.count, "real": reference.bank.moments.count}
+    few = " and ".join(f"{count} {kind}" for kind, count in counts.items() if count <= size)
+    if not few:
+        return ()
+    return (
+        f"The covariance of {size} features needs more than {size} images; there are {few}. The distance is too large "
+        "then, by an amount that depends on the number: compare it with distances of as many images alone.",
+    )
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuses a metric that does not exist."""
+    unknown = [name for name in names if name not in METRICS]
+    if unknown or not names:
+        hints = [f"; {name} is {_OTHER_NAMES[name]}" for name in unknown if name in _OTHER_NAMES]
+        raise ValueError(
+            f"metrics must be some of {', '.join(METRICS)}{''.join(hints)}. Received: {', '.join(unknown) or 'none'}"
+        )
+
+
+def intra_class_distance(real: FeatureBank, generated: FeatureBank, title: str) -> dict[str, float]:
+    """The Fréchet distance within each class that has at least two real and two generated images.
+
+    Args:
+        real: The features of real images.
+        generated: The features of generated images.
+        title: The name of the distance, such as "fid".
+
+    Returns:
+        The mean over the classes, the largest distance and its class, and the number of classes.
+    """
+    distances = {}
+    for label in np.intersect1d(real.labels, generated.labels):
+        ours, theirs = real.features[real.labels == label], generated.features[generated.labels == label]
+        if min(len(ours), len(theirs)) >= 2:
+            distances[int(label)] = frechet.frechet_distance_of_features(ours, theirs).total
+    if not distances:
+        raise ValueError("intra_fd needs a class with 2 real and 2 generated images. Received: none")
+    worst = max(distances, key=lambda label: distances[label])
+    return {
+        f"intra_{title}": float(np.mean(list(distances.values()))),
+        f"intra_{title}_worst": distances[worst],
+        f"intra_{title}_worst_class": float(worst),
+        f"intra_{title}_num_classes": float(len(distances)),
+    }
+
+
+def sample_accuracy(generated: FeatureBank, extractor: FeatureExtractor, class_names: tuple[str, ...]) -> float:
+    """The share of samples that the extractor assigns to the class that they were generated for.
+
+    Args:
+        generated: The features of generated images, with labels.
+        extractor: A classifier that knows all of the classes by name.
+        class_names: The name of each label.
+    """
+    logit_by_name = {name: index for index, name in enumerate(extractor.class_names)}
+    missing = [name for name in class_names if name not in logit_by_name]
+    if missing or not class_names:
+        raise ValueError(
+            f"accuracy needs an extractor that knows the data's classes; {extractor.protocol.features} does not know "
+            f"{missing[:3] or 'any'}. Use --features=classifier, trained on this data."
+        )
+    logits_of = np.array([logit_by_name[name] for name in class_names])
+    return inception_score.top_k_accuracy(generated.logits, logits_of[generated.labels])

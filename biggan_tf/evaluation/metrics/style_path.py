@@ -1,0 +1,114 @@
+"""Perceptual path length in z and in w as StyleGAN's authors measure it, under the features of an extractor."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+from jaxtyping import Float, Float64
+
+from biggan_tf.evaluation.extractors.features import FeatureExtractor
+from biggan_tf.evaluation.protocol import PathProtocol
+from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler, style_generator
+from biggan_tf.types import Images, RowKeys, Tensor
+
+# By the name of the metric: the space, and where on the way a step begins.
+PATHS = {
+    "ppl_z_full": ("z", "full"),
+    "ppl_z_end": ("z", "end"),
+    "ppl_w_full": ("w", "full"),
+    "ppl_w_end": ("w", "end"),
+}
+_LARGEST = 256  # pixels; larger images are averaged down to this size
+_KEPT = "percentiles 1 to 99"
+
+
+@dataclasses.dataclass(frozen=True)
+class StylePath:
+    """How far the features of images move, squared, for a small step between two latents or two styles.
+
+    The numbers are comparable with one another and not with published ones: the features are not those of VGG16 with
+    LPIPS's weights, and a distance is that of feature vectors scaled to unit length.
+
+    Attributes:
+        num_pairs: How many steps are measured. The authors take 50,000.
+        epsilon: The length of a step, as a share of the way. The authors take 1e-4.
+    """
+
+    num_pairs: int = 1000
+    epsilon: float = 1e-4
+
+    def protocol(self) -> PathProtocol:
+        """What decides the numbers apart from the generator and the features."""
+        return PathProtocol(self.num_pairs, self.epsilon, f"box to {_LARGEST}, no crop", kept=_KEPT)
+
+    def measure(self, name: str, sampler: GeneratorSampler, extractor: FeatureExtractor) -> float:
+        """Measures one kind of path.
+
+        Args:
+            name: One of `PATHS`.
+            sampler: Draws pairs with one class and one noise for both, and truncates styles as it does.
+            extractor: The network whose features are compared.
+        """
+        space, part = PATHS[name]
+        sampler = sampler.in_float32()  # in bfloat16 a step of 1e-4 is smaller than what rounding changes
+        random = np.random.default_rng(sampler.seed)
+        lengths = []
+        for start in range(0, self.num_pairs, sampler.batch_size):
+            numbers = np.arange(start, min(start + sampler.batch_size, self.num_pairs))
+            share = random.uniform(size=(len(numbers), 1)) if part == "full" else np.zeros((len(numbers), 1))
+            near, far = (
+                _unit(extractor(_reduced(images))[0]) for images in self._steps(space, sampler, numbers, share)
+            )
+            # Karras et al. 2019, arXiv:1812.04948, equations 2 and 3: E[d(G(t), G(t + epsilon)) / epsilon^2].
+            lengths.append(np.sum((near - far) ** 2, axis=1) / self.epsilon**2)
+        return _kept_mean(np.concatenate(lengths))
+
+    def _steps(
+        self, space: str, sampler: GeneratorSampler, numbers: np.ndarray, share: Float[np.ndarray, "N 1"]
+    ) -> list[Images]:
+        """The images at both ends of each step."""
+        first, second = (np.asarray(sampler.latents(2 * numbers + i), np.float64) for i in (0, 1))
+        embedding = sampler.embed(sampler.labels(numbers)) if sampler.num_classes else None
+        keys, shares = sampler.keys(numbers), (share, share + self.epsilon)
+        if space == "z":
+            ways = [slerp(first, second, s).astype(np.float32) for s in shares]
+            return [sampler.float_images(z, embedding, keys) for z in ways]
+        generator = style_generator(sampler.generator)
+        ends = [np.asarray(generator.map(tf.constant(z, tf.float32), embedding), np.float64) for z in (first, second)]
+        return [_of_style(sampler, (1 - s) * ends[0] + s * ends[1], keys) for s in shares]
+
+
+def slerp(
+    first: Float64[np.ndarray, "N Z"], second: Float64[np.ndarray, "N Z"], share: Float[np.ndarray, "N 1"]
+) -> Float64[np.ndarray, "N Z"]:
+    """Unit vectors on the great circle between the directions of two latents, at equal angles for equal shares."""
+    a, b = (z / np.linalg.norm(z, axis=1, keepdims=True) for z in (first, second))
+    angle = share * np.arccos(np.clip(np.sum(a * b, axis=1, keepdims=True), -1.0, 1.0))
+    across = b - np.sum(a * b, axis=1, keepdims=True) * a
+    return a * np.cos(angle) + across / np.linalg.norm(across, axis=1, keepdims=True) * np.sin(angle)
+
+
+def _of_style(sampler: GeneratorSampler, w: Float64[np.ndarray, "N V"], keys: RowKeys) -> Images:
+    generator = style_generator(sampler.generator)
+    ws = tf.repeat(tf.constant(w, tf.float32)[:, None], generator.num_styles, axis=1)
+    if sampler.truncation is not None:
+        ws = generator.truncated(ws, sampler.truncation, sampler.cutoff)
+    return sampler.float_images_of_styles(ws, keys)
+
+
+def _reduced(images: Images) -> Float[Tensor, "N H2 W2 3"]:
+    factor = images.shape[1] // _LARGEST
+    return images if factor < 2 else tf.nn.avg_pool2d(images, factor, factor, "VALID")
+
+
+def _unit(features: Float[np.ndarray, "N F"]) -> Float64[np.ndarray, "N F"]:
+    features = features.astype(np.float64)
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+
+
+def _kept_mean(values: Float64[np.ndarray, " N"]) -> float:
+    """The mean of the values from the 1st percentile, at its lower neighbour, to the 99th, at its higher one."""
+    low, high = np.percentile(values, 1, method="lower"), np.percentile(values, 99, method="higher")
+    return float(np.mean(values[(values >= low) & (values <= high)]))

@@ -1,0 +1,146 @@
+"""Where images to evaluate come from: a workdir, published weights, a SavedModel, or a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import tensorflow as tf
+from jaxtyping import Int, UInt8
+from PIL import Image
+
+from biggan_tf.contracts.generator import Generator
+from biggan_tf.data import manifest as manifest_lib
+from biggan_tf.interop.published import load_published
+from biggan_tf.presets import preset_folder, sources
+from biggan_tf.training.checkpoints.loading import load_checkpoint
+
+ByteBatches: TypeAlias = Iterator[tuple[UInt8[np.ndarray, "N H W 3"], Int[np.ndarray, " N"]]]
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedGenerator:
+    """A generator and what its origin tells about it.
+
+    Attributes:
+        generator: The network with its weights.
+        label_names: The data set's names of the classes, by label; (): unknown, as for published weights.
+        images_seen: How many real images it was trained on, repetitions counted; 0: unknown.
+        step: The step of its checkpoint; 0: unknown.
+        data_path: The folder of the real images that it was trained on; "": unknown.
+    """
+
+    generator: Generator
+    label_names: tuple[str, ...] = ()
+    images_seen: int = 0
+    data_path: str = ""
+    step: int = 0
+
+    @property
+    def prior(self) -> str:
+        """The distribution of the latents that it was trained with, a name in `PARTS["prior"]`."""
+        return self.generator.config.prior
+
+
+def load(workdir: str = "", weights: str = "", ema: bool = True) -> LoadedGenerator:
+    """Loads a run's generator or published weights; one of the two must be named.
+
+    Args:
+        workdir: The folder of a run of `biggan_tf.train`.
+        weights: A .pth file of the PyTorch BigGAN, a .pkl of StyleGAN2, StyleGAN3 or R3GAN, a .safetensors file, a
+            folder of the TF-Hub port, or a preset: its folder, its name or its address on a hub.
+        ema: Of a run, the moving average of the weights; False: the weights being trained.
+    """
+    if bool(workdir) == bool(weights):
+        raise ValueError("one generator must be named: --workdir=DIR or --weights=FILE. Received: both or neither")
+    if weights and sources.is_source(weights):
+        return _preset(weights)
+    if weights:
+        return LoadedGenerator(load_published(weights, ema)[0])
+    loaded = load_checkpoint(workdir, ema=ema)
+    data_path = loaded.config.data.path
+    try:
+        label_names = manifest_lib.load(data_path).label_names
+    except manifest_lib.DataError:
+        label_names = ()  # The run may have been copied away from its data.
+    return LoadedGenerator(loaded.generator, label_names, loaded.images_seen, data_path, loaded.step)
+
+
+def _preset(source: str) -> LoadedGenerator:
+    folder = sources.find(source)
+    preset = preset_folder.read_preset(folder)
+    generator, _ = preset_folder.load_networks(folder, preset, with_discriminator=False)
+    return LoadedGenerator(generator, preset.label_names, preset.images_seen, step=preset.step)
+
+
+def folder_batches(folder: str, label_names: tuple[str, ...], batch_size: int) -> ByteBatches:
+    """Yields images and labels of a folder of images, or of an .npz file.
+
+    Args:
+        folder: Images, in folders of their classes or not. Or an .npz with "images" (and "labels"), or with "arr_0"
+            (and "arr_1").
+        label_names: The label of an image is the position of its folder's name here, and -1 where it is not here.
+        batch_size: Images in a batch.
+    """
+    if folder.endswith(".npz"):
+        with np.load(folder, allow_pickle=False) as archive:
+            names = [name for name in ("images", "arr_0") if name in archive]
+            if not names:
+                raise ValueError(f'{folder} must hold an array "images" or "arr_0". Received: {archive.files}')
+            images = archive[names[0]]
+            labels_name = next((name for name in ("labels", "arr_1") if name in archive), None)
+            labels = archive[labels_name] if labels_name else np.full(len(images), -1)
+        for start in range(0, len(images), batch_size):
+            yield images[start : start + batch_size], labels[start : start + batch_size]
+        return
+    paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in _SUFFIXES)
+    if not paths:
+        raise ValueError(f"{folder} must hold images ({', '.join(_SUFFIXES)}). Received: none")
+    labels_by_name = {name: label for label, name in enumerate(label_names)}
+    for start in range(0, len(paths), batch_size):
+        part = paths[start : start + batch_size]
+        arrays = [np.asarray(Image.open(path).convert("RGB")) for path in part]
+        if len({array.shape for array in arrays}) > 1:
+            raise ValueError(f"all images of {folder} must have one size. Received: {part[0]} and others")
+        yield np.stack(arrays), np.array([labels_by_name.get(path.parent.name, -1) for path in part])
+
+
+def saved_model_batches(
+    path: str,
+    num_images: int,
+    truncation: float | None,
+    seed: int,
+    num_classes: int,
+    batch_size: int,
+    frequencies: Sequence[float] | None = None,
+) -> ByteBatches:
+    """Yields images and labels of an exported model, which draws its latents itself.
+
+    Args:
+        path: A version folder that `serving.export` wrote; its `serving_default` is called.
+        num_images: How many images there are in all batches together.
+        truncation: The truncation that the model is asked for; None: 1.
+        seed: Decides labels and the seeds that the model gets.
+        num_classes: Labels are drawn from 0 to this, which is excluded.
+        batch_size: Images in a batch.
+        frequencies: How often each class is drawn, in any unit; None: all are equally likely.
+    """
+    shares = None if frequencies is None else np.asarray(frequencies, np.float64) / np.sum(frequencies)
+    function = tf.saved_model.load(path).signatures["serving_default"]
+    random = np.random.default_rng(seed)
+    for start in range(0, num_images, batch_size):
+        count = min(batch_size, num_images - start)
+        if shares is None:
+            labels = random.integers(0, max(num_classes, 1), count).astype(np.int32)
+        else:
+            labels = random.choice(len(shares), count, p=shares).astype(np.int32)
+        outputs = function(
+            label=tf.constant(labels),
+            seed=tf.range(seed * 1_000_003 + start, seed * 1_000_003 + start + count, dtype=tf.int64),
+            truncation=tf.fill([count], tf.constant(1.0 if truncation is None else truncation, tf.float32)),
+        )
+        yield outputs["images"].numpy(), labels

@@ -1,0 +1,86 @@
+"""Builds R3GAN networks from the authors' own configuration and state dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from biggan_tf.families.r3gan import pytorch_names
+from biggan_tf.families.r3gan.config import R3GANConfig
+from biggan_tf.families.r3gan.discriminator import Discriminator
+from biggan_tf.families.r3gan.generator import Generator
+from biggan_tf.interop import weight_map
+from biggan_tf.interop.arrays import Arrays
+from biggan_tf.interop.weights_file_error import WeightsFileError
+from biggan_tf.ops import fir
+
+NetworkT = TypeVar("NetworkT", Generator, Discriminator)
+# In published files the networks lie inside of a module of this name.
+_PREFIX = "Model."
+_NEEDED = ("resolution", "widths", "cardinality", "blocks")
+
+
+def from_state_dict(
+    settings: Mapping[str, Any],
+    generator: Mapping[str, np.ndarray] | None = None,
+    discriminator: Mapping[str, np.ndarray] | None = None,
+    policy: str = "float32",
+) -> tuple[Generator | None, Discriminator | None]:
+    """Builds networks; the arguments are those of `interop.from_state_dict`."""
+    config = config_of(settings, policy)
+    problems = list(config.problems())
+    if problems:
+        raise ValueError("R3GAN's settings must describe networks. Received: " + " ".join(problems))
+    g_network = d_network = None
+    if generator is not None:
+        g_network = _loaded(lambda: Generator(config), pytorch_names.generator_entries, generator, "G")
+    if discriminator is not None:
+        d_network = _loaded(lambda: Discriminator(config), pytorch_names.discriminator_entries, discriminator, "D")
+    return g_network, d_network
+
+
+def config_of(settings: Mapping[str, Any], policy: str) -> R3GANConfig:
+    """The authors' arguments of both networks as our configuration."""
+    missing = [name for name in _NEEDED if name not in settings]
+    if missing:
+        raise ValueError(
+            f"R3GAN's settings must have {', '.join(_NEEDED)}. Received: none for {', '.join(missing)}; add them."
+        )
+    widths = tuple(settings["widths"])
+    z_dim = settings.get("z_dim") or 64
+    return R3GANConfig(
+        resolution=settings["resolution"],
+        num_classes=settings.get("classes") or 0,
+        z_dim=z_dim,
+        widths=widths,
+        cardinalities=tuple(settings["cardinality"]),
+        blocks=tuple(settings["blocks"]),
+        expansion=settings.get("expansion", 2),
+        class_dim=settings.get("g_embedding") or z_dim,
+        discriminator_class_dim=settings.get("d_embedding") or widths[0],
+        policy=policy,
+    )
+
+
+def _loaded(
+    build: Callable[[], NetworkT],
+    entries_of: Callable[[NetworkT], list[weight_map.Entry]],
+    tensors: Mapping[str, np.ndarray],
+    letter: str,
+) -> NetworkT:
+    source = f"the state dict of {letter}"
+    tensors = {name.removeprefix(_PREFIX): value for name, value in tensors.items()}
+    for name, taps in tensors.items():
+        if name.endswith(pytorch_names.FILTER) and not _is_binomial(taps):
+            raise WeightsFileError(
+                f"Networks are resampled with the filter {fir.BINOMIAL}. Received: {source}, whose {name} is another."
+            )
+    return weight_map.load_network(build, entries_of, Arrays(tensors), source, (pytorch_names.FILTER,))
+
+
+def _is_binomial(taps: np.ndarray) -> bool:
+    """Whether a stored filter is ours; that of an enlargement may be stored times its gain, 4."""
+    own = fir.binomial()
+    return taps.shape == own.shape and (np.allclose(taps, own, atol=1e-6) or np.allclose(taps, 4 * own, atol=1e-6))

@@ -1,0 +1,114 @@
+"""The numbers of the game of networks that enlarge images."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from biggan_tf.config import checks, parts
+from biggan_tf.config.parts import FamilyConfig, GameConfig
+
+if TYPE_CHECKING:
+    from biggan_tf.games.restoration import RestorationGame
+
+_WEIGHTS = ("l1", "l2", "features", "adversarial")
+
+
+@dataclasses.dataclass
+class RestorationConfig(GameConfig):
+    """Pixels, features and a game of any kind (`games.restoration`).
+
+    A weight that has a final one moves to it along a straight line over the first `schedule_images` images seen, which
+    are counted from the end of the warm-up. With `adversarial` and `final_adversarial` 0 there is no discriminator to
+    train, and the whole training is one of pixels and features alone.
+
+    Attributes:
+        discriminator_steps: Follows from `game`: as many as it has, or 1 without an adversarial weight.
+        game: The game that G plays against D.
+        l1: The weight of E|y - G(x)|.
+        l2: Of E(y - G(x))^2.
+        features: Of the distance between the feature maps of both images, see `contracts.feature_maps`; 0: the network
+            of the features is not loaded.
+        adversarial: Of G's loss in the game. D's losses are the game's own.
+        final_l1: The weight at the end of the schedule; None, the default, like for the next three: it stays.
+        final_l2: Likewise.
+        final_features: Likewise.
+        final_adversarial: Likewise.
+        schedule_images: After how many images seen the final weights are reached.
+        warmup_steps: In so many steps at the beginning G is trained on pixels alone (`l1` and `l2`), and D not at all.
+            The images of the warm-up do not count as seen.
+        feature_maps: "module:name" of the function that loads the feature maps.
+    """
+
+    kind: ClassVar[str] = "restoration"
+
+    game: GameConfig = dataclasses.field(default_factory=parts.default("game", "relativistic"))
+    l1: float = 1.0
+    l2: float = 0.0
+    features: float = 0.0
+    adversarial: float = 0.01
+    final_l1: float | None = None
+    final_l2: float | None = None
+    final_features: float | None = None
+    final_adversarial: float | None = None
+    schedule_images: int = 0
+    warmup_steps: int = 0
+    feature_maps: str = "biggan_tf.evaluation.extractors.feature_maps:efficientnet_lite0"
+
+    def __post_init__(self) -> None:
+        # Whoever counts images, or what a step costs, asks the game of the run, which is this one.
+        self.discriminator_steps = self._steps_of_game
+
+    @property
+    def _steps_of_game(self) -> int:
+        return self.game.discriminator_steps if self.is_adversarial else 1
+
+    @property
+    def is_adversarial(self) -> bool:
+        """Whether there is a discriminator to train."""
+        return self.adversarial > 0 or bool(self.final_adversarial)
+
+    @property
+    def uses_features(self) -> bool:
+        """Whether features are compared at any time."""
+        return self.features > 0 or bool(self.final_features)
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        yield from self.game.problems()
+        yield from checks.at_least(self, "game", 0, (*_WEIGHTS, "schedule_images", "warmup_steps"))
+        finals = [name for name in _WEIGHTS if getattr(self, f"final_{name}") is not None]
+        yield from checks.at_least(self, "game", 0, [f"final_{name}" for name in finals])
+        if finals and not self.schedule_images:
+            yield (
+                f"game.schedule_images must be at least 1 with game.final_{finals[0]}. Received: 0; give the number of "
+                "images after which it is reached."
+            )
+        if self.discriminator_steps != self._steps_of_game:
+            yield (
+                f"game.discriminator_steps must be {self._steps_of_game}, as many as game.game has (1 without an "
+                f"adversarial weight). Received: {self.discriminator_steps}; set it so."
+            )
+        if isinstance(self.game, RestorationConfig):
+            yield "game.game must be another game than restoration. Received: restoration; choose relativistic."
+        if self.warmup_steps and not self.l1 and not self.l2:
+            yield (
+                "game.l1 or game.l2 must be above 0 with game.warmup_steps, in which nothing else is trained. "
+                "Received: 0 and 0; give a weight, or set warmup_steps to 0."
+            )
+
+    def problems_with(self, model: FamilyConfig) -> Iterator[str]:
+        if model.enlargement == 1:
+            yield (
+                "game restoration needs a model that is given a small image, such as super_resolution. Received: model "
+                f"{model.kind}; choose another game."
+            )
+            return
+        yield from self.game.problems_with(model)
+
+    def lazy_interval(self, network: str) -> int:
+        return self.game.lazy_interval(network) if self.is_adversarial else 0
+
+    def build(self) -> "RestorationGame":
+        from biggan_tf.games.restoration import RestorationGame
+
+        return RestorationGame(self)

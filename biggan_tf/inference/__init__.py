@@ -1,0 +1,1 @@
+"""What generators and discriminators of all families become when they are served."""

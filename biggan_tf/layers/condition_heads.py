@@ -1,0 +1,128 @@
+"""Heads of a discriminator that conditions ask (`contracts.condition`): class logits, embeddings, guesses of codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from jaxtyping import Float
+from keras import ops
+
+from biggan_tf.contracts.discriminator import LinearLayer
+from biggan_tf.contracts.input_checks import check_classes
+from biggan_tf.ops.precision import accumulation_dtype, widen
+from biggan_tf.types import Features, InputShape, Tensor
+
+# Names of answers.
+CLASS_LOGITS, EMBEDDING, PROXY, CODES = "class_logits", "embedding", "proxy", "codes"
+VIEW_EMBEDDING, FAKE_EMBEDDING = "view_embedding", "fake_embedding"
+
+
+class ClassHead(keras.layers.Layer):
+    """Features to a logit for each class: C(x) = W h(x).
+
+    Args:
+        num_classes: How many classes there are.
+        linear: Creates the linear layer.
+        **kwargs: `name`, `dtype` and the other arguments of a Keras layer.
+    """
+
+    def __init__(self, num_classes: int, linear: LinearLayer, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.linear = linear(num_classes, False, "linear")
+
+    def build(self, features_shape: InputShape, labels_shape: InputShape | None = None) -> None:
+        self.linear.build(tuple(features_shape))
+
+    def call(self, features: Features, labels: Tensor | None = None, training: bool = False) -> dict[str, Tensor]:
+        return {CLASS_LOGITS: applied(self.linear, features, training)}
+
+
+class ProxyHead(keras.layers.Layer):
+    """Features to an embedding, e(x) = W h(x) + b, beside the embedding of the row's class, its proxy.
+
+    Losses look at directions alone, so that spectral norm would not change a proxy.
+
+    Args:
+        num_classes: How many proxies there are.
+        dim: Values of an embedding.
+        linear: Creates the linear layer.
+        **kwargs: `name`, `dtype` and the other arguments of a Keras layer.
+    """
+
+    def __init__(self, num_classes: int, dim: int, linear: LinearLayer, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.num_classes, self.dim = num_classes, dim
+        self.linear = linear(dim, True, "linear")
+
+    def build(self, features_shape: InputShape, labels_shape: InputShape | None = None) -> None:
+        self.linear.build(tuple(features_shape))
+        self.proxies = self.add_weight(
+            name="proxies",
+            shape=(self.num_classes, self.dim),
+            initializer="orthogonal",
+            dtype=accumulation_dtype(self.compute_dtype),
+            autocast=False,
+        )
+
+    def call(self, features: Features, labels: Tensor | None = None, training: bool = False) -> dict[str, Tensor]:
+        answers = {EMBEDDING: applied(self.linear, features, training)}
+        if labels is not None:
+            weights = check_classes(labels, self.num_classes, self.proxies.dtype)
+            answers[PROXY] = ops.matmul(weights, ops.convert_to_tensor(self.proxies))
+        return answers
+
+
+class TwoEmbeddingsHead(keras.layers.Layer):
+    """Features to two embeddings, each by a linear layer of its own.
+
+    Args:
+        dim: Values of an embedding.
+        linear: Creates the linear layers.
+        **kwargs: `name`, `dtype` and the other arguments of a Keras layer.
+    """
+
+    def __init__(self, dim: int, linear: LinearLayer, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.view, self.fake = linear(dim, True, "view"), linear(dim, True, "fake")
+
+    def build(self, features_shape: InputShape, labels_shape: InputShape | None = None) -> None:
+        self.view.build(tuple(features_shape))
+        self.fake.build(tuple(features_shape))
+
+    def call(self, features: Features, labels: Tensor | None = None, training: bool = False) -> dict[str, Tensor]:
+        return {
+            VIEW_EMBEDDING: applied(self.view, features, training),
+            FAKE_EMBEDDING: applied(self.fake, features, training),
+        }
+
+
+class CodeHead(keras.layers.Layer):
+    """Features to what a guess of an image's codes needs: Q(x) = W h(x) + b.
+
+    Args:
+        num_outputs: How many numbers that are.
+        linear: Creates the linear layer.
+        **kwargs: `name`, `dtype` and the other arguments of a Keras layer.
+    """
+
+    def __init__(self, num_outputs: int, linear: LinearLayer, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.linear = linear(num_outputs, True, "linear")
+
+    def build(self, features_shape: InputShape, labels_shape: InputShape | None = None) -> None:
+        self.linear.build(tuple(features_shape))
+
+    def call(self, features: Features, labels: Tensor | None = None, training: bool = False) -> dict[str, Tensor]:
+        return {CODES: applied(self.linear, features, training)}
+
+
+def applied(linear: keras.layers.Layer, features: Features, training: bool) -> Float[Tensor, "N O"]:
+    """A linear layer's result in its accumulation dtype; in training a spectral norm's u moves.
+
+    Args:
+        linear: The layer.
+        features: What it is given.
+        training: Whether this is a call in training.
+    """
+    return widen(linear(features, training=training))

@@ -1,1 +1,0 @@
-"""One stage a file: a pure core with thin plumbing."""

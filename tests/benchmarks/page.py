@@ -1,0 +1,81 @@
+"""Writes the tables of out/bench/*.json to docs/benchmarks.md, and their ratios to the README.
+
+    python -m tests.benchmarks.page
+
+A file holds one benchmark as `tests.benchmarks.run` left it, with the processor, the versions and the day. Benchmarks
+that were not run again keep what their file says.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from tests.benchmarks.run import OUTPUT, as_text
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/benchmarks.md"
+README = ROOT / "README.md"
+_BEGIN, _END = "<!-- benchmarks -->", "<!-- end of benchmarks -->"
+_HEAD = """# What the benchmarks gave
+
+`make bench` measures, and `python -m tests.benchmarks.page` writes this page and the table of the README from what it
+left in `out/bench`. Compare ratios alone: each is of two things that took turns in one run.
+"""
+
+
+def page(benchmarks: dict[str, dict]) -> str:
+    """The text of the page: every row of every benchmark, by its name."""
+    parts = [_HEAD]
+    for name, benchmark in sorted(benchmarks.items()):
+        where = f"{benchmark['processor']}; {benchmark['versions']}; {benchmark['date']}."
+        parts.append(f"## {name}\n\n{benchmark['title']}.\n\n{where}\n\n{_table(benchmark['rows'])}")
+    return "\n".join(parts)
+
+
+def summary(benchmarks: dict[str, dict]) -> str:
+    """The README's table: of each benchmark the lowest and the highest of its ratios."""
+    lines = ["| benchmark | ratios | measured |", "|---|---|---|"]
+    for name, benchmark in sorted(benchmarks.items()):
+        ranges = ", ".join(_ranges(benchmark["rows"]))
+        if ranges:
+            lines.append(f"| [{name}](docs/benchmarks.md#{name}) | {ranges} | {benchmark['date']} |")
+    machines = sorted({f"{b['processor']}; {b['versions']}" for b in benchmarks.values() if list(_ranges(b["rows"]))})
+    return "\n".join([*lines, "", f"Machine: {' / '.join(machines)}."])
+
+
+def replaced(readme: str, table: str) -> str:
+    """The README with a table between the two marks."""
+    pattern = re.compile(f"{_BEGIN}.*?{_END}", re.DOTALL)
+    if not pattern.search(readme):
+        raise ValueError(f"The README must hold {_BEGIN} and {_END}, between which the table is written.")
+    return pattern.sub(lambda _: f"{_BEGIN}\n{table}\n{_END}", readme)
+
+
+def _ranges(rows: list[dict]) -> list[str]:
+    """For each column of ratios its name, its lowest and its highest."""
+    found = []
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row[name] for row in rows if isinstance(row.get(name), float)]
+        if values and ("ratio" in name or " / " in name):
+            found.append(f"{name} {min(values):.2f} to {max(values):.2f}")
+    return found
+
+
+def _table(rows: list[dict]) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [
+        names,
+        ["---"] * len(names),
+        *([as_text(row.get(name, "")).replace("|", "\\|") for name in names] for row in rows),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def main() -> None:
+    benchmarks = {path.stem: json.loads(path.read_text("utf-8")) for path in OUTPUT.glob("*.json")}
+    PAGE.write_text(page(benchmarks), "utf-8")
+    README.write_text(replaced(README.read_text("utf-8"), summary(benchmarks)), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

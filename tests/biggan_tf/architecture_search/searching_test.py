@@ -1,0 +1,146 @@
+import json
+
+import pytest
+
+from biggan_tf.architecture_search import page, proxies, record, searching, space
+from biggan_tf.comparison import comparing
+from biggan_tf.comparison.measurements import EntryMeasurement, Measurements, RunMeasurement, Spread
+from biggan_tf.comparison.plan import Parameters
+from biggan_tf.config import Config, recipe_names
+from biggan_tf.training.shutdown import Shutdown
+from tests.biggan_tf.architecture_search import toy
+from tests.data import made_data
+
+
+class Trainings:
+    """Stands for the comparisons: a recipe is the better the more channels it has; it stops when it is told to."""
+
+    def __init__(self):
+        self.called, self.stop_at, self.failing = [], -1, set()
+
+    def __call__(self, comparison, output, shutdown):
+        self.called.append((output.rpartition("/")[2], [entry.name for entry in comparison.entries]))
+        assert comparison.evaluation.reference_path.endswith("out/reference.npz")
+        if len(self.called) == self.stop_at:
+            return None
+        entries = sorted(comparison.entries, key=lambda entry: -entry.recipe.model.generator_channels)
+        return Measurements(tuple(map(self._entry, entries)), None, len(entries))
+
+    def _entry(self, entry):
+        metrics = (
+            {} if entry.name in self.failing else {"fd_tiny": Spread.of([10.0 - entry.recipe.model.generator_channels])}
+        )
+        run = RunMeasurement(entry.name, 0, 1, 8, 1.0, {}, (), "", ())
+        return EntryMeasurement(entry.name, Parameters(generator=1, discriminator=1), (run,), metrics)
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    made = Trainings()
+    monkeypatch.setattr(comparing, "compare", made)
+    monkeypatch.setattr(
+        space, "cost_of", lambda recipe: space.CandidateCost(10, 10, 250 * recipe.model.generator_channels, 50)
+    )
+
+    def measure(recipe, names, images, labels, seed):
+        assert images.shape[0] == 4
+        return {name: float(recipe.model.generator_channels) for name in names}
+
+    monkeypatch.setattr(proxies, "measure", measure)
+    return made
+
+
+@pytest.fixture
+def config(tmp_path):
+    made_data.write(tmp_path / "data", num_shards=1, per_shard=12)
+    return toy.search(tmp_path / "data")
+
+
+def run(config, output):
+    return searching.search(
+        config, str(output), Shutdown(has_work=False), lambda known: page.write(config, known, str(output))
+    )
+
+
+def test_rounds_take_the_best_of_the_one_before_and_the_base(config, trainings, tmp_path):
+    found = run(config, tmp_path / "out")
+    assert [name for name, _ in trainings.called] == ["round_1", "round_2"]
+    first, second = (entries for _, entries in trainings.called)
+    assert first[0] == second[0] == "base"
+    assert (len(first), len(second)) == (4, 2)
+    best = max(first[1:], key=lambda name: found.candidates[name].recipe.model.generator_channels)
+    assert (
+        found.candidates[second[1]].recipe.model.generator_channels
+        == found.candidates[best].recipe.model.generator_channels
+    )
+    assert [result["images"] for result in found.results] == [80, 160]
+
+
+def test_the_best_recipe_is_a_file_that_trains(config, trainings, tmp_path):
+    found = run(config, tmp_path / "out")
+    path = tmp_path / "out" / "best.py"
+    namespace = {}
+    exec(compile(path.read_text(), str(path), "exec"), namespace)  # as --config does
+    recipe = namespace["get_config"]()
+    assert isinstance(recipe, Config)
+    assert recipe == found.candidates[searching.winner(found)].recipe
+    assert recipe_names.find(str(path))
+
+
+def test_a_search_that_is_stopped_goes_on_where_it_was(config, trainings, tmp_path):
+    trainings.stop_at = 2
+    assert run(config, tmp_path / "out") is None
+    found = run(config, tmp_path / "out")
+    assert [name for name, _ in trainings.called] == ["round_1", "round_2", "round_2"]
+    assert trainings.called[1] == trainings.called[2]
+    assert len(found.results) == 2
+    trainings.called.clear()
+    assert run(config, tmp_path / "out") == found
+    assert trainings.called == []
+
+
+def test_another_search_in_the_folder_is_refused(config, trainings, tmp_path):
+    run(config, tmp_path / "out")
+    config.seed = 3
+    with pytest.raises(space.SearchError, match=r"seed: 0 and 3"):
+        run(config, tmp_path / "out")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"settings": {}}'])
+def test_a_damaged_record_is_said_to_be_one(config, trainings, tmp_path, text):
+    run(config, tmp_path / "out")
+    path = tmp_path / "out" / record.FILE
+    settings = json.loads(path.read_text())["settings"]
+    path.write_text(text.replace("{}}", json.dumps(settings) + "}"))
+    with pytest.raises(space.SearchError, match=r"must be the record of a search|configured otherwise"):
+        run(config, tmp_path / "out")
+
+
+def test_the_page_and_the_table_say_what_became_of_each(config, trainings, tmp_path):
+    found = run(config, tmp_path / "out")
+    header, rows = page.table(config, found)
+    assert header[:4] == ["recipe", "width", "norm", "attention"]
+    assert header[-3:-1] == ["round 1: fd tiny", "round 2: fd tiny"]
+    assert len(rows) == 7
+    by_name = {row[0]: row[-1] for row in rows}
+    assert by_name["base"] == "the recipe to be compared with"
+    chosen = found.chosen
+    assert by_name[chosen[1][0]].startswith("place ")
+    assert by_name[chosen[1][0]].endswith(" in round 2")
+    left = next(name for name in chosen[0] if name not in chosen[1])
+    assert by_name[left].endswith("of 4 in round 1")
+    assert [text for name, text in by_name.items() if name not in ["base", *chosen[0]]] == [
+        "not trained: others had better scores"
+    ] * 3
+    html = (tmp_path / "out" / page.PAGE).read_text()
+    assert "A &lt;toy&gt; search" in html
+    assert "img alt" in html
+    assert "Rank correlation (Spearman)" in (tmp_path / "out" / page.TABLE).read_text()
+
+
+def test_a_training_that_failed_is_told_and_does_not_go_on(config, trainings, tmp_path):
+    trainings.failing = {f"c0{n}" for n in range(1, 7)}
+    found = run(config, tmp_path / "out")
+    assert searching.winner(found) == "base"
+    assert page.reason(found, found.chosen[0][0]) == "failed in round 1"
+    assert found.chosen[1] == []

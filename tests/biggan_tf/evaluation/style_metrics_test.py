@@ -1,0 +1,56 @@
+"""The metrics of a generator with styles as `biggan_tf.evaluate` asks for them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from biggan_tf.evaluation.evaluator import Evaluator
+from biggan_tf.evaluation.metrics import reference_statistics
+from biggan_tf.evaluation.protocol import PathProtocol, ProtocolMismatchError, metric_protocol_from_dict
+from biggan_tf.evaluation.reports import results
+from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
+from tests.biggan_tf.families.stylegan2 import smallest
+from tests.biggan_tf.families.stylegan3 import smallest as stylegan3
+
+NAMES = ("ppl_w_end", "ppl_z_full", "jodi_w")
+
+
+@pytest.fixture(scope="module")
+def result(data_folder, extractor):
+    made = smallest.model(resolution=32, num_classes=0).generator()
+    reference = reference_statistics.build(data_folder, extractor, num_images=8)
+    return Evaluator(extractor, reference, NAMES, 8).evaluate(GeneratorSampler(made))
+
+
+def test_numbers_are_named_after_their_features_and_the_protocol_says_how(result):
+    features = result.protocol.features.features
+    assert set(result.metrics) == {f"ppl_w_end_{features}", f"ppl_z_full_{features}", "jodi_w"}
+    assert all(np.isfinite(value) and value > 0 for value in result.metrics.values())
+    assert result.protocol.paths == PathProtocol(
+        8, 1e-4, "box to 256, no crop", 8, "percentiles 1 to 99", "all directions, forward mode"
+    )
+
+
+def test_the_protocol_of_equivariance_says_what_was_moved_how(data_folder, extractor):
+    made = stylegan3.model(resolution=32, num_classes=0).generator()
+    reference = reference_statistics.build(data_folder, extractor, num_images=8)
+    result = Evaluator(extractor, reference, ("equivariance",), 8).evaluate(GeneratorSampler(made, batch_size=4))
+    assert set(result.metrics) == {"eq_t_integer", "eq_t_fractional", "eq_r"}
+    motions = "shifts to 0.125 of the width, turns to 180 degrees, one of each kind for 4 images"
+    assert result.protocol.paths == PathProtocol(num_moved=8, motions=motions)
+
+
+def test_a_protocol_of_before_has_no_paths(result):
+    values = dataclasses.asdict(result.protocol)
+    del values["paths"]
+    assert metric_protocol_from_dict(values).paths == PathProtocol()
+
+
+def test_numbers_of_other_steps_are_not_compared(result):
+    def with_paths(paths):
+        return dataclasses.replace(result, protocol=dataclasses.replace(result.protocol, paths=paths))
+
+    assert results.compare(result, with_paths(PathProtocol()))
+    with pytest.raises(ProtocolMismatchError, match=r"paths.epsilon: 0.0001 and 0.001"):
+        results.compare(result, with_paths(dataclasses.replace(result.protocol.paths, epsilon=1e-3)))

@@ -1,0 +1,31 @@
+"""The numbers of the study of a game's dynamics."""
+
+import numpy as np
+import pytest
+
+from biggan_tf.studies.dynamics import growth_factor
+from tests.biggan_tf.studies.small_results import small_result
+
+
+def test_the_growth_is_that_of_the_eigenvalues():
+    # The update of (phi, theta) by one pair of singular vectors: I - eta [[alpha, s], [-s, alpha]].
+    update = np.eye(2) - 0.07 * np.array([[1.0, 4.0], [-4.0, 1.0]])
+    np.testing.assert_allclose(np.abs(np.linalg.eigvals(update)) ** 2, growth_factor(0.07, 1.0, 4.0), rtol=1e-12)
+
+
+@pytest.mark.slow
+def test_the_measured_growth_and_the_noise_floor_are_those_of_the_formulas():
+    numbers = small_result("dynamics").numbers
+    assert numbers["largest_difference_of_r"] < 0.01
+    assert numbers["largest_relative_difference_of_floor"] < 0.2
+    crossing = np.interp(1.0, numbers["r_measured"][6:], numbers["learning_rates"][6:])
+    np.testing.assert_allclose(crossing, 2 / 17, rtol=0.01)
+
+
+def test_what_networks_do_decides_whether_the_claim_holds():
+    result = small_result("dynamics")
+    values = result.numbers["largest_singular_value"]
+    assert all(value > 0 for value in values.values())
+    if not (result.numbers["skips_lower_r"] and result.numbers["growth_lowers_r"]):
+        assert not result.holds
+        assert "not" in result.paragraph

@@ -1,0 +1,54 @@
+"""The first lines of a training."""
+
+import logging
+
+import pytest
+import tensorflow as tf
+
+from biggan_tf.data import manifest as manifest_lib
+from biggan_tf.training import first_lines
+from biggan_tf.training.distribution import Cluster
+from biggan_tf.training.gan import GAN
+from tests.biggan_tf.training import tiny
+from tests.data import made_data
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    made_data.write(folder, num_shards=4, per_shard=30)
+    config = tiny.config(accumulation_steps=2, num_steps=100)
+    config.data.path = str(folder)
+    cluster = Cluster(tf.distribute.OneDeviceStrategy("/cpu:0"))
+    return config, GAN(config), cluster, manifest_lib.load(str(folder))
+
+
+def test_they_tell_devices_precision_parameters_data_batch_memory_and_steps(run):
+    config, gan, cluster, manifest = run
+    lines = first_lines.lines(config, gan, cluster, manifest, 7, 3 * 2**30, 16 * 2**30)
+    generator = sum(v.numpy().size for v in gan.generator.trainable_variables)
+    assert "CPU here, CPU:0 used by 1 replica, in float32" in lines[0]
+    assert f"biggan, {generator / 1e6:.2f} M parameters in the generator" in lines[1]
+    assert lines[2] == f"Data: 120 images of 8 pixels in 3 classes, {config.data.path}"
+    assert lines[3] == "Batch: 8 images = 1 replica x 2 micro-batches of 4; a step reads 16."
+    assert lines[4] == "Memory: 3 GiB are expected for each replica, and the device has 16 GiB."
+    assert lines[5] == "Steps: 7 of 100 are done."
+
+
+def test_more_memory_than_there_is_is_a_warning_with_the_remedy(run, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "biggan_tf")
+    monkeypatch.setattr(first_lines, "memory_of_device", lambda: 1000)
+    first_lines.log(*run, 0)
+    warning = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "double training.accumulation_steps" in warning[0]
+
+
+def test_the_time_is_told_once_without_the_step_that_compiles(monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "biggan_tf")
+    now = iter([100.0, *(100.0 + 2 * step for step in range(1, 100))])
+    monkeypatch.setattr(first_lines.time, "perf_counter", lambda: next(now))
+    expected = first_lines.TimeExpected(1006)
+    for _ in range(20):
+        expected.after_step()
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["Time: about 33 min for the steps that are left, by the first 6."]

@@ -1,0 +1,69 @@
+"""The gates' own logic, without a training: which model is the baseline, and a server that does not start."""
+
+import pytest
+
+from pipeline.staged.config import InfraValidatorConfig, PipelineConfig
+from pipeline.staged.metadata import EventType, ExecutionState, MetadataStore
+from pipeline.staged.stage import StageContext, StageError
+from pipeline.staged.stages import evaluator, infra_validator
+from pipeline.staged.stages.pusher import Pusher
+
+
+@pytest.fixture
+def store(tmp_path):
+    with MetadataStore(tmp_path / "store.sqlite") as store:
+        yield store
+
+
+def judged(store, folder, name, blessed):
+    """Records a model and what Evaluator said of it; the model."""
+    execution = store.add_execution("Evaluator", ExecutionState.COMPLETE, {})
+    artifacts = {}
+    for key, kind in (("model", "Model"), ("model_run", "ModelRun")):
+        (folder / name / key).mkdir(parents=True)
+        artifacts[key] = store.add_artifact(kind, str(folder / name / key), {"fingerprint": f"{name} {key}"})
+        store.add_event(artifacts[key].id, execution.id, EventType.INPUT, key)
+    for key, kind in evaluator.EvaluatorStage.outputs.items():
+        (folder / name / key).mkdir()
+        properties = {"fingerprint": f"{name} {key}", "blessed": int(blessed)}
+        artifact = store.add_artifact(kind, str(folder / name / key), properties)
+        store.add_event(artifact.id, execution.id, EventType.OUTPUT, key)
+    return artifacts["model"]
+
+
+def baseline(store, model):
+    found = evaluator.last_blessed(store, but_not=model)
+    return found["baseline_run"].fingerprint if found else None
+
+
+def test_baseline_is_the_newest_blessed_model_that_is_another(store, tmp_path):
+    first = judged(store, tmp_path, "first", blessed=True)
+    assert baseline(store, first) is None
+    second = judged(store, tmp_path, "second", blessed=False)
+    assert baseline(store, second) == "first model_run"
+    third = judged(store, tmp_path, "third", blessed=True)
+    assert baseline(store, third) == "first model_run"  # not itself: its verdict would change with every run
+    assert baseline(store, first) == "third model_run"
+
+
+def test_baseline_that_was_deleted_is_passed_over(store, tmp_path):
+    judged(store, tmp_path, "first", blessed=True)
+    second = judged(store, tmp_path, "second", blessed=True)
+    (tmp_path / "first" / "model_run").rmdir()
+    assert baseline(store, second) is None
+
+
+def test_server_that_does_not_start_closes_the_gate(tmp_path):
+    settings = InfraValidatorConfig(model_server_binary="/bin/false", num_tries=2, poll_s=0.01)
+    with pytest.raises(infra_validator.InfraValidationError, match=r"ended with status 1.*\(tries: 2\)"):
+        infra_validator.check_served(tmp_path, tmp_path / "log", settings)
+
+
+@pytest.mark.parametrize("missing", ["model_blessing", "infra_blessing"])
+def test_pusher_wants_both_blessings(store, tmp_path, missing):
+    inputs = {
+        key: store.add_artifact("Blessing", str(tmp_path), {"blessed": int(key != missing)})
+        for key in ("model_blessing", "infra_blessing")
+    }
+    with pytest.raises(StageError, match=f"blessed twice.*{missing}"):
+        Pusher().run(StageContext(PipelineConfig(), inputs, tmp_path))

@@ -1,0 +1,57 @@
+"""What lies around the code: the citation, the workflow, the hooks and the marks of typed packages."""
+
+import pathlib
+import re
+import tomllib
+
+import yaml
+
+import biggan_tf
+
+ROOT = pathlib.Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def read_yaml(path):
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+def test_the_citation_has_what_its_format_asks_for():
+    cited = read_yaml("CITATION.cff")
+    # Citation File Format 1.2.0: these four are required, and the types and keys of a person are few.
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+    assert str(cited["cff-version"]) == "1.2.0"
+    assert cited["type"] in ("software", "dataset")
+    assert cited["license"] == PROJECT["project"]["license"]
+    assert str(cited["version"]) == biggan_tf.__version__
+    for work in (cited, *cited["references"]):
+        assert all(set(author) <= {"name", "family-names", "given-names"} for author in work["authors"])
+    assert {reference["url"] for reference in cited["references"]} == {PROJECT["project"]["urls"]["Paper"]}
+
+
+def test_the_workflow_runs_targets_that_there_are_on_the_pythons_that_we_name():
+    jobs = read_yaml(".github/workflows/ci.yml")["jobs"]
+    steps = [step.get("run", "") for job in jobs.values() for step in job["steps"]]
+    targets = {target for step in steps for target in re.findall(r"\bmake ([\w-]+)", step)}
+    assert targets == {"setup", "lint", "test", "docs"}
+    assert all(re.search(rf"^{target}:.*##", MAKEFILE, re.MULTILINE) for target in targets)
+    named = re.findall(r"Python :: (3\.\d+)", "".join(PROJECT["project"]["classifiers"]))
+    assert jobs["test"]["strategy"]["matrix"]["python"] == named
+    assert all(job["timeout-minutes"] for job in jobs.values())
+
+
+def test_the_hooks_are_the_checks_of_make_lint():
+    (repository,) = read_yaml(".pre-commit-config.yaml")["repos"]
+    assert repository["repo"] == "local"
+    programs = {hook["entry"].split()[0].removeprefix(".venv/bin/") for hook in repository["hooks"]}
+    lint = MAKEFILE.partition("\nlint:")[2].partition("\n\n")[0]
+    assert programs == set(re.findall(r"\$\(BIN\)/([\w-]+)", lint))
+
+
+def test_every_package_says_that_it_is_typed():
+    data = PROJECT["tool"]["setuptools"]["package-data"]
+    for pattern in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]:
+        package = pattern.removesuffix("*")
+        assert (ROOT / package / "py.typed").exists()
+        assert "py.typed" in data[package]

@@ -91,6 +91,7 @@ def run(request: Request, beam_arguments: list[str]) -> int:
             _say(f"Dry run: nothing was written. Up to date already: {done or 'nothing'}.")
             return DONE
         if set(plan.settings.resolutions) <= set(finished):
+            target.remove_leftovers(request.output, finished)
             _say(f"{request.output} is up to date; nothing to do.")
             return _verdict([finished[size] for size in plan.settings.resolutions])
         limits = finish.ValidationLimits(schema, request.validation.max_leaked_fraction, allowances.empty_classes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from biggan_tf.data import manifest as manifest_lib
 from biggan_tf.folder_lock import FolderInUseError, FolderLock
@@ -139,6 +139,24 @@ class Staging:
     def remove(self) -> None:
         """Deletes the folder, once the results are published."""
         storage.delete_tree(self.path)
+
+
+def remove_leftovers(output: str, finished: Iterable[int]) -> None:
+    """Deletes the staging folders of runs that were ended after they had published everything.
+
+    A folder stays that another run works in, or that has shards of a resolution which is not finished: a run that asks
+    for that resolution goes on from them.
+
+    Args:
+        output: The output folder, `--output`.
+        finished: The resolutions that are finished.
+    """
+    done = {str(size) for size in finished}
+    for name in storage.entries(output):
+        folder = beam_files.join(output, name)
+        if name.startswith(_STAGING) and set(storage.entries(beam_files.join(folder, "shards"))) <= done:
+            with contextlib.suppress(PipelineError), _locked(output, folder):
+                storage.delete_tree(folder)
 
 
 @contextlib.contextmanager

@@ -68,10 +68,10 @@ BY_MAKE = re.compile(r"make ([a-z-]+)")
 CLUSTER = re.compile(r"--runner=(Flink|Dataflow)Runner")
 NOT_TRAINED = re.compile(r"biggan_tf\.train .*(biggan_\w+|progressive_\w+|distribution)")
 # What stands for other programs, keys and runs than there are here; `tests/docs` compares its flags with the help. What
-# haproxy reads is run by balancer_slow_test.py.
+# haproxy reads is run by balancer_slow_test.py, and a preprocessing on s3:// by s3_slow_test.py.
 READ_ALONE = re.compile(
     r"^(openssl|tensorboard|aws|haproxy) |tf2onnx|"
-    r"--(tracker|auth_tokens_file|token_file|compare)=|serving\.export --weights=shapes"
+    r"--(tracker|auth_tokens_file|token_file|compare)=|serving\.export --weights=shapes|=s3://"
 )
 
 

@@ -1,6 +1,7 @@
 """A killed run leaves nothing that anyone takes for complete, and the next run goes on from it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from biggan_tf.data import manifest
+from biggan_tf.folder_lock import FolderLock
 from pipeline.errors import PipelineError
 from pipeline.preprocessing import plan, preflight, target
 from pipeline.preprocessing.settings import Allowances, Settings
@@ -36,6 +38,26 @@ def test_half_a_run_is_invisible_and_the_next_reuses_its_shards(tmp_path, monkey
     kept = shards[1].stat().st_mtime_ns
     assert running.shapes(tmp_path / "out") == 0
     assert (tmp_path / "out" / "16" / shards[1].name).stat().st_mtime_ns == kept
+    assert running.contents(tmp_path / "out") == running.contents(tmp_path / "whole")
+
+
+def test_what_a_run_leaves_that_ends_while_it_removes_its_staging_folder_goes_with_the_next(tmp_path, monkeypatch):
+    running.shapes(tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(target.Staging, "remove", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            running.shapes(tmp_path / "out")
+    (staging,) = (tmp_path / "out").glob(".staging-*")
+    with FolderLock(staging, name="lock"):
+        assert running.shapes(tmp_path / "out") == 0
+        assert staging.exists()  # another run works in it
+    unfinished = staging / "shards" / "32" / "train-00000-of-00001.tfrecord"
+    unfinished.parent.mkdir(parents=True)
+    unfinished.write_bytes(b"of a run at 32 pixels, which goes on from it")
+    assert running.shapes(tmp_path / "out") == 0
+    assert unfinished.exists()
+    shutil.rmtree(unfinished.parent)
+    assert running.shapes(tmp_path / "out") == 0
     assert running.contents(tmp_path / "out") == running.contents(tmp_path / "whole")
 
 

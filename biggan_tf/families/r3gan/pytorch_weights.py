@@ -20,6 +20,7 @@ NetworkT = TypeVar("NetworkT", Generator, Discriminator)
 # In published files the networks lie inside of a module of this name.
 _PREFIX = "Model."
 _NEEDED = ("resolution", "widths", "cardinality", "blocks")
+_CONVOLUTIONS = 3  # of a residual block
 
 
 def from_state_dict(
@@ -33,6 +34,13 @@ def from_state_dict(
     problems = list(config.problems())
     if problems:
         raise ValueError("R3GAN's settings must describe networks. Received: " + " ".join(problems))
+    for letter, tensors in (("G", generator), ("D", discriminator)):
+        # Before a network is built: that takes seconds where a file describes hundreds of blocks that it does not hold.
+        if tensors is not None and len(tensors) < (least := _CONVOLUTIONS * sum(config.blocks)):
+            raise WeightsFileError(
+                f"A network of {sum(config.blocks)} residual blocks has {least} tensors or more. Received: the state "
+                f"dict of {letter}, which has {len(tensors)}."
+            )
     g_network = d_network = None
     if generator is not None:
         g_network = _loaded(lambda: Generator(config), pytorch_names.generator_entries, generator, "G")

@@ -73,3 +73,10 @@ def test_another_filter_and_a_missing_tensor_are_refused():
     tensors.pop("AggregationLayer.Layer.weight")
     with pytest.raises(WeightsFileError, match="missing: AggregationLayer"):
         from_state_dict("r3gan", SETTINGS, tensors)
+
+
+def test_blocks_that_no_tensor_is_there_for_are_refused_before_they_are_built(monkeypatch):
+    tensors, _ = state_dicts(*networks())
+    monkeypatch.setattr(weight_map, "load_network", None)
+    with pytest.raises(WeightsFileError, match=r"100 residual blocks has 300 tensors or more\. .* of G, which has"):
+        from_state_dict("r3gan", {**SETTINGS, "blocks": [50, 50]}, tensors)

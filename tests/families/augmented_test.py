@@ -16,8 +16,6 @@ from tests.biggan_tf.training.fork_server import ForkServer
 from tests.families.conformance_test import assert_equal, data, stored, trained  # noqa: F401
 from tests.families.registry import smallest
 
-KINDS = ("biggan", "stylegan2")
-
 
 @dataclasses.dataclass
 class Rising(AdaptiveConfig):
@@ -45,7 +43,9 @@ def augmented_stylegan2():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "accumulation"), [("biggan", 1), ("stylegan2", 2)])
+@pytest.mark.parametrize(
+    ("kind", "accumulation"), [pytest.param("biggan", 1, marks=pytest.mark.exhaustive), ("stylegan2", 2)]
+)
 def test_two_replicas_equal_one(kind, accumulation):
     config = augmented(kind, policy="float64")
     config.training.accumulation_steps = accumulation
@@ -72,7 +72,7 @@ def test_a_step_compiles_under_xla_in_float16():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [pytest.param("biggan", marks=pytest.mark.exhaustive), "stylegan2"])
 def test_a_killed_run_goes_on_to_the_bit(kind, tmp_path, data):  # noqa: F811
     server = ForkServer()
     recipe = f"{__name__}:augmented_{kind}"

@@ -37,6 +37,7 @@ from tests.families.registry import ENLARGING, LARGE, MEMBERS, SAMPLING, smalles
 from tests.serving import embedded
 from tests.two_replicas import two_replicas
 
+SHARING_LAYERS = ("progan", "r3gan", "super_resolution")
 every_family = pytest.mark.parametrize("kind", sorted(MEMBERS))
 # Tests that compile whole steps, which takes ten seconds and more: among the fast ones the toy stands for all families.
 every_family_compiled = pytest.mark.parametrize(
@@ -44,6 +45,17 @@ every_family_compiled = pytest.mark.parametrize(
     [
         pytest.param(kind, marks=[pytest.mark.slow] if kind in (*LARGE, *ENLARGING, "biggan") else [])
         for kind in sorted(MEMBERS)
+    ],
+)
+# The same, where three families are left to the long run: their layers are those of others.
+most_families_compiled = pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(
+            *param.values,
+            marks=[*param.marks, *([pytest.mark.exhaustive] if param.values[0] in SHARING_LAYERS else [])],
+        )
+        for param in every_family_compiled.args[1]
     ],
 )
 Z = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
@@ -199,9 +211,16 @@ def test_gradients_are_the_slopes_of_the_loss(kind):
         assert (losses[0] - losses[1]) / 2e-8 == pytest.approx(slope, rel=1e-3)
 
 
-@every_family_compiled
-@pytest.mark.parametrize("accumulation", [1, 2])
-def test_two_replicas_equal_one(kind, accumulation):
+@pytest.mark.parametrize(
+    ("accumulation", "kind"),
+    [
+        # Two replicas that accumulate cover both at once; whole batches with a large family are left to the long run.
+        pytest.param(accumulation, *param.values, marks=[*param.marks, *(marks if param.marks else ())])
+        for accumulation, marks in ((1, [pytest.mark.exhaustive]), (2, []))
+        for param in every_family_compiled.args[1]
+    ],
+)
+def test_two_replicas_equal_one(accumulation, kind):
     config = smallest(kind, policy="float64")
     config.training.accumulation_steps = accumulation
     (one, one_reports), (two, two_reports) = trained(config), trained(config, replicas=2)
@@ -218,7 +237,7 @@ def test_two_replicas_equal_one(kind, accumulation):
         assert ours_report == pytest.approx(theirs_report, rel=1e-5, abs=1e-6)
 
 
-@every_family_compiled
+@most_families_compiled
 def test_a_step_compiles_under_xla(kind):
     config = smallest(kind)
     config.training.jit_compile = True
@@ -226,9 +245,17 @@ def test_a_step_compiles_under_xla(kind):
     assert np.isfinite(list(reports[0].values())).all()
 
 
+@most_families_compiled
+def test_bfloat16_trains(kind):
+    assert_trains_in("mixed_bfloat16", kind)
+
+
 @every_family_compiled
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_trains(kind, policy):
+def test_float16_trains(kind):
+    assert_trains_in("mixed_float16", kind)
+
+
+def assert_trains_in(policy, kind):
     gan, reports = trained(smallest(kind, policy=policy), steps=2)
     assert all(variable.dtype == "float32" for variable in gan.generator.trainable_variables)
     assert np.isfinite([report["d_loss"] for report in reports]).all()

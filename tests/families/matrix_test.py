@@ -195,7 +195,12 @@ def test_a_condition_trains(case, eagerly):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", SLOW_CONDITIONS, ids=name)
+@pytest.mark.parametrize(
+    "case",
+    # One of each family; the other waits for the long run.
+    [pytest.param(case, marks=[pytest.mark.exhaustive] if i % 2 else []) for i, case in enumerate(SLOW_CONDITIONS)],
+    ids=name,
+)
 def test_a_condition_trains_a_large_family(case, eagerly):
     assert_trains_with_condition(case)
 
@@ -241,9 +246,16 @@ PENALTIES = PenaltiesConfig(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("game", ["hinge", "relativistic_average"])
-@pytest.mark.parametrize("accumulation", [1, 2])
-def test_all_penalties_together_are_the_same_on_two_replicas(game, accumulation, eagerly):
+@pytest.mark.parametrize(
+    ("accumulation", "game"),
+    [
+        (1, "relativistic_average"),
+        (2, "hinge"),
+        pytest.param(1, "hinge", marks=pytest.mark.exhaustive),
+        pytest.param(2, "relativistic_average", marks=pytest.mark.exhaustive),
+    ],
+)
+def test_all_penalties_together_are_the_same_on_two_replicas(accumulation, game, eagerly):
     config = smallest("toy", policy="float64")
     config.game = load("game", game)(discriminator_steps=2, generator_steps=2, penalties=PENALTIES)
     if game == "hinge":

@@ -32,7 +32,10 @@ def model(data_folder):  # noqa: F811
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", USING)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.exhaustive] if number % 3 else []) for number, name in enumerate(USING)],
+)
 def test_a_study_of_a_model_adds_to_its_own_numbers(name, model, extractor, monkeypatch):  # noqa: F811
     monkeypatch.setattr(real_images, "load_extractor", lambda kind: extractor)
     context = StudyContext(budget="small", model=model)

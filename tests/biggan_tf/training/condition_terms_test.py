@@ -194,7 +194,7 @@ def test_one_image_alone_cannot_be_compared():
     assert "2 images at least" in problem
 
 
-@pytest.mark.parametrize("accumulation", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("accumulation", [1, pytest.param(2, marks=[pytest.mark.slow, pytest.mark.exhaustive])])
 @every_condition
 def test_two_replicas_equal_one(kind, accumulation):
     config = with_condition("toy", CONDITIONS[kind][0], policy="float64")
@@ -221,7 +221,7 @@ def test_a_compiled_step_on_two_replicas_equals_that_on_one():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["infogan", "reacgan"])
+@pytest.mark.parametrize("kind", [pytest.param("infogan", marks=pytest.mark.exhaustive), "reacgan"])
 def test_a_run_with_wrong_labels_goes_on_to_the_bit(kind, tmp_path):
     made_data.write(tmp_path / "data", num_shards=4, per_shard=12)
 

@@ -1,4 +1,8 @@
-"""A row that cannot be answered is blank and marked; no other row of its batch fails or changes a bit."""
+"""A row that cannot be answered is blank and marked; no other row of its batch fails or changes a bit.
+
+Where rows are computed together (`--rows=fast`), what else is in a batch may change the last bits of a picture; how far
+is checked at the export, and is the bound here too.
+"""
 
 import io
 
@@ -20,8 +24,13 @@ BAD = {
 
 
 @pytest.fixture(scope="module", params=[s.EXACT, s.FAST])
-def functions(request):
-    return tiny_export.served_generator(request.param)[0].functions()
+def rows(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def functions(rows):
+    return tiny_export.served_generator(rows)[0].functions()
 
 
 def mixed(name):
@@ -47,7 +56,7 @@ def blank(alias, value):
 
 @pytest.mark.attack
 @pytest.mark.parametrize("name", sorted(set(s.SIGNATURES) - {*s.OF_STYLES, s.UPSCALE}))
-def test_bad_rows_are_blank_and_marked_and_change_no_bit_of_the_others(functions, name, attack):
+def test_bad_rows_are_blank_and_marked_and_change_no_bit_of_the_others(functions, rows, name, attack):
     inputs, good = mixed(name)
     answer = {alias: value.numpy() for alias, value in functions[name](**as_tensors(inputs)).items()}
     np.testing.assert_array_equal(answer[s.VALID], good)
@@ -55,7 +64,7 @@ def test_bad_rows_are_blank_and_marked_and_change_no_bit_of_the_others(functions
     expected = functions[name](**as_tensors(alone))
     for alias, value in answer.items():
         if alias != s.VALID:
-            np.testing.assert_array_equal(value[good], expected[alias].numpy(), err_msg=alias)
+            assert_same_rows(value[good], expected[alias].numpy(), alias, rows)
             assert [blank(alias, row) for row in value] == (~good).tolist(), alias
     count = int((~good).sum())
     attack("server", f"rows out of bounds in a batch of the bare SavedModel, {name}", count, count, "blank and marked")
@@ -66,6 +75,18 @@ def test_no_operation_of_an_export_can_fail_a_batch(functions):
         graph = function.graph.as_graph_def()
         kinds = {node.op for part in [graph.node, *(f.node_def for f in graph.library.function)] for node in part}
         assert not kinds & {"Assert", "CheckNumerics", "CheckNumericsV2"}, name
+
+
+def assert_same_rows(ours, theirs, alias, rows):
+    """Compares rows that were answered in two batches: to the bit, or within the bound of rows computed together."""
+    if rows == s.EXACT:
+        np.testing.assert_array_equal(ours, theirs, err_msg=alias)
+    elif alias != s.IMAGE_BYTES:
+        assert np.abs(ours.astype(float) - theirs).max() <= (1 if ours.dtype == np.uint8 else 1e-5), alias
+    else:
+        for one, other in zip(ours, theirs, strict=True):
+            pixels = [np.asarray(Image.open(io.BytesIO(picture))).astype(int) for picture in (one, other)]
+            assert np.abs(pixels[0] - pixels[1]).max() <= 1, alias
 
 
 def as_tensors(inputs):

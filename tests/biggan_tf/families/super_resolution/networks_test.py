@@ -36,7 +36,9 @@ def test_images_of_any_size_become_larger_by_the_factor(factor, upsampling):
     images = generator.enlarge(SMALL, KEYS)
     assert images.shape == (2, 24 * factor, 20 * factor, 3)
     assert images.dtype == "float32"
-    np.testing.assert_allclose(images[1:], generator.enlarge(SMALL[1:], KEYS[1:]), atol=1e-5)
+    # Kernels may add in another order for another number of rows: of the largest value, not of each.
+    atol = 1e-5 * np.abs(images).max()
+    np.testing.assert_allclose(images[1:], generator.enlarge(SMALL[1:], KEYS[1:]), atol=atol)
 
 
 def test_a_new_generator_is_nearly_the_bicubic_enlargement():

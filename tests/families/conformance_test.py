@@ -37,27 +37,24 @@ from tests.families.registry import ENLARGING, LARGE, MEMBERS, SAMPLING, smalles
 from tests.serving import embedded
 from tests.two_replicas import two_replicas
 
-SHARING_LAYERS = ("progan", "r3gan", "super_resolution")
 every_family = pytest.mark.parametrize("kind", sorted(MEMBERS))
-# Tests that compile whole steps, which takes ten seconds and more: among the fast ones the toy stands for all families.
-every_family_compiled = pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(kind, marks=[pytest.mark.slow] if kind in (*LARGE, *ENLARGING, "biggan") else [])
-        for kind in sorted(MEMBERS)
-    ],
-)
-# The same, where three families are left to the long run: their layers are those of others.
-most_families_compiled = pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(
-            *param.values,
-            marks=[*param.marks, *([pytest.mark.exhaustive] if param.values[0] in SHARING_LAYERS else [])],
-        )
-        for param in every_family_compiled.args[1]
-    ],
-)
+SLOW = (*LARGE, *ENLARGING, "biggan")
+
+
+def compiled(exhaustive=()):
+    """For tests that compile whole steps, which takes ten seconds and more: the toy alone is among the fast ones.
+
+    Args:
+        exhaustive: The families that wait for the exhaustive tests, so that CI's stay within its time.
+    """
+    marks = {kind: [pytest.mark.slow] for kind in SLOW}
+    for kind in exhaustive:
+        marks[kind].append(pytest.mark.exhaustive)
+    return pytest.mark.parametrize("kind", [pytest.param(kind, marks=marks.get(kind, ())) for kind in sorted(MEMBERS)])
+
+
+every_family_compiled = compiled()
+most_families_compiled = compiled(exhaustive=("progan", "r3gan", "super_resolution"))
 Z = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
 LABELS = np.array([0, 2, 1, 0], np.int32)
 SMALL = np.random.default_rng(1).uniform(-1, 1, (4, 4, 4, 3)).astype(np.float32)
@@ -211,16 +208,17 @@ def test_gradients_are_the_slopes_of_the_loss(kind):
         assert (losses[0] - losses[1]) / 2e-8 == pytest.approx(slope, rel=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("accumulation", "kind"),
-    [
-        # Two replicas that accumulate cover both at once; whole batches with a large family are left to the long run.
-        pytest.param(accumulation, *param.values, marks=[*param.marks, *(marks if param.marks else ())])
-        for accumulation, marks in ((1, [pytest.mark.exhaustive]), (2, []))
-        for param in every_family_compiled.args[1]
-    ],
-)
-def test_two_replicas_equal_one(accumulation, kind):
+@compiled(exhaustive=SLOW)  # replicas that accumulate, below, show both at once
+def test_two_replicas_equal_one(kind):
+    assert_two_replicas_equal_one(kind, accumulation=1)
+
+
+@every_family_compiled
+def test_two_replicas_that_accumulate_equal_one(kind):
+    assert_two_replicas_equal_one(kind, accumulation=2)
+
+
+def assert_two_replicas_equal_one(kind, accumulation):
     config = smallest(kind, policy="float64")
     config.training.accumulation_steps = accumulation
     (one, one_reports), (two, two_reports) = trained(config), trained(config, replicas=2)

@@ -75,7 +75,7 @@ def settings():
             without="bfloat16" if most in _WITHOUT_BFLOAT16 else "",
         )
         # A processor without AVX-512 computes the same by DEFAULT as by the two in between.
-        for most in ("SSE41", "AVX2", "AVX512_CORE", "DEFAULT")[:: 1 if _has_avx512() else 3]
+        for most in (("SSE41", "AVX2", "AVX512_CORE", "DEFAULT") if _has_avx512() else ("SSE41", "DEFAULT"))
         for threads in (1, 2)
     ]
     return emulated + off + on

@@ -34,18 +34,11 @@ def from_state_dict(
     problems = list(config.problems())
     if problems:
         raise ValueError("R3GAN's settings must describe networks. Received: " + " ".join(problems))
-    for letter, tensors in (("G", generator), ("D", discriminator)):
-        # Before a network is built: that takes seconds where a file describes hundreds of blocks that it does not hold.
-        if tensors is not None and len(tensors) < (least := _CONVOLUTIONS * sum(config.blocks)):
-            raise WeightsFileError(
-                f"A network of {sum(config.blocks)} residual blocks has {least} tensors or more. Received: the state "
-                f"dict of {letter}, which has {len(tensors)}."
-            )
     g_network = d_network = None
     if generator is not None:
-        g_network = _loaded(lambda: Generator(config), pytorch_names.generator_entries, generator, "G")
+        g_network = _loaded(Generator, config, pytorch_names.generator_entries, generator, "G")
     if discriminator is not None:
-        d_network = _loaded(lambda: Discriminator(config), pytorch_names.discriminator_entries, discriminator, "D")
+        d_network = _loaded(Discriminator, config, pytorch_names.discriminator_entries, discriminator, "D")
     return g_network, d_network
 
 
@@ -73,19 +66,28 @@ def config_of(settings: Mapping[str, Any], policy: str) -> R3GANConfig:
 
 
 def _loaded(
-    build: Callable[[], NetworkT],
+    network: type[NetworkT],
+    config: R3GANConfig,
     entries_of: Callable[[NetworkT], list[weight_map.Entry]],
     tensors: Mapping[str, np.ndarray],
     letter: str,
 ) -> NetworkT:
     source = f"the state dict of {letter}"
+    # Asked before it is built: that takes seconds where a file describes hundreds of blocks that it does not hold.
+    if len(tensors) < (least := _CONVOLUTIONS * sum(config.blocks)):
+        raise WeightsFileError(
+            f"A network of {sum(config.blocks)} residual blocks has {least} tensors or more. Received: {source}, which "
+            f"has {len(tensors)}."
+        )
     tensors = {name.removeprefix(_PREFIX): value for name, value in tensors.items()}
     for name, taps in tensors.items():
         if name.endswith(pytorch_names.FILTER) and not _is_binomial(taps):
             raise WeightsFileError(
                 f"Networks are resampled with the filter {fir.BINOMIAL}. Received: {source}, whose {name} is another."
             )
-    return weight_map.load_network(build, entries_of, Arrays(tensors), source, (pytorch_names.FILTER,))
+    return weight_map.load_network(
+        lambda: network(config), entries_of, Arrays(tensors), source, (pytorch_names.FILTER,)
+    )
 
 
 def _is_binomial(taps: np.ndarray) -> bool:

@@ -13,7 +13,8 @@ from biggan_tf.families.biggan.generator import Generator
 from biggan_tf.families.biggan.inference import fold
 from biggan_tf.inference.batch_norm_moments import moments_of
 from serving import signatures as s
-from serving.export.served_generator import ServedGenerator
+from serving.export.served_generator import ServedGenerator, model_sizes
+from serving.export.warmup_requests import write_warmup
 from serving.server.loaded_model import LoadedModel
 
 NUM_CLASSES, Z_DIM = 6, 8
@@ -50,10 +51,14 @@ def write(folder, seed):
     for weight in generator.weights:
         if weight.trainable:
             weight.assign(weight + draw.normal(0, 0.3, weight.shape))
-    module = ServedGenerator(fold(generator, moments_of(generator)))
+    folded = fold(generator, moments_of(generator))
+    module = ServedGenerator(folded)
+    functions = module.functions()
     path = os.path.join(folder, f"weights-{seed}")
-    tf.saved_model.save(module, path, signatures=module.functions())
-    os.makedirs(os.path.join(path, "assets"), exist_ok=True)
+    tf.saved_model.save(module, path, signatures=functions)
+    # As every export has them: without, each swap's first requests wait for TensorFlow to prepare their graphs.
+    warmed_up = [name for name in functions if name not in s.NOT_WARMED_UP]
+    write_warmup(path, model_sizes(folded), (1, 2, 4, 8), "biggan", warmed_up)
     for name, content in (
         (s.LABELS_ASSET, [{"synset": f"n{i}", "name": f"class {i}"} for i in range(NUM_CLASSES)]),
         (s.PROVENANCE_ASSET, {"images_seen": seed, s.ROWS: s.EXACT}),

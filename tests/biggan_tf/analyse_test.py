@@ -18,6 +18,7 @@ def loaded(generator):
     return LoadedGenerator(generator, CLASS_NAMES, 1000)
 
 
+@pytest.mark.slow
 def test_the_report_holds_every_section_and_needs_nothing_else(loaded, data_folder, extractor, tmp_path, monkeypatch):
     # Each share of the average is another generator, whose graphs are traced first: two of them are enough here.
     monkeypatch.setattr(ema_sweep, "sweep", functools.partial(ema_sweep.sweep, shares=(0.0, 1.0)))

@@ -41,7 +41,9 @@ def _inputs(config):
     return z, labels, images.astype(np.float64), labels
 
 
-@pytest.mark.parametrize("variant", sorted(VARIANTS))
+@pytest.mark.parametrize(
+    "variant", [pytest.param(v, marks=pytest.mark.slow if v in ("deep", "hub") else ()) for v in sorted(VARIANTS)]
+)
 def test_passes_hold_nothing_narrower(variant):
     config = _config(**VARIANTS[variant])
     gan = GAN(config)
@@ -76,7 +78,7 @@ def test_a_step_is_the_float32_step_to_float32s_rounding():
         np.testing.assert_allclose(reports[0][name], reports[1][name], rtol=1e-3)
 
 
-@pytest.mark.parametrize("accumulation", [1, 2])
+@pytest.mark.parametrize("accumulation", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_runner_trains(accumulation):
     config = _config()
     config.training.accumulation_steps = accumulation

@@ -120,7 +120,7 @@ def test_a_network_keeps_what_it_resolved_to_when_it_is_rebuilt_elsewhere(speed,
     assert network(small(policy="auto")).dtype_policy.name == "float32"
 
 
-@pytest.mark.parametrize(("value", "dtype"), [(2.0, "bfloat16"), (0.1, "float32")])
+@pytest.mark.parametrize(("value", "dtype"), [(2.0, "bfloat16"), pytest.param(0.1, "float32", marks=pytest.mark.slow)])
 def test_the_cost_is_that_of_the_resolved_policy(speed, value, dtype):
     speed(value)
     report, wanted = (

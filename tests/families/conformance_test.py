@@ -208,6 +208,7 @@ def test_gradients_are_the_slopes_of_the_loss(kind):
         assert (losses[0] - losses[1]) / 2e-8 == pytest.approx(slope, rel=1e-3)
 
 
+@pytest.mark.slow
 @compiled(exhaustive=SLOW)  # replicas that accumulate, below, show both at once
 def test_two_replicas_equal_one(kind):
     assert_two_replicas_equal_one(kind, accumulation=1)
@@ -341,6 +342,7 @@ def test_a_killed_run_goes_on_to_the_bit(kind, tmp_path, data):
     assert_equal(stored(tmp_path / "killed", 6), stored(tmp_path / "straight", 6))
 
 
+@pytest.mark.slow
 @every_family_compiled
 def test_an_export_is_served_with_the_pictures_of_its_generator(kind, tmp_path, data):
     run(smallest(kind), tmp_path / "run", data, 2)

@@ -105,7 +105,10 @@ def iterate(discriminator, times):
                 layer.singular_value(training=True)
 
 
-@pytest.mark.parametrize("family", sorted(set(SAMPLING) - {"toy"}))
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(f, marks=() if f == "biggan" else pytest.mark.slow) for f in sorted(set(SAMPLING) - {"toy"})],
+)
 def test_a_discriminator_tells_the_singular_values_of_the_kernels_that_are_divided(family):
     discriminator = config_of("spectral", family).model.discriminator()
     iterate(discriminator, 200)

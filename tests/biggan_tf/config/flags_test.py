@@ -16,6 +16,7 @@ from tests.biggan_tf.evaluation.conftest import data_folder
 __all__ = ["data_folder"]
 
 
+@pytest.mark.slow
 def test_dry_run_prints_one_json_object(commands):
     done = commands.run("biggan_tf.train", "--config=configs/smoke.py", "--config.training.batch_size=32", "--dry_run")
     assert done.status == 0, done.stderr

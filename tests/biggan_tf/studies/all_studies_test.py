@@ -13,16 +13,22 @@ from tests.biggan_tf.studies.small_results import CONTEXT, small_result
 # Several seconds each, also with the small budget.
 LONG = {
     "aliasing",
+    "average_decay",
     "batch_variance",
+    "classifier_help",
     "conditional_lipschitz",
     "critic_batch_norm",
     "critic_transport",
     "dynamics",
+    "generator_spectral_norm",
     "latent_information",
+    "loss_scale",
     "mapping_network",
     "noise_texture",
+    "perceptual_collapse",
     "prior_tails",
     "search_proxies",
+    "truncation_precision_recall",
     "truncation_variance",
     "update_ratio",
 }

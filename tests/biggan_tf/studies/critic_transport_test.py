@@ -17,6 +17,7 @@ def test_the_critic_lines_up_with_the_transport_between_clouds_that_are_apart():
     assert small_result("critic_transport").holds
 
 
+@pytest.mark.slow
 def test_the_gradient_penalty_gives_the_critic_the_slope_of_a_wasserstein_critic():
     numbers = small_result("critic_transport").numbers
     assert numbers["last_lengths"]["clouds apart"]["gradient penalty"] == pytest.approx(1.0, abs=0.25)

@@ -22,6 +22,7 @@ def test_the_measured_growth_and_the_noise_floor_are_those_of_the_formulas():
     np.testing.assert_allclose(crossing, 2 / 17, rtol=0.01)
 
 
+@pytest.mark.slow
 def test_what_networks_do_decides_whether_the_claim_holds():
     result = small_result("dynamics")
     values = result.numbers["largest_singular_value"]

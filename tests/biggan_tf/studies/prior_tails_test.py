@@ -1,6 +1,7 @@
 """The numbers of the study of a prior with heavy tails."""
 
 import numpy as np
+import pytest
 from scipy.stats import chi
 
 from biggan_tf.studies import small_training
@@ -11,6 +12,7 @@ from tests.biggan_tf.studies.models import context_of, studied
 from tests.biggan_tf.studies.small_results import small_result
 
 
+@pytest.mark.slow
 def test_long_latents_are_as_frequent_as_the_distribution_says():
     shares = small_result("prior_tails").numbers["share_of_latents_longer_than_1.5"]
     size = small_training.Z_DIM

@@ -1,6 +1,7 @@
 """The numbers of the study of truncation and variance."""
 
 import numpy as np
+import pytest
 
 from biggan_tf.studies.execution import perform
 from biggan_tf.studies.registry import load
@@ -21,6 +22,7 @@ def test_the_variance_of_a_small_generator_falls_with_psi():
         assert np.all(np.diff(values) > 0)
 
 
+@pytest.mark.slow
 def test_a_model_that_truncates_styles_is_measured_too():
     numbers = perform(load("truncation_variance"), context_of(studied(smallest.model()))).numbers
     values = numbers["relative_variance"]["the model: pixels"]

@@ -118,6 +118,7 @@ def test_the_line_is_shown_where_nobody_set_logging_up(machine, caplog, monkeypa
     assert [level for level, _ in said(caplog)] == ["WARNING"]
 
 
+@pytest.mark.slow
 def test_fit_says_it_with_the_resolved_policy(machine, caplog):
     machine(speed=0.1)
     config = tiny.config(discriminator_steps=1)

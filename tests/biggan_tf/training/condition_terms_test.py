@@ -195,7 +195,9 @@ def test_one_image_alone_cannot_be_compared():
 
 
 @pytest.mark.parametrize("accumulation", [1, pytest.param(2, marks=[pytest.mark.slow, pytest.mark.exhaustive])])
-@every_condition
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=() if k in ("acgan", "info_nce") else pytest.mark.slow) for k in sorted(CONDITIONS)]
+)
 def test_two_replicas_equal_one(kind, accumulation):
     config = with_condition("toy", CONDITIONS[kind][0], policy="float64")
     config.training.accumulation_steps = accumulation

@@ -58,7 +58,7 @@ def test_parameters_are_the_references(key):
     assert cost.parameter_counts(config.model) == VARIANTS[key]
 
 
-@pytest.mark.parametrize("architecture", ["biggan", "biggan_deep"])
+@pytest.mark.parametrize("architecture", ["biggan", pytest.param("biggan_deep", marks=pytest.mark.slow)])
 def test_counting_creates_no_weight_and_agrees_with_the_networks(architecture):
     model = small(architecture=architecture)
     for counted, network in zip(cost.network_costs(model), (Generator(model), Discriminator(model)), strict=True):
@@ -88,7 +88,12 @@ def test_fusing_saves_what_the_algebra_says():
 
 @pytest.mark.parametrize(
     ("policy", "weight_bytes", "activation_bytes"),
-    [("float32", 4, 4), ("mixed_bfloat16", 4, 2), ("mixed_float16", 4, 2), ("float64", 8, 8)],
+    [
+        ("float32", 4, 4),
+        ("mixed_bfloat16", 4, 2),
+        pytest.param("mixed_float16", 4, 2, marks=pytest.mark.slow),
+        pytest.param("float64", 8, 8, marks=pytest.mark.slow),
+    ],
 )
 def test_bytes_are_those_of_the_policy(policy, weight_bytes, activation_bytes):
     model = small(policy=policy)

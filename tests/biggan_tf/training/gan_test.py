@@ -184,7 +184,7 @@ def test_draws_are_split_over_replicas_not_repeated():
     assert len(np.unique(both[:, 0])) == 8
 
 
-@pytest.mark.parametrize("num_classes", [0, 3])
+@pytest.mark.parametrize("num_classes", [0, pytest.param(3, marks=pytest.mark.slow)])
 def test_fit_and_call_work_in_a_notebook(num_classes):
     config = tiny.config(discriminator_steps=1, accumulation_steps=2 if num_classes else 1)
     config.model.num_classes = num_classes

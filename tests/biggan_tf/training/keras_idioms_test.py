@@ -87,6 +87,7 @@ def test_config_makes_the_same_gan_again():
     assert again.get_config() == {**gan.get_config(), "name": again.name}
 
 
+@pytest.mark.slow
 def test_a_saved_gan_goes_on_as_if_it_had_not_been_saved(tmp_path):
     gan = fitted()
     gan.save(tmp_path / "gan.keras")
@@ -99,6 +100,7 @@ def test_a_saved_gan_goes_on_as_if_it_had_not_been_saved(tmp_path):
         np.testing.assert_array_equal(values(loaded)[name], value, name)
 
 
+@pytest.mark.slow
 def test_a_gan_with_other_optimizers_is_saved_with_them(tmp_path):
     gan = fitted(tiny.config, optimizer=keras.optimizers.Adam(1e-4), loss="non_saturating")
     gan.save(tmp_path / "gan.keras")

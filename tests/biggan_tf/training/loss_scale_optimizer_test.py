@@ -162,6 +162,7 @@ def test_overflow_on_one_replica_skips_the_step_and_halves_the_scale_on_all(over
     assert distribution.ReplicaCheck(distribution.Cluster(strategy), gan.state()).differing() == []
 
 
+@pytest.mark.slow
 def test_float16_training_stays_finite_and_reports_its_scale():
     config = tiny.config()
     config.model.policy = "mixed_float16"

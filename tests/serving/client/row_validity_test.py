@@ -65,6 +65,7 @@ def other(tmp_path_factory):
 BAD = ([0, 1, 99, 2, -1], [1, 2, 3, 4, 5])
 
 
+@pytest.mark.slow
 def test_a_marked_row_raises_with_its_number_in_the_call(export):
     with unchecked_server(export) as (target, asked, _), GeneratorClient(target, max_batch=2) as client:
         with pytest.raises(ClientError, match=r"cannot answer 2 of 5 rows \(2, 4\): labels must be classes") as caught:

@@ -159,6 +159,7 @@ def test_limits_are_those_of_styles():
     assert s.STYLES not in limits_for({"num_classes": 3})
 
 
+@pytest.mark.slow
 def test_a_server_gives_out_both_halves(served, functions):
     w = served.map(Z, Y, PSI, CUTOFF)
     np.testing.assert_array_equal(w, functions[s.MAP](z=Z, y=Y, truncation=PSI, cutoff=CUTOFF)[s.STYLES])

@@ -34,6 +34,7 @@ def test_truncation_zero_leaves_no_spread_but_that_of_the_place(measured, genera
     np.testing.assert_allclose(measured.moments[1][0], x.var(axis=0), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_replicas_hold_equal_statistics_and_agree_with_one(generator):
     strategy = two_replicas()
     two = standing_statistics.measure(generator, (0.0,), num_passes=2, batch_size=8, strategy=strategy)

@@ -68,7 +68,6 @@ def test_normal_latents_follow_the_normal_law_cut_off_at_the_truncation(truncati
 
 
 @pytest.mark.attack
-@pytest.mark.slow
 def test_a_small_truncation_costs_as_much_as_a_large_one(attack):
     draw = tf.function(lambda seeds, truncations: row_latents(seeds, truncations, 120), autograph=False)
     rows = 131_072

@@ -342,7 +342,6 @@ def test_a_killed_run_goes_on_to_the_bit(kind, tmp_path, data):
     assert_equal(stored(tmp_path / "killed", 6), stored(tmp_path / "straight", 6))
 
 
-@pytest.mark.slow
 @every_family_compiled
 def test_an_export_is_served_with_the_pictures_of_its_generator(kind, tmp_path, data):
     run(smallest(kind), tmp_path / "run", data, 2)

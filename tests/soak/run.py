@@ -45,7 +45,7 @@ _WARM_UP_SHARE, _MAX_WARM_UP_S = 0.4, 180.0
 # In a life of a few minutes memory is still on its way to where it stays: the C library keeps buffers for each thread.
 _MAX_GROWTH, _MAX_GROWTH_OF_SHORT_LIFE, _SHORT_LIFE_S = 0.05, 0.15, 300.0
 _AVAILABLE, _END = 30, 50
-# A version prepares its graphs among all the requests: 14 s alone and up to 85 s here on two slow cores.
+# While requests are answered a new version prepares its graphs, which took 14 to 85 s on two slow cores.
 _SWAP_LIMIT_S = 300.0
 
 

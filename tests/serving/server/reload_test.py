@@ -219,7 +219,7 @@ def send_300(target, requests, timeout):
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("timeout", [2, pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("timeout", [2, None])
 @pytest.mark.parametrize("kind", ["missing path", "empty folder, a name each", "empty folder, more models each"])
 def test_300_reloads_that_wait_leave_the_server_answering(base, tmp_path, attack, kind, timeout):
     empty = str(tmp_path / "empty")

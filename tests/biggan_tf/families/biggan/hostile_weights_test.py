@@ -183,7 +183,6 @@ def importer():
 
 
 @pytest.mark.attack
-@pytest.mark.slow
 def test_files_that_lie_about_the_network_are_refused_before_it_is_built(importer, tmp_path, attack):
     cases = {("generator", name): write for name, write in GENERATORS.items()}
     cases |= {("discriminator", name): write for name, write in DISCRIMINATORS.items()}

@@ -30,8 +30,12 @@ ended, end = os.pipe()
 os.set_blocking(end, False)
 signal.set_wakeup_fd(end, warn_on_full_buffer=False)
 signal.signal(signal.SIGCHLD, lambda *unused: None)
-if process.poll() is None and sys.stdin in select.select([sys.stdin, ended], [], [])[0]:
-    process.terminate()
+while process.poll() is None:  # Linux sends SIGCHLD also when the command is halted or goes on
+    ready = select.select([sys.stdin, ended], [], [])[0]
+    if sys.stdin in ready:
+        process.terminate()
+        break
+    os.read(ended, 64)
 status = process.wait()
 if status < 0:
     signal.signal(-status, signal.SIG_DFL)

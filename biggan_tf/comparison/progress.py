@@ -35,12 +35,13 @@ class Progress:
         self._durations: list[float] = []
         self._begin = self._latest = time.monotonic()
         self._first_seconds: tuple[float, float] | None = None  # (when, training seconds) of the first report here
+        self._earlier_s = 0.0  # how long the present run took before this process began
         self._number, self._name, self._width = 0, "", 0
 
     def start(self, number: int, run: PlannedRun) -> None:
         """A run begins; runs are counted from 1."""
         self._number, self._name = number, run.name
-        self._begin, self._first_seconds = time.monotonic(), None
+        self._begin, self._first_seconds, self._earlier_s = time.monotonic(), None, 0.0
 
     def finish(self) -> None:
         """The run that began last is complete."""
@@ -57,9 +58,11 @@ class Progress:
         now = time.monotonic()
         if self._first_seconds is None:
             self._first_seconds = (now, seconds)
-        trained = seconds - self._first_seconds[1]
+        trained, pace = seconds - self._first_seconds[1], 1.0
         if trained > _SETTLED_S:  # evaluations and checkpoints take time, too
-            left *= max(1.0, (now - self._first_seconds[0]) / trained)
+            pace = max(1.0, (now - self._first_seconds[0]) / trained)
+        left *= pace
+        self._earlier_s = pace * max(0.0, self._first_seconds[1] - (self._first_seconds[0] - self._begin))
         total = run.config.training.max_minutes
         steps = f"step {values['step']:,.0f}" + ("" if total else f" of {run.config.training.num_steps:,}")
         minutes = f"{seconds / 60:.1f}{f' of {total:g}' if total else ''} min"
@@ -90,7 +93,7 @@ class Progress:
         if self._durations:
             typical = sum(self._durations) / len(self._durations)
         elif left_s is not None:
-            typical = elapsed + left_s
+            typical = self._earlier_s + elapsed + left_s
         elif self._budget_s:
             typical = self._budget_s
         else:

@@ -140,6 +140,30 @@ def test_a_process_is_told_to_end_when_the_shutdown_is_requested(tmp_path):
     assert child_process.run(["http.server", "0", "--bind=127.0.0.1"], log, shutdown, poll) == -15
 
 
+def test_a_process_that_was_halted_and_goes_on_is_told_to_end_as_well(tmp_path):
+    (tmp_path / "halting.py").write_text("""
+import http.server, os, pathlib, subprocess, sys
+# It halts once by itself, and something else lets it go on.
+subprocess.Popen([sys.executable, "-c",
+    f"import os, signal, time; time.sleep(0.5); os.kill({os.getpid()}, signal.SIGCONT)"])
+os.kill(os.getpid(), 19)
+pathlib.Path("ready").touch()
+http.server.test(port=0, bind="127.0.0.1")
+""")
+    (tmp_path / "parent.py").write_text("""
+import pathlib
+from biggan_tf.comparison import child_process
+from biggan_tf.training.shutdown import Shutdown
+shutdown = Shutdown(has_work=False)
+def poll():
+    shutdown.requested = pathlib.Path("ready").exists()
+pathlib.Path("status").write_text(str(child_process.run(["halting"], "logs/log", shutdown, poll)))
+""")
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    subprocess.run([sys.executable, "parent.py"], cwd=tmp_path, env=environment, check=True, timeout=100)
+    assert (tmp_path / "status").read_text() == "-15"
+
+
 def test_a_killed_parent_of_many_threads_tells_the_process_to_end_once(tmp_path):
     (tmp_path / "counting.py").write_text("""
 import pathlib, signal, time

@@ -64,7 +64,7 @@ def test_the_line_says_which_run_its_step_and_the_time_left(runs, clock):
     shown = Progress(runs, 0, stream)
     shown.start(1, runs[0])
     shown.training(runs[0])
-    assert "run 1 of 3, hinge-0: step 120 of 500, 32 img/s, 0.5 min; 4 min left in all" in stream.getvalue()
+    assert "run 1 of 3, hinge-0: step 120 of 500, 32 img/s, 0.5 min; 6 min left in all" in stream.getvalue()
 
 
 def test_time_around_the_steps_counts_once_it_is_known(runs, clock):
@@ -79,6 +79,21 @@ def test_time_around_the_steps_counts_once_it_is_known(runs, clock):
     files.write_text(path, line.format(60.0))  # 50 seconds of training in 100
     shown.training(runs[0])
     assert "2 min left in all" in stream.getvalue()
+
+
+def test_a_run_that_is_resumed_is_not_taken_for_a_shorter_one(runs, clock):
+    path = files.join(runs[0].workdir, "metrics.jsonl")
+    line = '{{"step": 1, "training_seconds": {}, "seconds_left": {}, "images_per_second": 1}}\n'
+    files.write_text(path, line.format(600.0, 600.0))
+    stream = Terminal()
+    shown = Progress(runs[:2], 0, stream)
+    shown.start(1, runs[0])
+    shown.training(runs[0])
+    assert "30 min left in all" in stream.getvalue()
+    clock.now += 200.0
+    files.write_text(path, line.format(700.0, 500.0))  # 100 seconds of training in 200
+    shown.training(runs[0])
+    assert shown.seconds_left(1000.0) == 1000.0 + (1200.0 + 200.0 + 1000.0)
 
 
 def test_where_there_is_no_terminal_there_is_a_line_a_minute(runs, clock):

@@ -13,10 +13,12 @@ into tests/fuzz/corpus/TARGET once its fault is mended.
 import argparse
 import dataclasses
 import importlib.util
+import os
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 from tests.fuzz import discovery
 
@@ -73,14 +75,17 @@ def fuzz(target: str, seconds: int, corpus: pathlib.Path | None = None, output: 
     through_a_shell = ["sh", "-c", '"$@"; exit $?', "sh"]
     command = [*through_a_shell, sys.executable, "-m", "tests.fuzz.one_target", target, *map(str, folders), *options]
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            cwd=discovery.ROOT,
-            timeout=seconds + _START_S + _INPUT_TIMEOUT_S,
-        )
+        # libFuzzer ends the process without Python's own end, so that it does not remove its temporary folders.
+        with tempfile.TemporaryDirectory(prefix="fuzz") as folder:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                cwd=discovery.ROOT,
+                env={**os.environ, "TMPDIR": folder},
+                timeout=seconds + _START_S + _INPUT_TIMEOUT_S,
+            )
     except subprocess.TimeoutExpired as error:
         log = (error.stderr or b"").decode(errors="replace")
         return Result(0, 0, [], f"{log}\nThe process did not end in time.", 1)

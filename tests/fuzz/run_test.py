@@ -3,6 +3,7 @@
 import importlib.util
 import pathlib
 import sys
+import tempfile
 
 import pytest
 
@@ -52,10 +53,13 @@ def test_an_input_that_breaks_a_target_is_found_kept_and_can_be_run_again(tmp_pa
 def test_a_sound_target_is_fuzzed_and_its_inputs_are_kept(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(discovery, "OUTPUT", tmp_path)
     monkeypatch.setattr(run, "_MAX_MEMORY_MIB", 1024)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     larger_than_the_limit = b"a" * (1100 << 20)  # The memory of who starts the fuzzing is not the target's.
     assert run.main(["--target=hub_config", "--minutes_each=0.05"]) == 0
     assert "hub_config: " in capsys.readouterr().out
     assert any((tmp_path / "hub_config").iterdir())
+    assert not any((tmp_path / "temporary").iterdir())
     del larger_than_the_limit
 
 

@@ -193,11 +193,12 @@ def _enlargement(config: Config) -> Iterator[str]:
                 f"{name} must be none with model {config.model.kind}, whose discriminator compares an image with a "
                 f"small one. Received: {kind}; leave it out."
             )
-    penalties = getattr(config.game, "penalties", None)
+    inner = getattr(config.game, "game", None)  # that of the game restoration
+    section, penalties = ("game.game" if inner else "game"), getattr(inner or config.game, "penalties", None)
     moved = [name for name in ("consistency", "fake_consistency") if penalties and getattr(penalties, name)]
     if moved:
         yield (
-            f"game.penalties.{moved[0]} must be 0 with model {config.model.kind}, since it moves images and not the "
+            f"{section}.penalties.{moved[0]} must be 0 with model {config.model.kind}, since it moves images and not the "
             f"small ones that D compares them with. Received: {getattr(penalties, moved[0])}; set it to 0."
         )
 

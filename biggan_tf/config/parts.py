@@ -10,6 +10,7 @@ import dataclasses
 import importlib
 import typing
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any, ClassVar
 
 from biggan_tf.config import checks
@@ -365,17 +366,17 @@ class GameConfig(Part):
         del model
         yield from ()
 
-    def lazy_interval(self, network: str) -> int:
-        """Every how many steps a phase of its own regularises a network; 0, the default: there is no such phase.
+    def lazy_interval(self, network: str) -> Fraction:
+        """How many main updates a network has for each one of its lazy phases; 0, the default: it has no lazy phase.
 
-        Adam then updates the network (interval + 1) times in `interval` steps, and its rate and decays are corrected
-        for that (Karras et al. 2020, arXiv:1912.04958, appendix B).
+        Adam then makes (interval + 1) updates in the place of `interval`, and its rate and decays are corrected for
+        that (Karras et al. 2020, arXiv:1912.04958, appendix B).
 
         Args:
             network: "generator" or "discriminator".
         """
         del network
-        return 0
+        return Fraction(0)
 
     def build(self) -> "Game":
         """The game itself."""

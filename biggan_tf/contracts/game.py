@@ -67,13 +67,14 @@ class Round(Protocol):
         """The latents of the round as they were drawn; the images of a `FakeBatch` are theirs."""
         ...
 
-    def styles(self, mixing: float = 0.0, moves_state: bool = True) -> Styles:
+    def styles(self, mixing: float = 0.0, moves_state: bool = True, latent_noise: float = 0.0) -> Styles:
         """What steers the generator for the latents and labels of the round.
 
         Args:
             mixing: The probability that the styles of the whole round are mixed with those of further latents, see
                 `Generator.mixed`.
             moves_state: Whether variables that a call in training moves, such as a running mean, are moved.
+            latent_noise: The deviation of normal noise that is added to the latents of the round; 0: none.
         """
         ...
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import keras
 from keras import ops
 
+from biggan_tf.contracts.condition import JudgedBatch
 from biggan_tf.contracts.game import Batch, Round
 from biggan_tf.games.consistency import changed, consistency
 from biggan_tf.games.lecam import LogitAverages
@@ -23,14 +24,14 @@ class Judged(NamedTuple):
     """D's answers with the penalties that were due.
 
     Attributes:
-        real: The logits of real images.
-        fake: The logits of fakes.
+        real: Those to real images.
+        fake: Those to fakes.
         penalty: The weighted sum of the penalties.
         scalars: Each penalty without its weight, by name.
     """
 
-    real: Logits
-    fake: Logits
+    real: JudgedBatch
+    fake: JudgedBatch
     penalty: Scalar
     scalars: Scalars
 
@@ -50,6 +51,18 @@ class ComposedPenalties:
         """The moving averages of LeCam; empty without it."""
         return {} if self._averages is None else self._averages.state()
 
+    def takes(self, name: str, every: int, weight: Scalar | float | None = None) -> bool:
+        """Whether a penalty is taken in the phase of an interval.
+
+        Args:
+            name: The penalty.
+            every: The interval; 1 is D's main phase.
+            weight: The weight; None: the configuration's. A scheduled weight is a tensor, which may have any value.
+        """
+        weight = getattr(self.config, name) if weight is None else weight
+        is_taken = not isinstance(weight, int | float) or weight > 0
+        return is_taken and self.config.every(name) == every
+
     def judged(
         self,
         round_: Round,
@@ -57,9 +70,10 @@ class ComposedPenalties:
         fake: Batch,
         near: Batch | None,
         gradient_weights: tuple[Scalar | float, Scalar | float],
-        lazily: bool = False,
+        every: int = 1,
+        change: Callable[[Batch], Batch] | None = None,
     ) -> Judged:
-        """Judges real images and fakes, and takes penalties.
+        """Judges real images and fakes, and takes the penalties of one interval.
 
         Args:
             round_: Of D's phase.
@@ -67,41 +81,40 @@ class ComposedPenalties:
             fake: The fakes.
             near: Fakes of neighbouring latents, for latent consistency; None: it is not taken.
             gradient_weights: The weights of R1 and R2 in this round.
-            lazily: Whether those penalties are taken that do not come in every step; False: those that do.
+            every: The interval; 1, the default: those that are taken in every update.
+            change: What is done to each batch in front of D, through which gradients pass; None: nothing.
         """
-        batches = {"fake": fake, "real": real}
-        if not lazily:
-            batches.update(self._changed(round_, real, fake, near))
         # Fakes first, real images second, in one call: spectral norm's u advances once (arXiv:1809.11096, appendix C).
+        batches = {"fake": fake, "real": real, **self._changed(round_, real, fake, near, every)}
         names = list(batches)
         weights = {"real": gradient_weights[0], "fake": gradient_weights[1]}
-        at = [
-            name for name, penalty in (("real", "r1"), ("fake", "r2")) if self._is_due(penalty, weights[name], lazily)
-        ]
-        answers, squares = with_squared_gradients(round_, list(batches.values()), [names.index(name) for name in at])
-        logits = {name: answer.logits for name, answer in zip(names, answers, strict=True)}
+        at = [name for name in ("real", "fake") if self.takes(_NAMES[name], every, weights[name])]
+        judgements, squares = with_squared_gradients(
+            round_, list(batches.values()), [names.index(name) for name in at], change
+        )
+        logits = {name: judgement.logits for name, judgement in zip(names, judgements, strict=True)}
         # gamma / 2 E[|dD(x)/dx|^2] (arXiv:1801.04406, equations 9 and 10)
         taken = {
             _NAMES[name]: (0.5 * weights[name], ops.mean(square)) for name, square in zip(at, squares, strict=True)
         }
         config = self.config
-        if self._is_due("gradient_penalty", config.gradient_penalty, lazily):
-            squared = squared_gradients_between(round_, real, fake)
+        if self.takes("gradient_penalty", every):
+            squared = squared_gradients_between(round_, real, fake, change)
             penalty = slope_penalty(squared, config.gradient_penalty_centre)
             taken["gradient_penalty"] = (config.gradient_penalty, penalty)
-        if not lazily:
-            taken.update(self._consistency(logits))
-            if self._averages is not None:
-                penalty = self._averages.penalty(logits["real"], logits["fake"], round_.images_seen)
-                taken["lecam"] = (config.lecam, penalty)
+        taken.update(self._consistency(logits))
+        if self._averages is not None and self.takes("lecam", every):
+            penalty = self._averages.penalty(logits["real"], logits["fake"], round_.images_seen)
+            taken["lecam"] = (config.lecam, penalty)
         terms = [weighted(weight, penalty) for weight, penalty in taken.values()]
         total = sum(terms[1:], terms[0]) if terms else ops.zeros((), accumulation_dtype(logits["real"].dtype))
-        return Judged(logits["real"], logits["fake"], total, {name: penalty for name, (_, penalty) in taken.items()})
-
-    def _is_due(self, name: str, weight: Scalar | float, lazily: bool) -> bool:
-        """Whether a penalty is taken here. A scheduled weight is a tensor, which may have any value."""
-        is_taken = not isinstance(weight, int | float) or weight > 0
-        return is_taken and (self.config.every(name) > 1) == lazily
+        answers = dict(zip(names, judgements, strict=True))
+        return Judged(
+            JudgedBatch(real, answers["real"]),
+            JudgedBatch(fake, answers["fake"]),
+            total,
+            {name: penalty for name, (_, penalty) in taken.items()},
+        )
 
     def _consistency(self, logits: dict[str, Logits]) -> dict[str, tuple[Scalar | float, Scalar]]:
         """The weight and the value of each consistency penalty."""
@@ -116,12 +129,12 @@ class ComposedPenalties:
             if other in logits
         }
 
-    def _changed(self, round_: Round, real: Batch, fake: Batch, near: Batch | None) -> dict[str, Batch]:
+    def _changed(self, round_: Round, real: Batch, fake: Batch, near: Batch | None, every: int) -> dict[str, Batch]:
         """The further images that consistency compares with."""
         batches = {}
-        if self.config.fake_consistency:
+        if self.takes("fake_consistency", every):
             batches["changed_fake"] = changed(round_, fake)
-        if self.config.consistency:
+        if self.takes("consistency", every):
             batches["changed_real"] = changed(round_, real)
         if near is not None:
             batches["near"] = near

@@ -1,7 +1,8 @@
 """The numbers of each game."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from biggan_tf.config import checks
@@ -19,18 +20,21 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass
 class AdversarialConfig(GameConfig):
-    """What the games of logits share (`games.adversarial`).
+    """What the games of two networks share (`games.two_player`).
 
     Attributes:
+        weighed_by_game: Penalties of D that the game itself weighs, so that their weights in `penalties` must be 0.
         discriminator_steps: Updates of D in a step. The paper takes 2.
         generator_steps: Updates of G in a step, which come after D's.
         orthogonal_strength: Of the orthogonal regularisation of G (Brock et al. 2018, equation 3); 0: none.
-        penalties: What D is kept from, beside its loss.
+        penalties: What D is kept from, beside its loss, and the orthogonal regularisation of D.
         top_k_share: G learns from the fakes with the highest logits alone; their share falls to this one
             (arXiv:2002.06224). 1: G learns from all.
         top_k_decay: The factor by which the share falls after each epoch.
         top_k_epoch_images: How many real images are an epoch.
     """
+
+    weighed_by_game: ClassVar[tuple[str, ...]] = ()
 
     discriminator_steps: int = 2
     generator_steps: int = 1
@@ -49,9 +53,26 @@ class AdversarialConfig(GameConfig):
                 yield f"game.{name} must be above 0 and at most 1. Received: {getattr(self, name)}; 1 keeps all fakes."
         yield from self.penalties.problems()
 
-    def lazy_interval(self, network: str) -> int:
-        # In `interval` steps D is updated discriminator_steps times in each, and once for the lazy penalties.
-        return self.penalties.interval * self.discriminator_steps if network == "discriminator" else 0
+    @property
+    def penalty_intervals(self) -> tuple[int, ...]:
+        """The intervals above 1 of the penalties that are taken; D has a lazy phase for each."""
+        return self.penalties.intervals(self.weighed_by_game)
+
+    def lazy_interval(self, network: str) -> Fraction:
+        if network == "generator":
+            return Fraction(0)
+        return updates_for_each_lazy_one(self.penalty_intervals, self.discriminator_steps)
+
+
+def updates_for_each_lazy_one(intervals: Collection[int], repeats: int) -> Fraction:
+    """How many main updates a network has for each update of its lazy phases, 1 / sum_i 1 / (n k_i); 0 without any.
+
+    Args:
+        intervals: Every how many steps each of its lazy phases comes, k_i.
+        repeats: How many main updates it has in a step, n.
+    """
+    lazy = sum((Fraction(1, repeats * every) for every in intervals), Fraction(0))
+    return 1 / lazy if lazy else lazy
 
 
 @dataclasses.dataclass
@@ -165,6 +186,7 @@ class R3GANGameConfig(RelativisticConfig):
     """
 
     kind: ClassVar[str] = "r3gan"
+    weighed_by_game: ClassVar[tuple[str, ...]] = ("r1", "r2")
 
     discriminator_steps: int = 1
     orthogonal_strength: float = 0.0
@@ -195,14 +217,18 @@ class R3GANGameConfig(RelativisticConfig):
 
 
 @dataclasses.dataclass
-class StyleGAN2GameConfig(GameConfig):
+class StyleGAN2GameConfig(AdversarialConfig):
     """The non-saturating game with lazy regularisation of both networks, StyleGAN2's (arXiv:1912.04958).
+
+    Intervals count steps, however many updates a step has: a network that is updated n times in a step has k n updates
+    for each of a phase that comes every k steps, and that phase weighs k n times as much. The authors' n is 1.
 
     Attributes:
         r1_gamma: Of R1, the penalty on D's gradient at real images; 0: none. Config F takes 10.
-        r1_every: Every how many steps R1 is taken, with a weight as much larger.
+        r1_every: Every how many steps R1 is taken, with a weight as much larger, see above. 1: in every step, in an
+            update of its own nonetheless.
         path_length_weight: Of the path length regularisation of G; 0: none, as for CIFAR-10.
-        path_length_every: Every how many steps it is taken, with a weight as much larger.
+        path_length_every: Every how many steps it is taken, likewise.
         path_length_decay: The share of a new mean length in the running mean.
         path_length_share: The share of a micro-batch's rows that it is taken on.
         style_mixing: The probability that a micro-batch has mixed styles; 0: none, as for CIFAR-10 and StyleGAN3.
@@ -214,6 +240,8 @@ class StyleGAN2GameConfig(GameConfig):
 
     kind: ClassVar[str] = "stylegan2"
 
+    discriminator_steps: int = 1
+    orthogonal_strength: float = 0.0
     r1_gamma: float = 10.0
     r1_every: int = 16
     path_length_weight: float = 2.0
@@ -232,10 +260,10 @@ class StyleGAN2GameConfig(GameConfig):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0 or (value == 0.0 and name == "path_length_share"):
                 yield f"game.{name} must be a share, at most 1. Received: {value}; 0.5 is a half."
-        if self.discriminator_steps != 1:
+        if self.r1_gamma and self.penalties.r1:
             yield (
-                "game.discriminator_steps of the stylegan2 game must be 1. Received: "
-                f"{self.discriminator_steps}; choose another game to train D more often."
+                "game.r1_gamma or game.penalties.r1 must be 0 in the stylegan2 game, since both weigh R1. Received: "
+                f"{self.r1_gamma} and {self.penalties.r1}; leave game.penalties.r1 out."
             )
 
     def problems_with(self, model: FamilyConfig) -> Iterator[str]:
@@ -245,10 +273,12 @@ class StyleGAN2GameConfig(GameConfig):
                 f"no styles of their own. Received: {self.path_length_weight} and {self.style_mixing}; set both to 0."
             )
 
-    def lazy_interval(self, network: str) -> int:
+    def lazy_interval(self, network: str) -> Fraction:
         if network == "generator":
-            return self.path_length_every if self.path_length_weight else 0
-        return self.r1_every if self.r1_gamma else 0
+            intervals = [self.path_length_every] if self.path_length_weight else []
+            return updates_for_each_lazy_one(intervals, self.generator_steps)
+        intervals = [self.r1_every] if self.r1_gamma else []
+        return updates_for_each_lazy_one([*intervals, *self.penalty_intervals], self.discriminator_steps)
 
     def build(self) -> "StyleGAN2Game":
         from biggan_tf.games.stylegan2 import StyleGAN2Game
@@ -257,7 +287,7 @@ class StyleGAN2GameConfig(GameConfig):
 
 
 @dataclasses.dataclass
-class WassersteinGPConfig(GameConfig):
+class WassersteinGPConfig(AdversarialConfig):
     """The Wasserstein game with a gradient penalty (arXiv:1704.00028), in the form of arXiv:1710.10196.
 
     Attributes:
@@ -270,6 +300,8 @@ class WassersteinGPConfig(GameConfig):
 
     kind: ClassVar[str] = "wasserstein_gp"
 
+    discriminator_steps: int = 1
+    orthogonal_strength: float = 0.0
     penalty_weight: float = 10.0
     penalty_target: float = 1.0
     drift_weight: float = 0.001
@@ -280,6 +312,12 @@ class WassersteinGPConfig(GameConfig):
         yield from checks.at_least(self, "game", 0, ("penalty_weight", "drift_weight", "class_weight"))
         if self.penalty_target <= 0.0:
             yield f"game.penalty_target must be above 0. Received: {self.penalty_target}; the papers take 1."
+        if self.penalty_weight and self.penalties.gradient_penalty:
+            yield (
+                "game.penalty_weight or game.penalties.gradient_penalty must be 0 in the wasserstein_gp game, since "
+                "both weigh D's slope between real images and fakes. Received: "
+                f"{self.penalty_weight} and {self.penalties.gradient_penalty}; set one of them to 0."
+            )
 
     def build(self) -> "WassersteinGPGame":
         from biggan_tf.games.wasserstein_gp import WassersteinGPGame
@@ -288,20 +326,13 @@ class WassersteinGPConfig(GameConfig):
 
 
 @dataclasses.dataclass
-class MultiHingeConfig(GameConfig):
-    """The hinge game of K + 1 classes, the last of which are the fakes.
-
-    Attributes:
-        generator_steps: Updates of G in a step, which come after D's.
-    """
+class MultiHingeConfig(AdversarialConfig):
+    """The hinge game of K + 1 classes, the last of which are the fakes."""
 
     kind: ClassVar[str] = "multi_hinge"
 
-    generator_steps: int = 1
-
-    def problems(self) -> Iterator[str]:
-        yield from super().problems()
-        yield from checks.at_least(self, "game", 1, ("generator_steps",))
+    discriminator_steps: int = 1
+    orthogonal_strength: float = 0.0
 
     def problems_with(self, model: FamilyConfig) -> Iterator[str]:
         if not model.has_class_head or not model.own_classes:

@@ -10,46 +10,43 @@ from __future__ import annotations
 from jaxtyping import Float
 from keras import ops
 
+from biggan_tf.contracts.condition import JudgedBatch
 from biggan_tf.contracts.discriminator import Judgement
-from biggan_tf.contracts.game import Phase, Round
+from biggan_tf.contracts.game import Round
+from biggan_tf.games.adversarial import SingleFakeGame
 from biggan_tf.games.config import MultiHingeConfig
+from biggan_tf.games.top_k import mean_of_highest, num_kept
 from biggan_tf.games.wasserstein_gp import CLASSES
 from biggan_tf.ops.precision import widen
 from biggan_tf.types import Labels, Scalar, Scalars, Tensor
 
 
-class MultiHingeGame:
-    """[D x `discriminator_steps`, G x `generator_steps`].
+class MultiHingeGame(SingleFakeGame):
+    """Both networks' losses are of the scores of all classes; penalties are of D's logit alone.
 
     Args:
         config: Its numbers.
     """
 
+    config: MultiHingeConfig
+
     def __init__(self, config: MultiHingeConfig):
-        self.config = config
+        super().__init__(config)
 
-    def phases(self) -> list[Phase]:
-        """The phases of a step."""
-        return [
-            Phase("discriminator", self.discriminator_loss, repeats=self.config.discriminator_steps),
-            Phase("generator", self.generator_loss, repeats=self.config.generator_steps, reads_data=False),
-        ]
-
-    def discriminator_loss(self, round_: Round) -> tuple[Scalar, Scalars]:
-        """D's loss on as many fresh fakes as real images."""
-        fakes, reals = round_.generate(), round_.real_batch()
-        fake, real = round_.discriminate(fakes, reals)
-        of_real, of_fake = scores(real), scores(fake)
-        as_fakes = ops.full_like(fakes.labels, of_fake.shape[1] - 1)
+    def judged_loss(self, round_: Round, real: JudgedBatch, fake: JudgedBatch) -> tuple[Scalar, Scalars]:
+        """D's loss: real images are of their classes, and fakes of the last one."""
+        of_real, of_fake = scores(real.judgement), scores(fake.judgement)
+        as_fakes = ops.full_like(fake.batch.labels, of_fake.shape[1] - 1)
         # L_D = E[h(s(x), y)] + E[h(s(G(z)), K)]
-        loss = multi_hinge(of_real, reals.labels) + multi_hinge(of_fake, as_fakes)
-        return loss, {"d_real": ops.mean(widen(real.logits)), "d_fake": ops.mean(widen(fake.logits))}
+        return ops.mean(multi_hinge(of_real, real.batch.labels)) + ops.mean(multi_hinge(of_fake, as_fakes)), {}
 
-    def generator_loss(self, round_: Round) -> tuple[Scalar, Scalars]:
-        """G's loss on fresh fakes, which shall be taken for images of their classes: L_G = E[h(s(G(z)), y)]."""
-        fakes = round_.generate()
-        (fake,) = round_.discriminate(fakes)
-        return multi_hinge(scores(fake), fakes.labels), {}
+    def fake_loss(self, round_: Round, fake: JudgedBatch) -> tuple[Scalar, Scalars]:
+        """G's loss on fakes, which shall be taken for images of their classes: of all, or of the highest logits."""
+        # L_G = E[h(s(G(z)), y)]
+        losses, logits = multi_hinge(scores(fake.judgement), fake.batch.labels), fake.judgement.logits
+        if self.config.top_k_share == 1.0:
+            return ops.mean(losses), {}
+        return mean_of_highest(losses, logits, num_kept(self.config, round_.images_seen, logits)), {}
 
 
 def scores(judgement: Judgement) -> Float[Tensor, "N classes"]:
@@ -57,8 +54,8 @@ def scores(judgement: Judgement) -> Float[Tensor, "N classes"]:
     return ops.concatenate([widen(judgement.heads[CLASSES]), -widen(judgement.logits)[:, None]], axis=1)
 
 
-def multi_hinge(scores: Float[Tensor, "N classes"], labels: Labels) -> Scalar:
-    """The mean of h(s, y) = relu(1 + max_{k != y} s_k - s_y) over the rows.
+def multi_hinge(scores: Float[Tensor, "N classes"], labels: Labels) -> Float[Tensor, " N"]:
+    """h(s, y) = relu(1 + max_{k != y} s_k - s_y) of each row.
 
     Args:
         scores: A score for each class.
@@ -68,4 +65,4 @@ def multi_hinge(scores: Float[Tensor, "N classes"], labels: Labels) -> Scalar:
     lowest = ops.full_like(scores, -float("inf"))
     wrong = ops.max(ops.where(is_label, lowest, scores), axis=1)
     right = ops.sum(ops.where(is_label, scores, ops.zeros_like(scores)), axis=1)
-    return ops.mean(ops.relu(1.0 + wrong - right))
+    return ops.relu(1.0 + wrong - right)

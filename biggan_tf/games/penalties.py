@@ -107,19 +107,22 @@ def with_squared_gradients(
     return judgements, [ops.sum(ops.square(gradient), axis=(1, 2, 3)) for gradient in gradients]
 
 
-def squared_gradients_between(round_: Round, real: Batch, fake: Batch) -> Float[Tensor, " N"]:
+def squared_gradients_between(
+    round_: Round, real: Batch, fake: Batch, change: Callable[[Batch], Batch] | None = None
+) -> Float[Tensor, " N"]:
     """|dD(m)/dm|^2 at a random point m between each real image and a fake (Gulrajani et al. 2017, arXiv:1704.00028).
 
     Args:
         round_: Of the phase whose loss the penalty belongs to.
         real: The real images, whose labels D is given with the points.
         fake: As many fakes.
+        change: As in `with_squared_gradient`.
     """
     share = round_.random_uniform((1, 1, 1))
     first = ops.convert_to_tensor(real.images)
     # m = x + u (G(z) - x), u of U(0, 1) for each row
     points = first + ops.cast(share, first.dtype) * (ops.cast(fake.images, first.dtype) - first)
-    _, squared = with_squared_gradient(round_, Batch(ops.stop_gradient(points), real.labels))
+    _, squared = with_squared_gradient(round_, Batch(ops.stop_gradient(points), real.labels), change=change)
     return squared
 
 

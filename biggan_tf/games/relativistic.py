@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from keras import ops
 
+from biggan_tf.contracts.condition import JudgedBatch
 from biggan_tf.contracts.game import Batch, Round
-from biggan_tf.games.adversarial import TwoPlayerGame
+from biggan_tf.games.two_player import TwoPlayerGame
 from biggan_tf.ops.precision import widen
-from biggan_tf.types import Logits, Scalar, Scalars
+from biggan_tf.types import LabelsOrImages, Logits, Scalar, Scalars
 
 
 class RelativisticGame(TwoPlayerGame):
@@ -21,15 +22,21 @@ class RelativisticGame(TwoPlayerGame):
         return True
 
     def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Scalar:
+        """What D minimises, apart from the penalties."""
         # L_D = E[softplus(-(D(x) - D(G(z))))]
         return ops.mean(ops.softplus(widen(fake_logits) - widen(real_logits)))
 
-    def fakes(self, round_: Round, real: Batch, latent_noise: float = 0.0) -> Batch:
-        """Fresh fakes of the real images' classes."""
-        return round_.generate(real.labels, latent_noise)
+    def judged_loss(self, round_: Round, real: JudgedBatch, fake: JudgedBatch) -> tuple[Scalar, Scalars]:
+        """D's loss of the logits."""
+        return self.discriminator(real.judgement.logits, fake.judgement.logits), {}
+
+    def labels_of_fakes(self, real: Batch) -> LabelsOrImages:
+        """The real images' classes."""
+        return real.labels
 
     def generator_loss(self, round_: Round) -> tuple[Scalar, Scalars]:
         """G's loss on fresh fakes and the real images of the round: L_G = E[softplus(-(D(G(z)) - D(x)))]."""
         real = round_.real_batch()
-        fake_answer, real_answer = round_.discriminate(self.fakes(round_, real), real)
+        fakes = self.fakes(round_, self.labels_of_fakes(real))
+        fake_answer, real_answer = round_.discriminate(fakes, real)
         return self.discriminator(fake_answer.logits, real_answer.logits), {}

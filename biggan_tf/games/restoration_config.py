@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from biggan_tf.config import checks, parts
@@ -105,8 +106,8 @@ class RestorationConfig(GameConfig):
             return
         yield from self.game.problems_with(model)
 
-    def lazy_interval(self, network: str) -> int:
-        return self.game.lazy_interval(network) if self.is_adversarial else 0
+    def lazy_interval(self, network: str) -> Fraction:
+        return self.game.lazy_interval(network) if self.is_adversarial else Fraction(0)
 
     def build(self) -> "RestorationGame":
         from biggan_tf.games.restoration import RestorationGame

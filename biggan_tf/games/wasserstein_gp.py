@@ -9,64 +9,66 @@ from __future__ import annotations
 from jaxtyping import Float
 from keras import ops
 
+from biggan_tf.contracts.condition import JudgedBatch
 from biggan_tf.contracts.discriminator import Judgement
-from biggan_tf.contracts.game import Phase, Round
+from biggan_tf.contracts.game import Round
+from biggan_tf.games.adversarial import AdversarialGame
 from biggan_tf.games.config import WassersteinGPConfig
 from biggan_tf.games.penalties import gradient_lengths, squared_gradients_between
 from biggan_tf.ops.cross_entropy import cross_entropy
 from biggan_tf.ops.precision import widen
-from biggan_tf.types import Labels, Scalar, Scalars, Tensor
+from biggan_tf.types import Labels, Logits, Scalar, Scalars, Tensor
 
 CLASSES = "classes"  # the head of a judgement that has the logits of an auxiliary classifier
 
 
-class WassersteinGPGame:
-    """[D x `discriminator_steps`, G].
+class WassersteinGPGame(AdversarialGame):
+    """D's mean difference estimates a distance, since a penalty bounds its slope.
 
     Args:
         config: Its numbers.
     """
 
+    config: WassersteinGPConfig
+
     def __init__(self, config: WassersteinGPConfig):
-        self.config = config
+        super().__init__(config)
 
-    def phases(self) -> list[Phase]:
-        """The phases of a step."""
-        return [
-            Phase("discriminator", self.discriminator_loss, repeats=self.config.discriminator_steps),
-            Phase("generator", self.generator_loss, reads_data=False),
-        ]
+    def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Scalar:
+        real = widen(real_logits)
+        # L_D = E[D(G(z))] - E[D(x)] + epsilon E[D(x)^2] ...
+        return ops.mean(widen(fake_logits)) - ops.mean(real) + self.config.drift_weight * ops.mean(ops.square(real))
 
-    def discriminator_loss(self, round_: Round) -> tuple[Scalar, Scalars]:
-        """D's loss on as many fresh fakes as real images."""
+    def generator(self, fake_logits: Logits) -> Scalar:
+        # L_G = -E[D(G(z))] ...
+        return -ops.mean(widen(fake_logits))
+
+    def judged_loss(self, round_: Round, real: JudgedBatch, fake: JudgedBatch) -> tuple[Scalar, Scalars]:
+        """D's loss of the logits, of its slope and of the classes."""
         config = self.config
-        fakes, reals = round_.generate(), round_.real_batch()
-        fake, real = round_.discriminate(fakes, reals)
-        fake_logits, real_logits = widen(fake.logits), widen(real.logits)
-        scalars = {"d_real": ops.mean(real_logits), "d_fake": ops.mean(fake_logits)}
-        # L_D = E[D(G(z))] - E[D(x)] + lambda / target^2 E[(|dD(m)/dm| - target)^2] + epsilon E[D(x)^2]
-        loss = scalars["d_fake"] - scalars["d_real"] + config.drift_weight * ops.mean(ops.square(real_logits))
+        loss, _ = super().judged_loss(round_, real, fake)
+        scalars: dict[str, Scalar] = {}
         if config.penalty_weight:
-            lengths = gradient_lengths(squared_gradients_between(round_, reals, fakes))
+            lengths = gradient_lengths(squared_gradients_between(round_, real.batch, fake.batch))
             penalty = ops.mean(ops.square(lengths - config.penalty_target))
+            # ... + lambda / target^2 E[(|dD(m)/dm| - target)^2] ...
             loss = loss + config.penalty_weight / config.penalty_target**2 * penalty
             scalars |= {"gradient_length": ops.mean(lengths), "gradient_penalty": penalty}
-        # ... + E[CE(C(x), y)] + E[CE(C(G(z)), y)]: D classifies the fakes, too.
-        if self._classifies(real):
-            class_losses = [ops.mean(class_losses_of(*pair)) for pair in ((real, reals.labels), (fake, fakes.labels))]
-            loss = loss + config.class_weight * (class_losses[0] + class_losses[1])
-            scalars |= {"d_class_real": class_losses[0], "d_class_fake": class_losses[1]}
+        if self._classifies(real.judgement):
+            # ... + E[CE(C(x), y)] + E[CE(C(G(z)), y)]: D classifies the fakes, too.
+            losses = [ops.mean(class_losses_of(each.judgement, each.batch.labels)) for each in (real, fake)]
+            loss = loss + config.class_weight * (losses[0] + losses[1])
+            scalars |= {"d_class_real": losses[0], "d_class_fake": losses[1]}
         return loss, scalars
 
-    def generator_loss(self, round_: Round) -> tuple[Scalar, Scalars]:
-        """G's loss on fresh fakes: L_G = -E[D(G(z))] + E[CE(C(G(z)), y)]."""
-        fakes = round_.generate()
-        (fake,) = round_.discriminate(fakes)
-        loss = -ops.mean(widen(fake.logits))
-        if not self._classifies(fake):
-            return loss, {}
-        class_loss = ops.mean(class_losses_of(fake, fakes.labels))
-        return loss + self.config.class_weight * class_loss, {"g_class": class_loss}
+    def fake_loss(self, round_: Round, fake: JudgedBatch) -> tuple[Scalar, Scalars]:
+        """G's loss of the logits, and of the classes of all fakes."""
+        loss, scalars = super().fake_loss(round_, fake)
+        if not self._classifies(fake.judgement):
+            return loss, scalars
+        # ... + E[CE(C(G(z)), y)]
+        class_loss = ops.mean(class_losses_of(fake.judgement, fake.batch.labels))
+        return loss + self.config.class_weight * class_loss, {**scalars, "g_class": class_loss}
 
     def _classifies(self, judgement: Judgement) -> bool:
         return self.config.class_weight > 0 and CLASSES in judgement.heads

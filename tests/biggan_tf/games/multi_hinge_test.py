@@ -34,7 +34,7 @@ def test_values_and_gradients():
     scores = tf.constant(values)
     with tf.GradientTape() as tape:
         tape.watch(scores)
-        loss = multi_hinge(scores, LABELS)
+        loss = tf.reduce_mean(multi_hinge(scores, LABELS))
     wanted, gradient = expected(values)
     assert float(loss) == pytest.approx(wanted, rel=1e-12)
     np.testing.assert_allclose(tape.gradient(loss, scores), gradient, rtol=0, atol=1e-12)

@@ -24,7 +24,7 @@ class LinearRound(Round):
     def real_batch(self):
         return Batch(tf.constant(REALS), LABELS)
 
-    def styles(self, mixing=0.0, moves_state=True):
+    def styles(self, mixing=0.0, moves_state=True, latent_noise=0.0):
         return (tf.constant(moves_state),)
 
     def synthesise(self, styles, moves_state=True):

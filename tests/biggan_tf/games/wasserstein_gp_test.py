@@ -23,7 +23,7 @@ class LinearRound(Round):
     def __init__(self, heads=True):
         self.heads = heads
 
-    def generate(self):
+    def generate(self, labels=None, latent_noise=0.0):
         return Batch(tf.constant(FAKE), tf.constant(FAKE_LABELS))
 
     def real_batch(self):

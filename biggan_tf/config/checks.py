@@ -198,8 +198,8 @@ def _enlargement(config: Config) -> Iterator[str]:
     moved = [name for name in ("consistency", "fake_consistency") if penalties and getattr(penalties, name)]
     if moved:
         yield (
-            f"{section}.penalties.{moved[0]} must be 0 with model {config.model.kind}, since it moves images and not the "
-            f"small ones that D compares them with. Received: {getattr(penalties, moved[0])}; set it to 0."
+            f"{section}.penalties.{moved[0]} must be 0 with model {config.model.kind}, since it moves images and not "
+            f"the small ones that D compares them with. Received: {getattr(penalties, moved[0])}; set it to 0."
         )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from biggan_tf.contracts.discriminator import Judgement
-from biggan_tf.contracts.game import Batch, Round
+from biggan_tf.contracts.game import Batch, FakeBatch, Round
 
 RANDOM = np.random.default_rng(0)
 WEIGHTS = RANDOM.standard_normal((4, 4, 3))
@@ -13,10 +13,13 @@ WEIGHTS = RANDOM.standard_normal((4, 4, 3))
 class FixedRound(Round):
     """D(x) = tanh(<w, x>) + <w, x>^2 / 20 for each row.
 
+    Its head "classes" has three scores, the first values of the image.
+
     Attributes:
         real: The real images.
         weights: w.
         labels_of_fakes: What `generate` was given, call by call.
+        moved_state: Whether each call of `synthesise` moved the generator's state.
     """
 
     def __init__(self, images_seen=0, dtype="float64"):
@@ -28,7 +31,7 @@ class FixedRound(Round):
         self.fake = tf.constant(random.standard_normal(shape), dtype)
         self.noise = tf.constant(random.standard_normal(shape), dtype)
         self.uniform = random.uniform(size=100)
-        self.labels_of_fakes = []
+        self.labels_of_fakes, self.moved_state = [], []
 
     def real_batch(self):
         return self.real
@@ -41,10 +44,17 @@ class FixedRound(Round):
         self.labels_of_fakes.append(labels)
         return Batch(self.fake + latent_noise * self.noise, tf.constant([2, 2, 2]) if labels is None else labels)
 
+    def styles(self, mixing=0.0, moves_state=True, latent_noise=0.0):
+        return (latent_noise,)
+
+    def synthesise(self, styles, moves_state=True):
+        self.moved_state.append(moves_state)
+        return FakeBatch(*self.generate(latent_noise=styles[0]))
+
     def discriminate(self, *batches):
         products = [tf.einsum("nhwc,hwc->n", batch.images, self.weights) for batch in batches]
         return [
-            Judgement(tf.tanh(p) + tf.square(p) / 20, batch.images[:, 0, 0], {})
+            Judgement(tf.tanh(p) + tf.square(p) / 20, batch.images[:, 0, 0], {"classes": batch.images[:, 0, 0]})
             for p, batch in zip(products, batches, strict=True)
         ]
 

@@ -115,6 +115,10 @@ def test_what_moves_one_of_two_images_is_refused():
     problems = config.problems()
     assert any("augmentation must be none" in problem for problem in problems)
     assert any("game.penalties.consistency must be 0" in problem for problem in problems)
+    config = smallest.config()
+    config.game.game.penalties.fake_consistency = 1.0
+    (problem,) = config.problems()
+    assert "game.game.penalties.fake_consistency must be 0" in problem
     assert Config(game=load("game", "restoration")()).problems()[0].startswith("game restoration needs a model")
 
 

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from biggan_tf.config import ConfigError
 from biggan_tf.config.parts import kinds, load
 from biggan_tf.games.config import AdversarialConfig, WassersteinConfig
 from biggan_tf.games.penalties_config import PenaltiesConfig
+from biggan_tf.training.gan import GAN
 from tests.biggan_tf.training import tiny
 from tests.families.conformance_test import trained
-from tests.families.registry import LARGE, MEMBERS, SAMPLING, smallest
+from tests.families.registry import ENLARGING, LARGE, MEMBERS, SAMPLING, smallest
 
 
 class Case(NamedTuple):
@@ -247,27 +249,67 @@ PENALTIES = PenaltiesConfig(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("accumulation", "game"),
+    ("accumulation", "game", "family"),
     [
-        (1, "relativistic_average"),
-        (2, "hinge"),
-        pytest.param(1, "hinge", marks=pytest.mark.exhaustive),
-        pytest.param(2, "relativistic_average", marks=pytest.mark.exhaustive),
+        (1, "relativistic_average", "toy"),
+        (2, "hinge", "toy"),
+        (1, "stylegan2", "stylegan2"),
+        pytest.param(1, "hinge", "toy", marks=pytest.mark.exhaustive),
+        pytest.param(2, "relativistic_average", "toy", marks=pytest.mark.exhaustive),
+        pytest.param(2, "multi_hinge", "progan", marks=pytest.mark.exhaustive),
+        pytest.param(2, "wasserstein_gp", "progan", marks=pytest.mark.exhaustive),
     ],
 )
-def test_all_penalties_together_are_the_same_on_two_replicas(accumulation, game, eagerly):
-    config = smallest("toy", policy="float64")
+def test_all_penalties_together_are_the_same_on_two_replicas(accumulation, game, family, eagerly):
+    config = smallest(family, policy="float64")
     config.game = load("game", game)(discriminator_steps=2, generator_steps=2, penalties=PENALTIES)
-    if game == "hinge":
-        config.game.top_k_share, config.game.top_k_epoch_images = 0.5, 16
-    else:
+    if game == "relativistic_average":
         config.game.penalties = dataclasses.replace(PENALTIES, latent_spread=0.0, feature_matching=0.0)
+    else:
+        config.game.top_k_share, config.game.top_k_epoch_images = 0.5, 16
+    if game == "stylegan2":
+        config.game.r1_gamma, config.game.path_length_every = 0.0, 2
+    if game == "wasserstein_gp":
+        config.game.penalty_weight = 0.0
     config.training.accumulation_steps = accumulation
     assert config.problems(2) == []
-    (one, one_reports), (two, two_reports) = (trained(config, steps=3, replicas=replicas) for replicas in (1, 2))
+    steps = 3 if family == "toy" else 1
+    (one, one_reports), (two, two_reports) = (trained(config, steps=steps, replicas=number) for number in (1, 2))
     ours, theirs = tiny.values(two.state()), tiny.values(one.state())
     assert {"game/lecam_average_real", "game/lecam_average_fake"} <= set(ours)
     for key, value in theirs.items():
         np.testing.assert_allclose(ours[key], value, rtol=1e-7, atol=1e-9, err_msg=key)
     assert {"d_loss", "d_lazy_loss", "lecam", "r2", "gradient_penalty", "consistency"} <= set(one_reports[0])
-    assert one_reports[2]["d_loss"] == pytest.approx(two_reports[2]["d_loss"])
+    assert one_reports[-1]["d_loss"] == pytest.approx(two_reports[-1]["d_loss"])
+
+
+@pytest.mark.parametrize("family", sorted(MEMBERS))
+def test_whatever_is_impossible_says_why_before_anything_is_built(family, monkeypatch):
+    """Every condition with every game: no problem, or one sentence for each of the parts that does not fit."""
+
+    def built(*args, **kwargs):
+        raise AssertionError("a network was built")
+
+    model = type(smallest(family).model)
+    monkeypatch.setattr(model, "generator", built)
+    monkeypatch.setattr(model, "discriminator", built)
+    for condition, game in itertools.product(sorted(kinds("condition")), sorted(kinds("game"))):
+        config = ConditionCase(condition, game, family, 1, 1, "float32").config()
+        problems = config.problems()
+        assert bool(problems) == is_impossible(condition, game, family), (condition, game, problems)
+        assert len(problems) <= 2
+        for problem in problems:
+            assert problem.count("Received: ") == 1
+            assert problem.endswith(".")
+            assert "\n" not in problem
+        if problems:
+            with pytest.raises(ConfigError) as error:
+                GAN(config)
+            assert all(problem in str(error.value) for problem in problems)
+
+
+def is_impossible(condition, game, family):
+    # A family that enlarges images has no heads, and no classes to condition on.
+    heads = condition not in ("projection", "none") and family in ENLARGING
+    replaced = game == "multi_hinge" and not load("condition", condition).keeps_own_head
+    return (game, family) in IMPOSSIBLE or heads or replaced

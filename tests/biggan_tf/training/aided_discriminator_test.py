@@ -136,7 +136,7 @@ def test_two_replicas_equal_one(classifier, eagerly):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["biggan", "progan", "r3gan", "stylegan2"])
+@pytest.mark.parametrize("family", ["biggan", "progan", "r3gan", "stylegan2", "stylegan3"])
 def test_any_family_trains_with_it(classifier, family, eagerly):
     gan, reports = trained(aided(classifier, family), steps=1)
     assert np.isfinite([reports[0]["d_loss"], reports[0]["g_loss"]]).all()

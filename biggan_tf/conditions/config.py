@@ -43,8 +43,9 @@ class ClassConditionConfig(ConditionConfig):
     keeps_own_head: ClassVar[bool] = False
 
     def problems_with(self, model: FamilyConfig, game: GameConfig) -> Iterator[str]:
-        yield from super().problems_with(model, game)
-        if not model.num_classes:
+        of_heads = list(super().problems_with(model, game))
+        yield from of_heads
+        if not of_heads and not model.num_classes:
             yield (
                 f"{_SECTION} {self.kind} needs classes. Received: model.num_classes=0; give their number, or choose "
                 f"{_SECTION} projection, which without classes is none."

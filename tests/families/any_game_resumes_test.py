@@ -147,6 +147,7 @@ def test_a_run_goes_on_to_the_bit(kind, half, tmp_path, eagerly):
 )
 def test_an_overflow_on_one_of_two_replicas_stops_both(kind, eagerly):
     config, strategy = run_of(kind, "mixed_float16"), two_replicas()
+    config.loss_scale.initial = 64.0  # so that nothing else overflows
     cluster = distribution.Cluster(strategy)
     gan = new_gan(config, strategy, 1)
     before = tiny.values(gan.state())
@@ -166,7 +167,7 @@ def test_an_overflow_on_one_of_two_replicas_stops_both(kind, eagerly):
         if value.dtype.kind == "f":
             assert np.isfinite(value).all(), name
         is_moment = part == "discriminator_optimizer" and not rest.startswith("loss_scale/")
-        is_average = name.startswith("game/lecam")
+        is_average = name == "game/lecam_average_real"  # that of fakes moves, whose logits are finite
         if is_moment or is_average or (part == "discriminator" and is_trained(gan.discriminator, rest)):
             np.testing.assert_array_equal(value, before[name], err_msg=name)
     assert distribution.ReplicaCheck(cluster, gan.state()).differing() == []

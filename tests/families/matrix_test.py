@@ -297,7 +297,7 @@ def test_whatever_is_impossible_says_why_before_anything_is_built(family, monkey
         config = ConditionCase(condition, game, family, 1, 1, "float32").config()
         problems = config.problems()
         assert bool(problems) == is_impossible(condition, game, family), (condition, game, problems)
-        assert len(problems) <= 2
+        assert len(problems) <= 2  # one of the game, and one of the condition
         for problem in problems:
             assert problem.count("Received: ") == 1
             assert problem.endswith(".")

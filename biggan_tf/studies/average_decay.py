@@ -157,27 +157,25 @@ def _of_run(context: StudyContext) -> _OfRun:
     model = context.model
     if model is None:
         return _OfRun([], None, "", {})
-    if model.raw is None:
+    if model.raw is None or model.config is None:
         told = f" Nothing of {model.source} was measured: it holds the average alone, without the weights in training."
         return _OfRun([], None, told, {})
-    weights, rows, settings = None, [], {}
-    if model.config is not None:
-        try:
-            weights = drift_and_noise.of_run(model.workdir, model.config, model.loaded.step)
-        except ValueError as error:
-            told = f" Drift and noise of {model.source} were not estimated: {error}"
-        else:
-            told = (
-                f" From {weights.num_checkpoints} checkpoints of {model.source} v is {weights.drift:.3g} and s is "
-                f"{weights.noise:.3g} a weight and step, which describe their differences within {weights.misfit:.0%}; "
-                f"the closed form then has the best decay {weights.best_decay:.6g}, where the run has "
-                f"{weights.decay:.6g}, and the least error at {weights.best_share:.2f} of the way from the weights to "
-                "their average."
-            )
+    weights = None
+    try:
+        weights = drift_and_noise.of_run(model.workdir, model.config, model.loaded.step)
+    except ValueError as error:
+        told = f" Drift and noise of {model.source} were not estimated: {error}"
+    else:
+        told = (
+            f" From {weights.num_checkpoints} checkpoints of {model.source} v is {weights.drift:.3g} and s is "
+            f"{weights.noise:.3g} for a weight, which describe their differences within {weights.misfit:.0%}; the "
+            f"closed form then has the best decay {weights.best_decay:.6g}, where the run has {weights.decay:.6g}, and "
+            f"the least error at {weights.best_share:.2f} of the way from the weights to their average."
+        )
     try:
         reference, extractor, num_images = real_images.reference(context, model)
     except ValueError as error:
-        return _OfRun([], weights, f"{told} No distance to real images was measured: {error}", settings)
+        return _OfRun([], weights, f"{told} No distance to real images was measured: {error}", {})
     rows = ema_sweep.sweep(model.loaded, model.raw, reference, extractor, num_images)
     name = extractor.distance_name
     least = min(rows, key=lambda row: row[name])

@@ -134,7 +134,7 @@ def _of_model(context: StudyContext) -> dict[str, dict[str, float]]:
         return {}
     networks = {"the generator": context.model.generator, "the discriminator": context.model.discriminator}
     return {
-        name: {each.name: each.deviation for each in spectra.layer_spectra(network, _FREQUENCIES)}
+        name: spectra.layer_deviations(network)
         for name, network in networks.items()
         if network is not None
     }

@@ -2,8 +2,8 @@
 
 python -m biggan_tf.analyse --workdir=RUN --output=report.html
 
-What checks a claim about GANs on the run (how far layers are from isometries, how long its moving average should be, how
-classes leak through batch norms) is in biggan_tf.study, which the report names where it belongs.
+What checks a claim about GANs on the run (how far layers are from isometries, how long its moving average should be,
+how classes leak through batch norms) is in biggan_tf.study, which the report names where it belongs.
 """
 
 # ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
@@ -140,9 +140,7 @@ def _analyse(settings: _Settings) -> None:
     print(settings.output)  # noqa: T201 - the output
 
 
-def _add_curves(
-    settings: _Settings, report: HtmlReport, ema: LoadedGenerator, data: str, parts: Parts
-) -> None:
+def _add_curves(settings: _Settings, report: HtmlReport, ema: LoadedGenerator, data: str, parts: Parts) -> None:
     """Adds what compares samples with real images."""
     parts.begin("features of real images")
     extractor = load_extractor(settings.features, settings.features_path)

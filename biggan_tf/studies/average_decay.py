@@ -69,8 +69,8 @@ def _run(context: StudyContext) -> StudyResult:
             "their path at a decay that a closed form gives, about 1 - (4 v^2 / s^2)^(1/3). Computed: the package's "
             f"moving average of {width} weights over {steps} steps with v = {_DRIFT:g} and s = {_NOISE:g}, at "
             f"{len(_DECAYS)} decays. Came out: the error is the formula's within {worst:.1%}, and the best of the "
-            f"decays is {best['independent noise']:.4f}, against {closed:.4f} in closed form.{of_run.told} Where it stops: "
-            "the weights of a training do not jump about their path independently. With a correlation of "
+            f"decays is {best['independent noise']:.4f}, against {closed:.4f} in closed form.{of_run.told} Where it "
+            "stops: the weights of a training do not jump about their path independently. With a correlation of "
             f"{_CORRELATION:g} between steps the best decay moves to {best['correlated noise']:.4f}, so the closed "
             "form must be given the noise that is left after a correlation time. And images, not weights, are what "
             "counts: an average of weights that lie far apart is no good network at all."
@@ -210,9 +210,14 @@ def _figure(
         line = np.linspace(0.0, 1.0, 41)
         panels[1].plot(line, weights.error(line) / weights.noise**2 if weights.noise else weights.error(line))
         panels[1].lines[-1].set(**drawing.THEORY)
-        panels[1].axvline(weights.best_share, color=drawing.COLOURS[1], linestyle="--", label="least by the closed form")
+        panels[1].axvline(
+            weights.best_share, color=drawing.COLOURS[1], linestyle="--", label="least by the closed form"
+        )
         drawing.label(
-            panels[1], across, "squared distance from the path\n(of the raw weights: 1)", "The run's weights, by v and s"
+            panels[1],
+            across,
+            "squared distance from the path\n(of the raw weights: 1)",
+            "The run's weights, by v and s",
         )
     if rows:
         name = next(key for key in rows[0] if key != "share of the average")

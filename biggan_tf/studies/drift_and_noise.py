@@ -1,8 +1,9 @@
 """How far a run's weights drift in a step and how noisy they are, read from its checkpoints.
 
-The model is that of the study of the moving average: w_t = p_t + s e_t, where the path p moves by v in each step and the
-e_t are independent with deviation 1. The average begins with the weights, a_0 = w_0, and follows them with the decay b,
-a_n = b a_(n-1) + g w_n with g = 1 - b. After n updates it lags l_n v behind the path, and its noise has variance V_n s^2:
+The model is that of the study of the moving average: w_t = p_t + s e_t, where the path p moves by v in each step and
+the e_t are independent with deviation 1. The average begins with the weights, a_0 = w_0, and follows them with the
+decay b, a_n = b a_(n-1) + g w_n with g = 1 - b. After n updates it lags l_n v behind the path, and its noise has the
+variance V_n s^2:
 
     l_n = b (1 - b^n) / g
     V_n = b^(2n) + g^2 (1 - b^(2n)) / (1 - b^2)
@@ -79,7 +80,8 @@ class DriftAndNoise(NamedTuple):
         """Where on the line from the weights (0) to the run's average (1) the model's error is least."""
         g, lag, kept = 1.0 - self.decay, _lag(self.decay, self.updates), _kept(self.decay, self.updates)
         between = (lag * self.drift) ** 2 + (1.0 + kept - 2.0 * g) * self.noise**2
-        # The error at the share x is x^2 (l^2 v^2 + V s^2) + (1 - x)^2 s^2 + 2 x (1 - x) g s^2, least at s^2 b / E(w - a)^2.
+        # The error at the share x is x^2 (l^2 v^2 + V s^2) + (1 - x)^2 s^2 + 2 x (1 - x) g s^2, least at
+        # x = s^2 b / E(w - a)^2.
         return float(np.clip(self.noise**2 * self.decay / max(between, 1e-300), 0.0, 1.0))
 
     def error(self, share: Float64[np.ndarray, " S"]) -> Float64[np.ndarray, " S"]:
@@ -101,7 +103,7 @@ def best_decay(drift: float, noise: float) -> float:
 
 
 def estimate(snapshots: Iterable[Snapshot], decay: float) -> DriftAndNoise:
-    """v and s by least squares with relative errors, neither below 0.
+    """V and s by least squares with relative errors, neither below 0.
 
     Args:
         snapshots: In the order of their steps, at least two; each is needed until the next one has been taken.

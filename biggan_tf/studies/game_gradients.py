@@ -52,7 +52,9 @@ def of_networks(context: StudyContext, config: Config) -> GameGradients:
     """
     gan = new_gan(config)
     rows = _rows(context)
-    return GameGradients(_played(gan, _noise(context, config, rows)), f"the game {config.game.kind}", f"{rows} images of noise")
+    return GameGradients(
+        _played(gan, _noise(context, config, rows)), f"the game {config.game.kind}", f"{rows} images of noise"
+    )
 
 
 def of_model(context: StudyContext, model: StudiedModel) -> GameGradients:
@@ -153,6 +155,8 @@ def _played(gan: GAN, real: Batch) -> dict[str, list[tf.Tensor]]:
         part = gan.gradients(phase, real if phase.reads_data else None, len(real.images), number)
         reached = gan.update_of(phase).reached[phase.name]
         found[_NETWORKS[phase.trains]] += [
-            tf.cast(gradient, tf.float32) for gradient, is_there in zip(part.gradients, reached, strict=True) if is_there
+            tf.cast(gradient, tf.float32)
+            for gradient, is_there in zip(part.gradients, reached, strict=True)
+            if is_there
         ]
     return {letter: gradients for letter, gradients in found.items() if gradients}

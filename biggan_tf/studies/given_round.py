@@ -66,4 +66,6 @@ class GivenRound:
 
     @staticmethod
     def _refuse(what: str) -> NoReturn:
-        raise ValueError(f"A loss of a given round must ask for its images alone. Received: a loss that asks for {what}.")
+        raise ValueError(
+            f"A loss of a given round must ask for its images alone. Received: a loss that asks for {what}."
+        )

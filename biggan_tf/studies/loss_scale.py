@@ -91,8 +91,9 @@ def _run(context: StudyContext) -> StudyResult:
             "the dynamic schedule ends between the two from wherever it starts. Computed: gradients whose logarithm is "
             f"normal, with a median of {_MEDIAN:g}; the share that is lost to zero or to subnormals and the share that "
             f"overflows, at scales from 2^{_power(_SCALES[0], False)} to 2^{_power(_SCALES[-1], False)}; the package's "
-            f"optimizer over {steps} steps with such gradients; and the gradients of {source} in one step of {game.game}, "
-            f"on {game.images}. Came out: the shares are those of the normal distribution within {worst:.1g}. The schedule ends at "
+            f"optimizer over {steps} steps with such gradients; and the gradients of {source} in one step of "
+            f"{game.game}, on {game.images}. Came out: the shares are those of the normal distribution within "
+            f"{worst:.1g}. The schedule ends at "
             + " and ".join(f"{_power(scale)} {name}" for name, scale in ends.items())
             + f", where at most {max(final_lost.values()):.1%} are lost, and it skips at most "
             f"{max(skipped.values()):.1%} of the later steps. In the game, "

@@ -159,7 +159,9 @@ def add_leakage(report: HtmlReport, loaded: LoadedGenerator, num_classes: int) -
         ratios = f"{result.variance_ratio.min():.2f} to {result.variance_ratio.max():.2f}"
         rows.append([result.name, f"{result.mean_shift.max():.2f}", ratios])
     report.table(["batch norm", "largest shift", "variance of a class / shared"], rows)
-    _point_to_study(report, "The share of the variance that lies between the classes, at each batch norm", "class_leakage")
+    _point_to_study(
+        report, "The share of the variance that lies between the classes, at each batch norm", "class_leakage"
+    )
 
 
 def add_ema_distance(report: HtmlReport, ema: Generator, raw: Generator) -> None:

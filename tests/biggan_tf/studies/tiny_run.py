@@ -1,4 +1,4 @@
-"""The folder of a run as its training leaves it, with as many checkpoints as are asked for, and without the training."""
+"""The folder of a run as its training leaves it, with as many checkpoints as are asked for, without the training."""
 
 import numpy as np
 

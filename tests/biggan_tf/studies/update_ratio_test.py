@@ -53,5 +53,7 @@ def test_the_first_step_is_that_of_the_hinge_losses():
     games = SmallGames(np.random.default_rng(0), 1, 1, np.array([0.1]))
     games.play(1)
     reals, fakes = np.tanh(cloud[:, None] * w + b), np.tanh((cloud + 2.0)[:, None] * w + b)
-    gradient = -((1 - logit(cloud) > 0)[:, None] * reals).mean(0) + ((1 + logit(cloud + 2.0) > 0)[:, None] * fakes).mean(0)
+    gradient = -((1 - logit(cloud) > 0)[:, None] * reals).mean(0) + (
+        (1 + logit(cloud + 2.0) > 0)[:, None] * fakes
+    ).mean(0)
     np.testing.assert_allclose(games._weights[2][0], v - 0.1 * gradient, rtol=1e-12)

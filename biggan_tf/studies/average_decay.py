@@ -157,12 +157,12 @@ def _of_run(context: StudyContext) -> _OfRun:
     model = context.model
     if model is None:
         return _OfRun([], None, "", {})
-    if model.raw is None or model.config is None:
+    if model.raw is None:
         told = f" Nothing of {model.source} was measured: it holds the average alone, without the weights in training."
         return _OfRun([], None, told, {})
     weights = None
     try:
-        weights = drift_and_noise.of_run(model.workdir, model.config, model.loaded.step)
+        weights = drift_and_noise.of_run(model)
     except ValueError as error:
         told = f" Drift and noise of {model.source} were not estimated: {error}"
     else:

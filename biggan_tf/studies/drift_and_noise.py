@@ -26,9 +26,9 @@ import numpy as np
 from jaxtyping import Float, Float64
 from scipy.optimize import nnls
 
-from biggan_tf.config import Config
 from biggan_tf.contracts.generator import Generator
 from biggan_tf.contracts.network import variables_by_path
+from biggan_tf.studies.studied_model import StudiedModel
 from biggan_tf.training import schedules
 from biggan_tf.training.checkpoints import files as checkpoint_files
 from biggan_tf.training.checkpoints.loading import load_checkpoint
@@ -143,17 +143,19 @@ def estimate(snapshots: Iterable[Snapshot], decay: float) -> DriftAndNoise:
     )
 
 
-def of_run(workdir: str, config: Config, newest_step: int) -> DriftAndNoise:
+def of_run(model: StudiedModel) -> DriftAndNoise:
     """Drift and noise of a run's generator, from the checkpoints that it kept.
 
     Args:
-        workdir: The folder of the run.
-        config: Its configuration.
-        newest_step: Later checkpoints, which a run in training may write meanwhile, are left out.
+        model: The run. Later checkpoints than that of its networks, which a run in training may write, are left out.
 
     Raises:
-        ValueError: If there are fewer than two whole checkpoints in which the average has begun; the message says so.
+        ValueError: If it is no run, or has fewer than two checkpoints in which the average has begun; the message says
+            which.
     """
+    config, workdir, newest_step = model.config, model.workdir, model.loaded.step
+    if config is None or not workdir:
+        raise ValueError(f"Drift and noise are told by the checkpoints of a run. Received: {model.source}.")
     first = max(config.training.ema_start_step, 1)
     steps = [step for step in checkpoint_files.list_steps(workdir) if first <= step <= newest_step]
     if len(steps) > _MOST_CHECKPOINTS:

@@ -61,7 +61,7 @@ def test_a_runs_gradients_are_of_its_own_game_on_its_own_images(workdir):
     assert found.game == "the game hinge"
     assert found.images == f"the first 8 images of {workdir}/data"
     assert set(found.gradients) == {"G", "D"}
-    assert all(float(np.abs(g).max()) > 0 for gradients in found.gradients.values() for g in gradients)
+    assert all(max(np.abs(g).max() for g in gradients) > 0 for gradients in found.gradients.values())
 
 
 def test_gradients_without_data_say_that_noise_stood_for_images(tmp_path):
@@ -90,14 +90,16 @@ def test_images_of_another_size_are_refused(workdir, tmp_path):
         game_gradients.of_model(StudyContext(budget="small", data=f"{workdir}/data"), model)
 
 
-def test_drift_and_noise_of_a_run_are_those_that_its_weights_were_given(workdir):
-    model = StudiedModel(workdir=workdir)
-    found = drift_and_noise.of_run(workdir, model.config, 40)
+def test_drift_and_noise_of_a_run_are_those_that_its_weights_were_given(workdir, tmp_path):
+    found = drift_and_noise.of_run(StudiedModel(workdir=workdir))
     assert found.drift == pytest.approx(0.01, rel=0.1)
     assert found.noise == pytest.approx(0.2, rel=0.1)
     assert (found.num_checkpoints, found.decay) == (3, pytest.approx(0.9))
-    with pytest.raises(ValueError, match="checkpoints"):
-        drift_and_noise.of_run(workdir, model.config, 20)
+    tiny_run.write(tmp_path, steps=(2,), with_data=False)
+    with pytest.raises(ValueError, match=r"from two checkpoints on\. Received: 1 "):
+        drift_and_noise.of_run(StudiedModel(workdir=str(tmp_path)))
+    with pytest.raises(ValueError, match="checkpoints of a run"):
+        drift_and_noise.of_run(studied())
 
 
 def test_a_study_says_aloud_when_weights_add_nothing(tmp_path):

@@ -5,7 +5,8 @@ python -m biggan_tf.study NAME --workdir=RUN --output=DIR
 python -m biggan_tf.study all --output=DIR
 
 A study writes NAME.png and NAME.svg, the figure; NAME.json, the numbers and all that decides them; NAME.txt, a
-paragraph in plain words. `all` runs every study and writes DIR/studies.html, one page. `--list` shows the studies.
+paragraph in plain words. `all` runs every study and writes DIR/studies.html, one page, which also says what could not
+be computed of the model and why. `--list` shows the studies.
 
 Exit status: 0 the study was done, whether or not its claim held; 2 the name, the model or the data is wrong, and the
 message says what to change.

@@ -1,8 +1,11 @@
 """The numbers of the study of spectral norm in the generator."""
 
 import numpy as np
+import pytest
 
-from biggan_tf.studies.generator_spectral_norm import band_energy
+from biggan_tf.contracts.network import layers_of
+from biggan_tf.layers.spectral_norm import SpectralNormLayer
+from biggan_tf.studies.generator_spectral_norm import band_energy, new_generator
 from tests.biggan_tf.studies.small_results import small_result
 
 
@@ -23,10 +26,33 @@ def test_structure_and_texture_have_their_energy_at_opposite_ends():
     assert texture[3:].sum() > 0.95 * texture.sum()
 
 
-def test_the_errors_decide_whether_the_claim_holds():
+@pytest.mark.slow
+def test_the_claim_fails_since_batch_norms_leave_spectral_norm_hardly_an_effect():
     result = small_result("generator_spectral_norm")
     errors = result.numbers["error"]
-    helps = errors["structure: with spectral norm"] < errors["structure: without"]
-    hurts = errors["texture: with spectral norm"] > errors["texture: without"]
-    assert result.holds == (helps and hurts)
-    assert all(error > 0 for error in errors.values())
+    # After three steps 1.671 with and 1.675 without on structure, 1.972 and 1.974 on texture, which it does not hurt.
+    for kind, expected in (("structure", 1.67), ("texture", 1.97)):
+        assert errors[f"{kind}: with spectral norm"] == pytest.approx(expected, rel=0.02)
+        assert errors[f"{kind}: with spectral norm"] == pytest.approx(errors[f"{kind}: without"], rel=0.02)
+    assert not result.numbers["hurts_texture"]
+    assert not result.holds
+    assert "so it does not hurt" in result.paragraph
+
+
+def test_the_family_has_the_same_first_weights_with_and_without_the_norm():
+    z = np.random.default_rng(0).standard_normal((2, 32)).astype(np.float32)
+    images = {}
+    for enabled in (True, False):
+        generator = new_generator(0, enabled)
+        first = [np.asarray(variable) for variable in generator.trainable_variables]
+        images[enabled] = [np.asarray(generator(z, training=False))]
+        for layer in layers_of(generator, SpectralNormLayer).values():
+            layer.kernel.assign(1.5 * np.asarray(layer.kernel))
+        images[enabled].append(np.asarray(generator(z, training=False)))
+        if enabled:
+            weights = first
+    for one, other in zip(weights, first, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # What is divided by its norm does not depend on the size of a kernel.
+    np.testing.assert_allclose(images[True][1], images[True][0], rtol=1e-4, atol=1e-5)
+    assert np.abs(images[False][1] - images[False][0]).max() > 0.01

@@ -141,8 +141,14 @@ def _real(context: StudyContext, config: Config, model: StudiedModel, rows: int)
             f"pixels for {model.source}; name another folder by --data."
         )
     images, labels = next(iter(input_pipeline.one_pass(folder, rows, split=config.data.split)))
-    known = tf.cast(tf.maximum(labels, 0) % max(1, config.model.num_classes), tf.int32)
-    return Batch(images, known), f"the first {len(images)} images of {folder}"
+    num_classes = config.model.num_classes
+    if num_classes and not 0 <= int(tf.reduce_min(labels)) <= int(tf.reduce_max(labels)) < num_classes:
+        raise StudyError(
+            f"The classes of the real images must be among the {num_classes} of {model.source}. Received: up to "
+            f"{int(tf.reduce_max(labels))} in {folder}; name another folder by --data."
+        )
+    labels = tf.cast(labels, tf.int32) if num_classes else tf.zeros(len(images), tf.int32)
+    return Batch(images, labels), f"the first {len(images)} images of {folder}"
 
 
 def _played(gan: GAN, real: Batch) -> dict[str, list[tf.Tensor]]:

@@ -56,7 +56,8 @@ class StudiedModel:
     def raw(self) -> LoadedGenerator | None:
         """The same with the weights that were being trained; None where only their average is stored."""
         if not self._workdir:
-            return None
+            holds_both = self._weights.endswith(".pkl") and not sources.is_source(self._weights)
+            return image_sources.load(weights=self._weights, ema=False) if holds_both else None
         # Of the same step: a run that is still in training may have written a newer checkpoint meanwhile.
         return dataclasses.replace(
             self.loaded, generator=load_checkpoint(self._workdir, self.loaded.step, ema=False).generator

@@ -137,5 +137,7 @@ def test_a_pickle_of_stylegan2_is_studied(kind, tmp_path, monkeypatch):
     assert numbers(out, "loss_scale")["protocol"]["trained"]["family"] == "stylegan2"
     assert "since a file of weights names none" in numbers(out, "loss_scale")["paragraph"]
     assert set(numbers(out, "isometry")["numbers"]["deviation_of_the_model"]) == {"the generator", "the discriminator"}
-    assert "was measured: it holds the average alone" in numbers(out, "average_decay")["paragraph"]
+    told = numbers(out, "average_decay")["paragraph"]
+    assert f"Drift and noise are told by the checkpoints of a run. Received: {path}" in told
+    assert "No distance to real images was measured: This study compares" in told
     assert "no real ones, since no data are named" in numbers(out, "noise_texture")["paragraph"]

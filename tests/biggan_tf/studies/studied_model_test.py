@@ -53,7 +53,10 @@ def test_a_pickle_has_networks_and_no_configuration(tmp_path):
     (tmp_path / "here.pkl").write_bytes(network_pickles.stylegan2_file())
     model = StudiedModel(weights=str(tmp_path / "here.pkl"))
     assert model.generator.config.kind == model.discriminator.config.kind == "stylegan2"
-    assert (model.raw, model.config, model.workdir) == (None, None, "")
+    assert (model.config, model.workdir) == (None, "")
+    # The file has both weights; those in training are twice their average.
+    for raw, average in zip(model.raw.generator.trainable_variables, model.generator.trainable_variables, strict=True):
+        np.testing.assert_array_equal(raw, 2 * np.asarray(average))
 
 
 def test_a_runs_gradients_are_of_its_own_game_on_its_own_images(workdir):

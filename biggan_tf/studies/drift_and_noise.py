@@ -166,7 +166,7 @@ def of_run(model: StudiedModel) -> DriftAndNoise:
             "average that has begun; keep more by checkpoints.keep."
         )
     images_seen = checkpoint_files.read_summary(checkpoint_files.folder_of(workdir, steps[-1])).images_seen
-    decay = float(schedules.ema_decay(config.training, steps[-1], images_seen, config.images_per_step))
+    decay = float(np.asarray(schedules.ema_decay(config.training, steps[-1], images_seen, config.images_per_step)))
     found = (
         Snapshot(
             step - first + 1,

@@ -158,7 +158,7 @@ def _played(gan: GAN, real: Batch) -> dict[str, list[tf.Tensor]]:
     # A phase that comes every k steps counts, whichever step the checkpoint is of.
     due = [phase for phase in gan.phases if phases.is_due(phase._replace(every=1), step)]
     for number, phase in enumerate(due):
-        part = gan.gradients(phase, real if phase.reads_data else None, len(real.images), number)
+        part = gan.gradients(phase, real if phase.reads_data else None, real.images.shape[0], number)
         reached = gan.update_of(phase).reached[phase.name]
         found[_NETWORKS[phase.trains]] += [
             tf.cast(gradient, tf.float32)

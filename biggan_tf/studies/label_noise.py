@@ -135,9 +135,9 @@ def _head(
     def loss(features: Float[tf.Tensor, "N F"], labels: Int[tf.Tensor, " N"], training: bool) -> Scalar:
         def judge(batch: Batch) -> Judgement:
             given = batch.images[:, 0, 0]
-            conditional = (batch.labels,) if classifier is None else ()
+            conditional = batch.labels if classifier is None else None
             answers = {} if classifier is None else classifier(given)
-            return Judgement(head.logits(given, *conditional, training=training), given, answers)
+            return Judgement(head.logits(given, conditional, training=training), given, answers)
 
         real, fake = Batch(features[:, None, None], labels), Batch(fakes[:, None, None], fake_labels)
         round_ = GivenRound(real, lambda: fake, judge)

@@ -1,6 +1,9 @@
 """Writes an HTML report on a run, in training or finished, as one file that contains its pictures.
 
 python -m biggan_tf.analyse --workdir=RUN --output=report.html
+
+What checks a claim about GANs on the run (how far layers are from isometries, how long its moving average should be,
+how classes leak through batch norms) is in biggan_tf.study, which the report names where it belongs.
 """
 
 # ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
@@ -47,7 +50,7 @@ _FREQUENCIES = flags.DEFINE_integer(
 _CLASSES = flags.DEFINE_integer("classes", 10, "How many classes, from the first one, to show.", lower_bound=2)
 # The parts of the work, for its progress; the curves are computed where there are real images.
 _PARTS = ("samples", "singular values", "directions", "classes", "moving average")
-_CURVES = ("features of real images", "curve of the moving average", "curve of truncations")
+_CURVES = ("features of real images", "curve of truncations")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +132,7 @@ def _analyse(settings: _Settings) -> None:
         run_report.add_ema_distance(report, ema.generator, raw.generator)
         run_report.add_history(report, run_report.read_log(files.join(settings.workdir, "metrics.jsonl")))
         if has_curves:
-            _add_curves(settings, report, ema, raw, data, parts)
+            _add_curves(settings, report, ema, data, parts)
         else:
             report.section("Truncation")
             report.missing("Not computed: name the real images by --data, and a number of samples by --num_samples.")
@@ -137,15 +140,11 @@ def _analyse(settings: _Settings) -> None:
     print(settings.output)  # noqa: T201 - the output
 
 
-def _add_curves(
-    settings: _Settings, report: HtmlReport, ema: LoadedGenerator, raw: LoadedGenerator, data: str, parts: Parts
-) -> None:
+def _add_curves(settings: _Settings, report: HtmlReport, ema: LoadedGenerator, data: str, parts: Parts) -> None:
     """Adds what compares samples with real images."""
     parts.begin("features of real images")
     extractor = load_extractor(settings.features, settings.features_path)
     reference = reference_statistics.build(data, extractor, num_images=settings.num_samples)
-    parts.begin("curve of the moving average")
-    run_report.add_ema_sweep(report, ema, raw, reference, extractor, settings.num_samples)
     parts.begin("curve of truncations")
     run_report.add_truncation_curve(report, ema, reference, extractor, settings.truncations, settings.num_samples)
 

@@ -5,7 +5,8 @@ python -m biggan_tf.study NAME --workdir=RUN --output=DIR
 python -m biggan_tf.study all --output=DIR
 
 A study writes NAME.png and NAME.svg, the figure; NAME.json, the numbers and all that decides them; NAME.txt, a
-paragraph in plain words. `all` runs every study and writes DIR/studies.html, one page. `--list` shows the studies.
+paragraph in plain words. `all` runs every study and writes DIR/studies.html, one page, which also says what could not
+be computed of the model and why. `--list` shows the studies.
 
 Exit status: 0 the study was done, whether or not its claim held; 2 the name, the model or the data is wrong, and the
 message says what to change.
@@ -28,7 +29,7 @@ from biggan_tf.config import flags as config_flags
 from biggan_tf.config import shared_flags
 from biggan_tf.progress import Parts
 from biggan_tf.studies import registry
-from biggan_tf.studies.contract import BUDGETS, Study, StudyBudget, StudyContext, StudyError
+from biggan_tf.studies.contract import BUDGETS, Study, StudyBudget, StudyContext
 from biggan_tf.studies.execution import perform, write
 from biggan_tf.studies.page import StudiesPage
 from biggan_tf.studies.studied_model import StudiedModel
@@ -91,10 +92,11 @@ def _study_one(study: Study, context: StudyContext, output: str) -> None:
 
 
 def _study_all(context: StudyContext, output: str) -> None:
-    """Runs every study. One that cannot use the model is noted on the page, and the others go on."""
+    """Runs every study. One that cannot use the model or the data is noted on the page, and the others go on."""
     page = StudiesPage("" if context.model is None else context.model.source)
     if context.model is not None:
         _ = context.model.loaded  # a model that is not there is an error, not a note on the page
+    missing: list[str] = []
     with Parts(list(registry.STUDIES)) as parts:
         for name in registry.STUDIES:
             parts.begin(name)
@@ -102,12 +104,15 @@ def _study_all(context: StudyContext, output: str) -> None:
             own = context if study.uses_run else StudyContext(context.seed, context.budget, data=context.data)
             try:
                 result = perform(study, own)
-            except StudyError as error:
+                write(study, own, result, output)
+            # Each refusal of the package is a ValueError: images of another size, an extractor that is not installed,
+            # data that were moved away. One of them must not take the page of the other studies with it.
+            except ValueError as error:
                 page.add_missing(study, str(error))
+                missing.append(f"{name} was not computed: {error}")
                 continue
-            write(study, own, result, output)
             page.add(study, result)
-    print(page.save(output))  # noqa: T201 - the output
+    print("\n".join([*missing, page.save(output)]))  # noqa: T201 - the output
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class LineStyle(TypedDict, total=False):
 THEORY: LineStyle = {"color": "#000000", "linestyle": ":", "linewidth": 1.6}  # of a formula, next to what was measured
 SEQUENTIAL = "cividis"  # a colour map for images of numbers; the colour-blind see its steps as others do
 
-_WIDTH = 5.4  # inches; at 110 dots per inch the page shows it on a phone with letters of 11 pixels
+_WIDTH = 5.4  # inches; at 110 dots per inch the page shows it on a phone with letters of 8 to 11 pixels
 _PANEL_HEIGHT = 3.3
 _TITLE_COLUMNS = 50
 

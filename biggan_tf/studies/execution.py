@@ -33,6 +33,11 @@ def perform(study: Study, context: StudyContext) -> StudyResult:
             f"{study.name} is about networks of its own and can study no trained ones. Received: "
             f"{context.model.source}; leave --workdir and --weights out."
         )
+    if context.model is not None and context.model.generator.config.enlargement > 1:
+        raise StudyError(
+            f"{study.name} studies generators that draw images from latents. Received: {context.model.source}, which "
+            "enlarges images; biggan_tf.evaluate measures such a network."
+        )
     # Keras's layers take their initial weights from the global seed.
     keras.utils.set_random_seed(context.seed)
     result = study.run(context)
@@ -62,12 +67,16 @@ def write(study: Study, context: StudyContext, result: StudyResult, folder: str)
 
     Returns:
         The paths of the files.
+
+    Raises:
+        StudyError: If a number is not finite. No file is written then.
     """
     paths = {suffix: files.join(folder, f"{study.name}.{suffix}") for suffix in ("png", "svg", "json", "txt")}
+    told = described(study, context, result)  # before any file is written: a number that is not finite raises here
     files.write_bytes(paths["png"], image_bytes(result.figure, "png"))
     files.write_bytes(paths["svg"], image_bytes(result.figure, "svg"))
     files.write_text(paths["txt"], f"{result.paragraph}\n")
-    files.write_json(paths["json"], described(study, context, result), ensure_ascii=False)
+    files.write_json(paths["json"], told, ensure_ascii=False)
     return list(paths.values())
 
 

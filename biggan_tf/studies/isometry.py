@@ -133,11 +133,7 @@ def _of_model(context: StudyContext) -> dict[str, dict[str, float]]:
     if context.model is None:
         return {}
     networks = {"the generator": context.model.generator, "the discriminator": context.model.discriminator}
-    return {
-        name: {each.name: each.deviation for each in spectra.layer_spectra(network, _FREQUENCIES)}
-        for name, network in networks.items()
-        if network is not None
-    }
+    return {name: spectra.layer_deviations(network) for name, network in networks.items() if network is not None}
 
 
 def _figure(

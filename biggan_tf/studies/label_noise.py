@@ -10,14 +10,19 @@ import tensorflow as tf
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
+from biggan_tf.conditions.acgan import ACGANCondition
+from biggan_tf.conditions.config import ACGANConfig
+from biggan_tf.contracts.condition import JudgedBatch
+from biggan_tf.contracts.discriminator import Judgement
+from biggan_tf.contracts.game import Batch
 from biggan_tf.games.config import NonSaturatingConfig
 from biggan_tf.games.non_saturating import NonSaturatingGame
 from biggan_tf.layer_options import SpectralNormOptions
-from biggan_tf.layers.condition_heads import CLASS_LOGITS, ClassHead
+from biggan_tf.layers.condition_heads import ClassHead
 from biggan_tf.layers.projection_head import ProjectionHead
-from biggan_tf.ops.cross_entropy import cross_entropy
 from biggan_tf.studies import drawing
 from biggan_tf.studies.contract import Study, StudyContext, StudyResult
+from biggan_tf.studies.given_round import GivenRound
 from biggan_tf.types import Scalar
 
 _FEATURES = 64
@@ -39,7 +44,7 @@ def _run(context: StudyContext) -> StudyResult:
         features, fakes, labels = _features(context.random(f"features {num_classes}"), rows, num_classes)
         for kind in _KINDS:
             keras.utils.set_random_seed(context.seed)
-            layers, loss = _head(kind, num_classes, fakes)
+            layers, loss = _head(kind, num_classes, fakes, labels)
             untrained[kind][str(num_classes)] = _cosines(loss, features, labels, num_classes)
             _train(layers, loss, features, labels, steps)
             cosines[kind][str(num_classes)] = _cosines(loss, features, labels, num_classes)
@@ -76,10 +81,10 @@ def _run(context: StudyContext) -> StudyResult:
         paragraph=(
             "Claim: wrong labels hardly turn the gradient of a projection discriminator, since most of its logit does "
             "not depend on the class, while they turn that of ACGAN's classifier. Computed: BigGAN's projection head, "
-            "and an unconditional head with ACGAN's class head, each trained for "
-            f"{steps} steps on clean labels of {', '.join(map(str, class_counts))} classes of random features; then "
-            "the cosine between the gradient that real images' features get with clean labels and the one that they "
-            "are expected to get when a share of the labels is of another class. Came out: at a share of "
+            "and an unconditional head with ACGAN's class head, which classifies real features and fakes, each trained "
+            f"for {steps} steps on clean labels of {', '.join(map(str, class_counts))} classes of random features; "
+            "then the cosine between the gradient that real images' features get with clean labels and the one that "
+            "they are expected to get when a share of the labels is of another class. Came out: at a share of "
             f"{_JUDGED_AT:g} the cosine is {lowest:.2f} or more with projection and from "
             f"{min(at['ACGAN'].values()):.2f} to {highest:.2f} with ACGAN, {verdict}. Where it stops: before any "
             f"training the smallest cosines are {before['projection']:.2f} and {before['ACGAN']:.2f}, because a "
@@ -105,32 +110,46 @@ def _features(
     return real, fake, tf.constant(labels, tf.int32)
 
 
-def _head(kind: str, num_classes: int, fakes: Float[tf.Tensor, "N F"]) -> tuple[list[keras.layers.Layer], _Loss]:
-    """A head's layers, and D's loss by real features, labels, and whether it is a step of training."""
+def _head(
+    kind: str, num_classes: int, fakes: Float[tf.Tensor, "N F"], fake_labels: Int[tf.Tensor, " N"]
+) -> tuple[list[keras.layers.Layer], _Loss]:
+    """A head's layers, and D's loss by real features, their labels, and whether it is a step of training.
+
+    The loss is that of the non-saturating game in a round of features, to which ACGAN adds its terms for the real
+    features and for the fakes.
+    """
     game = NonSaturatingGame(NonSaturatingConfig())
     plain = SpectralNormOptions(enabled=False)
     head = ProjectionHead(num_classes if kind == "projection" else 0, spectral_norm=plain)
     head.build((None, 1, 1, _FEATURES))
-    if kind == "projection":
-
-        def projection_loss(features: tf.Tensor, labels: tf.Tensor, training: bool) -> Scalar:
-            real, fake = (head.logits(each, labels, training=training) for each in (features, fakes))
-            return game.discriminator(real, fake)
-
-        return [head], projection_loss
-    classifier = ClassHead(
-        num_classes, lambda units, bias, name: keras.layers.Dense(units, use_bias=bias, name=name), name="head"
-    )
-    classifier.build((None, _FEATURES))
-
-    def acgan_loss(features: tf.Tensor, labels: tf.Tensor, training: bool) -> Scalar:
-        real, fake = (head.logits(each, training=training) for each in (features, fakes))
-        # L_D + E[CE(C(x), y)] on real images, as `conditions.acgan` with its default weights
-        return game.discriminator(real, fake) + tf.reduce_mean(
-            cross_entropy(classifier(features)[CLASS_LOGITS], labels)
+    layers: list[keras.layers.Layer] = [head]
+    condition = ACGANCondition(ACGANConfig())
+    classifier: ClassHead | None = None
+    if kind == "ACGAN":
+        classifier = condition.head(
+            num_classes, lambda units, bias, name: keras.layers.Dense(units, use_bias=bias, name=name), "float32"
         )
+        classifier.build((None, _FEATURES))
+        layers.append(classifier)
 
-    return [head, classifier], acgan_loss
+    def loss(features: Float[tf.Tensor, "N F"], labels: Int[tf.Tensor, " N"], training: bool) -> Scalar:
+        def judge(batch: Batch) -> Judgement:
+            given = batch.images[:, 0, 0]
+            conditional = batch.labels if classifier is None else None
+            answers = {} if classifier is None else classifier(given)
+            return Judgement(head.logits(given, conditional, training=training), given, answers)
+
+        real, fake = Batch(features[:, None, None], labels), Batch(fakes[:, None, None], fake_labels)
+        round_ = GivenRound(real, lambda: fake, judge)
+        value, _ = game.discriminator_loss(round_)
+        if classifier is not None:
+            term, _ = condition.discriminator_term(
+                round_, JudgedBatch(real, judge(real)), JudgedBatch(fake, judge(fake))
+            )
+            value = value + term
+        return value
+
+    return layers, loss
 
 
 def _train(

@@ -13,14 +13,12 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from biggan_tf import latents
-from biggan_tf.config import parts
-from biggan_tf.contracts.discriminator import Discriminator
-from biggan_tf.contracts.generator import Generator
+from biggan_tf.config import Config, parts
 from biggan_tf.families.stylegan2.config import StyleGAN2Config
 from biggan_tf.games.config import NonSaturatingConfig
-from biggan_tf.games.non_saturating import NonSaturatingGame
-from biggan_tf.studies import drawing
+from biggan_tf.studies import drawing, game_gradients
 from biggan_tf.studies.contract import Study, StudyContext, StudyResult
+from biggan_tf.studies.game_gradients import GameGradients
 from biggan_tf.training.loss_scale_optimizer import (
     LARGEST_SCALE,
     SMALLEST_NORMAL,
@@ -51,7 +49,8 @@ def _run(context: StudyContext) -> StudyResult:
     ends = {name: float(scales[-1]) for name, (scales, _) in schedules.items()}
     final_lost = {name: _lost([tf.constant(synthetic * np.float32(scale))]) for name, scale in ends.items()}
     skipped = {name: float(np.mean(flags[len(flags) // 2 :])) for name, (_, flags) in schedules.items()}
-    real = _gradients_of_game(context)
+    game = _game(context)
+    real = game.gradients
     of_game = {
         network: np.array([_lost([g * float(scale) for g in gradients]) for scale in _SCALES])
         for network, gradients in real.items()
@@ -83,15 +82,18 @@ def _run(context: StudyContext) -> StudyResult:
             "growth_steps": _GROWTH_STEPS,
             "tolerance": _TOLERANCE,
             "most_skipped": _MOST_SKIPPED,
-            "game": source,
+            "networks": source,
+            "game": game.game,
+            "images_of_the_game": game.images,
         },
         paragraph=(
             "Claim: float16 loses the small gradients at a small loss scale and the large ones at a large scale, and "
             "the dynamic schedule ends between the two from wherever it starts. Computed: gradients whose logarithm is "
             f"normal, with a median of {_MEDIAN:g}; the share that is lost to zero or to subnormals and the share that "
             f"overflows, at scales from 2^{_power(_SCALES[0], False)} to 2^{_power(_SCALES[-1], False)}; the package's "
-            f"optimizer over {steps} steps with such gradients; and the gradients of {source}. Came out: the shares "
-            f"are those of the normal distribution within {worst:.1g}. The schedule ends at "
+            f"optimizer over {steps} steps with such gradients; and the gradients of {source} in one step of "
+            f"{game.game}, on {game.images}. Came out: the shares are those of the normal distribution within "
+            f"{worst:.1g}. The schedule ends at "
             + " and ".join(f"{_power(scale)} {name}" for name, scale in ends.items())
             + f", where at most {max(final_lost.values()):.1%} are lost, and it skips at most "
             f"{max(skipped.values()):.1%} of the later steps. In the game, "
@@ -149,38 +151,11 @@ def _schedule(
     return scales, skipped
 
 
-def _gradients_of_game(context: StudyContext) -> dict[str, Sequence[tf.Tensor]]:
-    """The gradients of a step of the non-saturating game, of the model's networks or of small ones."""
-    generator, discriminator = _networks(context)
-    game = NonSaturatingGame(NonSaturatingConfig())
-    config, rows = generator.config, 8
-    key = tf.constant([context.seed, 8])
-    z = latents.prior(config.prior)(key, [rows, config.z_dim])
-    labels = tf.range(rows) % max(1, config.num_classes)
-    noise = latents.row_keys(key, rows)
-    real = tf.tanh(latents.normal(latents.derive_key(key, 1), [rows, config.resolution, config.resolution, 3]))
-
-    def judge(images: tf.Tensor) -> tf.Tensor:
-        inputs = (images, labels) if discriminator.config.num_classes else images
-        return discriminator(inputs, training=False).logits
-
-    with tf.GradientTape(persistent=True) as tape:
-        fake = judge(generator(generator.inputs_of(z, labels), training=False, keys=noise))
-        losses = {"G": game.generator(fake), "D": game.discriminator(judge(real), fake)}
-    found: dict[str, Sequence[tf.Tensor]] = {}
-    for name, network in (("G", generator), ("D", discriminator)):
-        gradients = tape.gradient(losses[name], network.trainable_variables)
-        found[name] = [
-            tf.cast(tf.convert_to_tensor(gradient), tf.float32) for gradient in gradients if gradient is not None
-        ]
-    return found
-
-
-def _networks(context: StudyContext) -> tuple[Generator, Discriminator]:
-    model = context.model
-    if model is not None and model.discriminator is not None:
-        return model.generator, model.discriminator
-    config = StyleGAN2Config(
+def _game(context: StudyContext) -> GameGradients:
+    """The gradients of the model's game, or of the non-saturating one between the networks of a small StyleGAN2."""
+    if context.model is not None:
+        return game_gradients.of_model(context, context.model)
+    networks = StyleGAN2Config(
         resolution=16,
         z_dim=16,
         w_dim=16,
@@ -190,8 +165,9 @@ def _networks(context: StudyContext) -> tuple[Generator, Discriminator]:
         policy="float32",
         condition=parts.default("condition", "none")(),
     )
-    generator = config.generator() if model is None else model.generator
-    return generator, config.discriminator()
+    config = Config(name="loss_scale", model=networks, game=NonSaturatingConfig(orthogonal_strength=0.0))
+    config.training.seed = context.seed
+    return game_gradients.of_networks(context, config)
 
 
 def _figure(

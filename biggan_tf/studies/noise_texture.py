@@ -7,6 +7,8 @@ import tensorflow as tf
 from jaxtyping import Float, Float64
 from matplotlib.figure import Figure
 
+from biggan_tf.data import input_pipeline
+from biggan_tf.data.manifest import DataError
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
 from biggan_tf.families.stylegan2.blocks import StyledConvolution
 from biggan_tf.families.stylegan2.config import StyleGAN2Config
@@ -15,6 +17,7 @@ from biggan_tf.ops.blur import blur
 from biggan_tf.ops.row_noise import correlate, row_normal
 from biggan_tf.studies import drawing
 from biggan_tf.studies.contract import Study, StudyContext, StudyError, StudyResult
+from biggan_tf.studies.studied_model import StudiedModel
 
 _COEFFICIENTS = (0.0, 0.3, 0.6, 0.8, 0.9)
 _TOLERANCE = 0.03  # of a fitted coefficient
@@ -126,46 +129,73 @@ def _of_model(context: StudyContext) -> StudyResult:
             "noise_texture needs noise with a strength. Received: a generator whose noise changes nothing; train it on."
         )
     numbers = np.arange(pairs)
-    images = sampler.float_images(
+    generated = sampler.float_images(
         sampler.latents(numbers), sampler.embed(sampler.labels(numbers)), sampler.keys(numbers)
     )
-    texture = np.asarray(images - blur(images, _BLUR, _BLUR), np.float64)
-    texture = np.moveaxis(texture, -1, 1).reshape(-1, *texture.shape[1:3])
+    real, of_data = _real(context, model, pairs)
+    textures = {"texture of generated images": _texture(generated)}
+    if real is not None:
+        textures["texture of the data"] = _texture(real)
     lags = np.arange(1, 5)
-    found = {
-        "noise": [correlation(maps, int(d)) for d in lags],
-        "texture": [correlation(texture, int(d)) for d in lags],
-    }
-    size = float(np.sqrt(np.mean(maps**2) / 2.0) / max(float(np.std(texture)), 1e-12))
+    found = {name: [correlation(x, int(d)) for d in lags] for name, x in {"noise": maps, **textures}.items()}
+    judged = list(textures)[-1]
+    size = float(np.sqrt(np.mean(maps**2) / 2.0) / max(float(np.std(textures[judged])), 1e-12))
     figure, (axes,) = drawing.new_figure(f"The correlation of noise and of texture in images of {model.source}")
     for number, (name, values) in enumerate(found.items()):
         axes.plot(lags, values, label=name)[0].set(**drawing.style(number))
     axes.set_xticks(lags)
     drawing.label(axes, "distance (pixels)", "correlation")
-    differ = abs(found["noise"][0] - found["texture"][0]) > _TOLERANCE
+    first = {name: values[0] for name, values in found.items()}
+    told = ", that of the ".join(f"{name} {value:.2f}" for name, value in first.items())
     return StudyResult(
-        holds=differ,
+        holds=abs(first["noise"] - first[judged]) > _TOLERANCE,
         numbers={
-            "coefficient_of_noise": found["noise"][0],
-            "coefficient_of_texture": found["texture"][0],
-            "gain_of_texture": gain(found["texture"][0]),
+            "coefficients": first,
+            "gain_of_texture": gain(first[judged]),
             "correlations": {name: np.array(values) for name, values in found.items()},
             "noise_against_texture": size,
         },
-        settings={"pairs": pairs, "blur": _BLUR, "tolerance": _TOLERANCE},
+        settings={"pairs": pairs, "blur": _BLUR, "tolerance": _TOLERANCE, "judged": judged, "data": of_data},
         paragraph=(
             "Claim: the noise of a generator is a wrong model of a texture whose neighbouring pixels correlate "
             "otherwise than those of the noise. Computed: a first-order autoregression fitted to what the noise "
-            f"changes in images of {pairs} latents, and to what these images have beyond a blur of {_BLUR:g} pixels, "
-            f"their texture. Came out: the coefficient of the noise is {found['noise'][0]:.2f} and that of the texture "
-            f"{found['texture'][0]:.2f}; the deviation of the noise is {size:.0%} of that of the texture. Where it "
-            "stops: the texture is that of the generator's own images, into which the noise has gone, and one "
-            "coefficient is all that is compared; at a distance of 2 pixels the correlations are "
-            f"{found['noise'][1]:.2f} and {found['texture'][1]:.2f}."
+            f"changes in images of {pairs} latents, and to what images have beyond a blur of {_BLUR:g} pixels, their "
+            f"texture: of the generator's own images, and of {of_data}. Came out: the coefficient of the {told}; the "
+            f"deviation of the noise is {size:.0%} of that of the {judged}. Where it stops: the noise has gone into "
+            "the generator's own images, so that only real images tell what it should be; and one coefficient is all "
+            "that is compared. At a distance of 2 pixels the correlations are "
+            + ", ".join(f"{name} {values[1]:.2f}" for name, values in found.items())
+            + "."
         ),
         figure=figure,
-        alt="Two lines: how the correlation of the noise maps and of the texture falls with the distance.",
+        alt="Lines: how the correlation of the noise maps and of the textures falls with the distance.",
     )
+
+
+def _texture(images: Float[tf.Tensor, "N H W 3"]) -> Float64[np.ndarray, "M H W"]:
+    """What images have beyond a blur, a map for each channel."""
+    texture = np.asarray(images - blur(images, _BLUR, _BLUR), np.float64)
+    return np.moveaxis(texture, -1, 1).reshape(-1, *texture.shape[1:3])
+
+
+def _real(context: StudyContext, model: StudiedModel, count: int) -> tuple[Float[tf.Tensor, "N H W 3"] | None, str]:
+    """The first images of the data in the size of the generated ones, and which they are; None where there are none."""
+    data = context.data or model.loaded.data_path
+    if not data:
+        return None, "no real ones, since no data are named (--data)"
+    try:
+        images, _ = next(iter(input_pipeline.one_pass(data, count)))
+    except DataError:
+        if context.data:
+            raise
+        return None, f"no real ones, since the run's data are no longer at {data}"
+    size = model.generator.config.resolution
+    if images.shape[1] != size:
+        raise StudyError(
+            f"The real images must have the generator's {size} pixels. Received: {data} with {images.shape[1]}; name "
+            "another folder by --data."
+        )
+    return images, f"the first {len(images)} of {data}"
 
 
 def _run(context: StudyContext) -> StudyResult:

@@ -26,7 +26,10 @@ class StudiesPage:
             "of the same name, with all that decides them."
         )
         if model:
-            self._report.text(f"Studies that can look at a trained model looked at {model}.")
+            self._report.text(
+                f"Studies that can look at a trained model looked at {model}. The report on a run (samples, singular "
+                "values, directions, history, curve of truncations) is written by python -m biggan_tf.analyse."
+            )
 
     def add(self, study: Study, result: StudyResult) -> None:
         """Adds a section with the claim, the verdict, the figure and the paragraph."""

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import tensorflow as tf
 from jaxtyping import Float, Float64
-from keras import ops
 from matplotlib.figure import Figure
 
 from biggan_tf.config.discriminator_norms import SpectralConfig
-from biggan_tf.contracts.game import Game, Phase, Round
+from biggan_tf.contracts.game import Phase
 from biggan_tf.games.config import HingeConfig
+from biggan_tf.games.restoration_config import RestorationConfig
 from biggan_tf.studies import drawing
 from biggan_tf.studies.contract import Study, StudyContext, StudyResult
 from biggan_tf.studies.pixel_networks import PixelConfig
 from biggan_tf.studies.short_training import ShortTraining, new_gan, small_config
-from biggan_tf.types import Scalar, Scalars
 
 _SATURATION = 0.8  # the distance of the real colours from grey
 _SHARP, _BLURRED = 0.7, 0.2  # shares of that distance
@@ -26,31 +23,21 @@ _TOLERANCE = 0.1  # of the pixel loss against its formula, as a share
 _AXES = np.array([[1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]) / np.sqrt([[2.0], [6.0]])
 
 
-class PixelAndAdversarialGame:
-    """G minimises the squared distance to a real image plus a weight times its loss in a game.
+class AnyDetailGame:
+    """The package's game of restoration between networks that are given no small image.
 
     The real image is any of those that fit: here all do, as for a grey input that may have any colour.
 
     Args:
-        game: The game, whose discriminator phase is played as it is.
+        config: The numbers of the game, which has no schedule and no features.
     """
 
-    def __init__(self, game: Game):
-        self.weight = tf.Variable(0.0, trainable=False)
-        self._phases = list(game.phases())
-        self._adversarial = next(phase for phase in self._phases if phase.trains == "generator")
+    def __init__(self, config: RestorationConfig):
+        self._game = config.build()
 
-    def phases(self) -> Sequence[Phase]:
-        """The game's phases, with a loss of G that reads real images."""
-        others = [phase for phase in self._phases if phase.trains == "discriminator"]
-        return [*others, self._adversarial._replace(loss=self.generator_loss, reads_data=True)]
-
-    def generator_loss(self, round_: Round) -> tuple[Scalar, Scalars]:
-        """L_G = E|x - G(z)|^2 + weight L_adversarial."""
-        adversarial, scalars = self._adversarial.loss(round_)
-        distance = ops.sum(ops.square(round_.real_batch().images - round_.generate().images), axis=(1, 2, 3))
-        pixels = ops.mean(distance)
-        return pixels + ops.convert_to_tensor(self.weight) * adversarial, {**scalars, "pixels": pixels}
+    def phases(self) -> list[Phase]:
+        """Those of the game. All read real images, as they do where networks enlarge images."""
+        return [phase._replace(reads_data=True) for phase in self._game.phases()]
 
 
 def colours(random: np.random.Generator, count: int) -> Float64[np.ndarray, "N 1 1 3"]:
@@ -86,17 +73,15 @@ def _run(context: StudyContext) -> StudyResult:
     config = small_config(
         PixelConfig(z_dim=2, width=32, discriminator_norm=SpectralConfig()), game, 64, rates, context.seed
     )
-    played = PixelAndAdversarialGame(game.build())
-    gan = new_gan(config, played)
     random = context.random("colours")
     reals = colours(random, 512)
-    training = ShortTraining(gan, reals.astype(np.float32))
     z = tf.constant(random.standard_normal((256, config.model.z_dim)), tf.float32)
     fakes = {}
     for weight in weights:
-        training.restart()
-        played.weight.assign(weight)
-        training.run(num_steps)
+        # L_G = 3 E(y - G)^2 + weight L_hinge: the game's mean over the three values of a pixel becomes their sum.
+        restoration = RestorationConfig(game=game, l1=0.0, l2=3.0, adversarial=weight)
+        gan = new_gan(config, AnyDetailGame(restoration))
+        ShortTraining(gan, reals.astype(np.float32)).run(num_steps)
         fakes[weight] = np.asarray(gan.ema_generator(z), np.float64)
     sharp = np.array([sharpness(images) for images in fakes.values()])
     losses = np.array([pixel_loss(images, reals) for images in fakes.values()])
@@ -124,14 +109,15 @@ def _run(context: StudyContext) -> StudyResult:
         paragraph=(
             "Claim: a pixel loss alone gives the mean of all details that an image may have, and an adversarial term "
             "makes the generator choose one. Computed: colours of any hue, equally far from grey, and generators "
-            f"trained for {num_steps} steps on the squared distance to such a colour plus a weight times the hinge "
-            f"game's loss. Came out: with the weight 0 the colours have {sharp[0]:.0%} of the real saturation, and "
-            f"with {weights[-1]:g} they have {sharp[-1]:.0%}; the pixel loss rises from {losses[0]:.2f} to "
-            f"{losses[-1]:.2f}. It is the sum of the squared saturations of both sides within {deviation:.1%}, so by "
-            "this loss every vivid colour is worse than grey. Where it stops: a small weight changes little, since "
-            "grey stays the best answer as long as the critic is flat around it; and the term asks for some hue, not "
-            f"for all: at the weight {weights[-1]:g} the hues over z have a spread of {hues[-1]:.2f}, where 1 is all "
-            "hues alike and 0 a single one."
+            f"trained for {num_steps} steps in the package's game of restoration, on the squared distance to such a "
+            "colour plus a weight times the hinge game's loss. Came out: with the weight 0 the colours have "
+            f"{sharp[0]:.0%} of the real saturation, and with {weights[-1]:g} they have {sharp[-1]:.0%}; the pixel "
+            f"loss rises from {losses[0]:.2f} to {losses[-1]:.2f}. It is the sum of the squared saturations of both "
+            f"sides within {deviation:.1%}, so by this loss every vivid colour is worse than grey. Where it stops: a "
+            "small weight changes little, since grey stays the best answer as long as the critic is flat around it; an "
+            "image is a single pixel here, whose detail is its hue; and the term asks for some hue, not for all: at "
+            f"the weight {weights[-1]:g} the hues over z have a spread of {hues[-1]:.2f}, where 1 is all hues alike "
+            "and 0 a single one."
         ),
         figure=_draw(np.array(weights), sharp, losses, fakes),
         alt=(

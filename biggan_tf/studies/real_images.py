@@ -26,6 +26,18 @@ def folder(context: StudyContext, model: StudiedModel) -> str:
     return data
 
 
+def installed_extractor() -> FeatureExtractor:
+    """The network that computes features.
+
+    Raises:
+        StudyError: If it is not installed.
+    """
+    try:
+        return load_extractor(EXTRACTOR)
+    except ValueError as error:
+        raise StudyError(f"This study compares images by the features of {EXTRACTOR}: {error}") from error
+
+
 def reference(context: StudyContext, model: StudiedModel) -> tuple[ReferenceStatistics, FeatureExtractor, int]:
     """The features of real images, the network that computes them, and how many images the budget allows.
 
@@ -34,9 +46,6 @@ def reference(context: StudyContext, model: StudiedModel) -> tuple[ReferenceStat
     """
     num_images = context.sized(32, 400)
     data = folder(context, model)
-    try:
-        extractor = load_extractor(EXTRACTOR)
-    except ValueError as error:
-        raise StudyError(f"This study compares images by the features of {EXTRACTOR}: {error}") from error
+    extractor = installed_extractor()
     statistics = reference_statistics.build(data, extractor, num_images=num_images)
     return statistics, extractor, num_images

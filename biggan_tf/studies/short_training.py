@@ -65,7 +65,7 @@ def new_gan(config: Config, game: Game | None = None) -> GAN:
 
 
 class ShortTraining:
-    """The step of a GAN on images in memory, compiled once for any number of trainings.
+    """The step of a GAN on images in memory, compiled once.
 
     Args:
         gan: Is trained.
@@ -79,15 +79,7 @@ class ShortTraining:
         self._read = max(phases.batches_read(gan.phases, 1), 1)
         self._rows = gan.config.training.batch_size
         self._run = tf.function(self._step) if compiled else self._step
-        self._variables = [variable for part in gan.state().values() for variable in part.values()]
-        self._first = [np.asarray(variable) for variable in self._variables]
         self._random = np.random.default_rng(gan.config.training.seed)
-
-    def restart(self) -> None:
-        """Sets every variable to its first value, and draws the same real images again."""
-        for variable, value in zip(self._variables, self._first, strict=True):
-            variable.assign(value)
-        self._random = np.random.default_rng(self.gan.config.training.seed)
 
     def run(self, num_steps: int, every: int = 0, measure: Callable[[int], None] | None = None) -> dict[str, float]:
         """Trains.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
+from biggan_tf.config import Config
 from biggan_tf.contracts.discriminator import Discriminator
 from biggan_tf.contracts.generator import Generator
 from biggan_tf.evaluation.sampling import image_sources
 from biggan_tf.evaluation.sampling.image_sources import LoadedGenerator
 from biggan_tf.interop.published import load_published
 from biggan_tf.presets import preset_folder, sources
-from biggan_tf.training.checkpoints.loading import load_discriminator
+from biggan_tf.training.checkpoints import files as checkpoint_files
+from biggan_tf.training.checkpoints.loading import load_checkpoint, load_discriminator
 
 
 class StudiedModel:
@@ -52,13 +55,34 @@ class StudiedModel:
     @functools.cached_property
     def raw(self) -> LoadedGenerator | None:
         """The same with the weights that were being trained; None where only their average is stored."""
-        return image_sources.load(self._workdir, ema=False) if self._workdir else None
+        if not self._workdir:
+            holds_both = self._weights.endswith(".pkl") and not sources.is_source(self._weights)
+            return image_sources.load(weights=self._weights, ema=False) if holds_both else None
+        # Of the same step: a run that is still in training may have written a newer checkpoint meanwhile.
+        return dataclasses.replace(
+            self.loaded, generator=load_checkpoint(self._workdir, self.loaded.step, ema=False).generator
+        )
+
+    @functools.cached_property
+    def config(self) -> Config | None:
+        """The configuration of the training; None where it is not stored, as with published weights."""
+        if self._workdir:
+            folder = checkpoint_files.folder_of(self._workdir, self.loaded.step)
+            return checkpoint_files.read_summary(folder).resolved_config()
+        if sources.is_source(self._weights):
+            return preset_folder.read_preset(sources.find(self._weights)).config
+        return None
+
+    @property
+    def workdir(self) -> str:
+        """The folder of the run; "" where the networks come from a preset or a file."""
+        return self._workdir
 
     @functools.cached_property
     def discriminator(self) -> Discriminator | None:
         """The discriminator of the same training; None where there is none."""
         if self._workdir:
-            return load_discriminator(self._workdir)
+            return load_discriminator(self._workdir, self.loaded.step)
         if sources.is_source(self._weights):
             folder = sources.find(self._weights)
             return preset_folder.load_networks(folder, preset_folder.read_preset(folder))[1]

@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 
 from biggan_tf import latents
 from biggan_tf.contracts.generator import Generator
-from biggan_tf.evaluation.extractors.features import load_extractor
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
-from biggan_tf.studies import drawing, small_training
+from biggan_tf.studies import drawing, real_images, small_training
 from biggan_tf.studies.contract import Study, StudyContext, StudyResult
 from biggan_tf.studies.generated_images import BATCH_SIZE, float_images
 from biggan_tf.studies.real_images import EXTRACTOR
@@ -36,7 +35,7 @@ def _run(context: StudyContext) -> StudyResult:
         images = _images(context.model.generator, count_of_model, context.seed)
         curves["the model: pixels"] = np.array([_spread(each) for each in images])
         if context.budget == "full":
-            extractor = load_extractor(EXTRACTOR)
+            extractor = real_images.installed_extractor()
             features = [np.concatenate([extractor(part)[0] for part in np.array_split(x, 8)]) for x in images]
             curves[f"the model: {EXTRACTOR}"] = np.array([_spread(each) for each in features])
     relative = {name: values / values[-1] for name, values in curves.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,15 +12,20 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from biggan_tf.contracts.discriminator import Judgement
+from biggan_tf.contracts.game import Batch, Phase
 from biggan_tf.games.config import HingeConfig
 from biggan_tf.studies import drawing
 from biggan_tf.studies.contract import Study, StudyContext, StudyResult
+from biggan_tf.studies.given_round import GivenRound
+from biggan_tf.training import phases
 
 CONVERGED, OSCILLATING, DEAD = 0, 1, 2
 _NAMES = ("converged", "oscillating", "dead")
 # Updates of D and of G in a step.
 _RATIOS = ((1, 8), (1, 4), (1, 2), (1, 1), (2, 1), (4, 1), (8, 1))
 _HIDDEN = 8
+_POINTS = 16  # of either cloud
 _DEVIATION = 0.3  # of the real points and of the fakes
 _START = 2.0  # where the fakes begin; the real points lie about 0
 _NEAR = 0.25  # the largest distance that counts as converged
@@ -46,34 +52,37 @@ class _Fate(NamedTuple):
 
 
 class SmallGames:
-    """Many games at once: G moves a cloud along a line, and D has a hidden layer of tanh.
+    """Many games of one update ratio at once: G moves a cloud along a line, and D has a hidden layer of tanh.
 
-    Each game has updates of its own; all are played with the losses of the package's hinge game and plain gradient
-    steps. A game that has had its updates of a network in a step waits for the others.
+    The package's hinge game gives the phases of a step, as many of each network as it is told, and
+    `training.phases.run_step` plays them; the updates are plain gradient steps with a rate of D for each game.
 
     Args:
         random: Draws D's first weights, the same for every game.
-        discriminator_updates: Of each game, in a step.
-        generator_updates: Likewise.
+        discriminator_steps: Updates of D in a step.
+        generator_steps: Updates of G in a step.
         discriminator_rates: The learning rate of D in each game.
     """
 
     def __init__(
         self,
         random: np.random.Generator,
-        discriminator_updates: Int[np.ndarray, " G"],
-        generator_updates: Int[np.ndarray, " G"],
+        discriminator_steps: int,
+        generator_steps: int,
         discriminator_rates: Float64[np.ndarray, " G"],
     ):
-        self._updates = {"d": discriminator_updates, "g": generator_updates}
+        config = HingeConfig(
+            discriminator_steps=discriminator_steps, generator_steps=generator_steps, orthogonal_strength=0.0
+        )
+        self._phases = config.build().phases()
         self._rates = tf.constant(discriminator_rates[:, None])
-        self._game = HingeConfig().build()
         count = len(discriminator_rates)
-        cloud = _DEVIATION * np.sqrt(2.0) * _normal_quantiles(16)
+        cloud = _DEVIATION * np.sqrt(2.0) * _normal_quantiles(_POINTS)
         self._cloud = tf.constant(np.tile(cloud, (count, 1)))
         first = [0.5 * random.standard_normal(_HIDDEN) for _ in range(3)]
         self._weights = [tf.Variable(np.tile(values, (count, 1))) for values in first]
         self._centre = tf.Variable(np.full((count, 1), _START))
+        self._step = tf.function(self._play_step, autograph=False)
 
     def play(self, num_steps: int) -> _Fate:
         """Plays all games.
@@ -92,33 +101,48 @@ class SmallGames:
         kind = np.where(distance < _NEAR, CONVERGED, np.where(slope < _STILL, DEAD, OSCILLATING))
         return _Fate(kind, distance, slope, np.stack(path))
 
-    @tf.function
-    def _step(self) -> tf.Tensor:
-        for number in range(int(self._updates["d"].max())):
-            active = tf.constant((number < self._updates["d"]).astype(np.float64)[:, None])
-            with tf.GradientTape() as tape:
-                fakes = tf.reshape(self._logits(self._cloud + tf.stop_gradient(self._centre)), [-1])
-                loss = self._game.discriminator(tf.reshape(self._logits(self._cloud), [-1]), fakes)
-            for weight, gradient in zip(self._weights, tape.gradient(loss, self._weights), strict=True):
-                weight.assign_sub(active * self._rates * self._of_each(gradient))
-        slope = tf.zeros_like(self._centre)
-        for number in range(int(self._updates["g"].max())):
-            active = tf.constant((number < self._updates["g"]).astype(np.float64)[:, None])
-            with tf.GradientTape() as tape:
-                loss = self._game.generator(tf.reshape(self._logits(self._cloud + self._centre), [-1]))
-            gradient = self._of_each(tape.gradient(loss, self._centre))
-            self._centre.assign_sub(active * _RATE * gradient)
-            slope = tf.where(active > 0, gradient, slope)
-        return slope
+    def gradients(self, phase: Phase, real: Batch | None, rows: int, number: int) -> list[tf.Tensor]:
+        """The gradients of each game's own loss: the loss of the phase is a mean over the points of all games."""
+        del rows, number
+        variables = self._weights if phase.trains == "discriminator" else [self._centre]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            loss, _ = phase.loss(GivenRound(real or _batch(self._cloud), self._fakes, self._judge))
+        return [gradient * float(len(self._rates)) for gradient in tape.gradient(loss, variables)]
 
-    def _logits(self, points: tf.Tensor) -> tf.Tensor:
+    def update(self, phase: Phase, parts: Sequence[list[tf.Tensor]]) -> dict[str, tf.Tensor]:
+        """A gradient step; reports the slope that G got."""
+        (gradients,) = parts
+        if phase.trains == "generator":
+            self._centre.assign_sub(_RATE * gradients[0])
+            return {"slope": gradients[0]}
+        for weight, gradient in zip(self._weights, gradients, strict=True):
+            weight.assign_sub(self._rates * gradient)
+        return {}
+
+    def end_step(self) -> dict[str, tf.Tensor]:
+        """Nothing comes after the last phase."""
+        return {}
+
+    def _play_step(self) -> tf.Tensor:
+        return phases.run_step(self, self._phases, 1, _POINTS, lambda: _batch(self._cloud))["slope"]
+
+    def _fakes(self) -> Batch:
+        return _batch(self._cloud + self._centre)
+
+    def _judge(self, batch: Batch) -> Judgement:
+        points = tf.reshape(batch.images, tf.shape(self._cloud))
         first, bias, last = self._weights
+        hidden = tf.tanh(points[..., None] * first[:, None] + bias[:, None])
         # D(x) = sum_h v_h tanh(w_h x + b_h)
-        return tf.reduce_sum(last[:, None] * tf.tanh(points[..., None] * first[:, None] + bias[:, None]), axis=-1)
+        logits = tf.reshape(tf.reduce_sum(last[:, None] * hidden, axis=-1), [-1])
+        return Judgement(logits, tf.reshape(hidden, [-1, _HIDDEN]), {})
 
-    def _of_each(self, gradient: tf.Tensor) -> tf.Tensor:
-        """The gradient of a game's own loss: the loss is a mean over all games."""
-        return gradient * tf.cast(tf.shape(gradient)[0], gradient.dtype)
+
+def _batch(points: Float64[tf.Tensor, "G P"]) -> Batch:
+    """Points of all games, each as an image of one value."""
+    images = tf.reshape(points, [-1, 1, 1, 1])
+    return Batch(images, tf.zeros(images.shape[:1], tf.int32))
 
 
 def _normal_quantiles(count: int) -> Float64[np.ndarray, " count"]:
@@ -136,7 +160,10 @@ def _run(context: StudyContext) -> StudyResult:
     grid = [(d, g, rate) for d, g in ratios for rate in rate_ratios]
     d_updates, g_updates = (np.array([cell[i] for cell in grid]) for i in (0, 1))
     rates = _RATE * np.array([cell[2] for cell in grid])
-    fate = SmallGames(context.random("weights"), d_updates, g_updates, rates).play(num_steps)
+    parts = [
+        SmallGames(context.random("weights"), int(d), int(g), _RATE * rate_ratios).play(num_steps) for d, g in ratios
+    ]
+    fate = _Fate(*(np.concatenate(column, axis=-1) for column in zip(*parts, strict=True)))
     kinds = fate.kind.reshape(len(ratios), len(rate_ratios))
     product = np.log10(d_updates / g_updates * rates / _RATE)
     by_product, by_rate = _agreement(product, fate.kind), _agreement(np.log10(rates / _RATE), fate.kind)

@@ -1,13 +1,13 @@
 import dataclasses
-import functools
 import re
 
 import pytest
 
 from biggan_tf.evaluation.metrics import reference_statistics
-from biggan_tf.evaluation.reports import ema_sweep, run_report
+from biggan_tf.evaluation.reports import run_report
 from biggan_tf.evaluation.reports.html_report import HtmlReport
 from biggan_tf.evaluation.sampling.image_sources import LoadedGenerator
+from biggan_tf.studies import registry
 from tests.biggan_tf.evaluation.conftest import CLASS_NAMES, data_folder, extractor, generator
 
 __all__ = ["data_folder", "extractor", "generator"]
@@ -19,9 +19,7 @@ def loaded(generator):
 
 
 @pytest.mark.slow
-def test_the_report_holds_every_section_and_needs_nothing_else(loaded, data_folder, extractor, tmp_path, monkeypatch):
-    # Each share of the average is another generator, whose graphs are traced first: two of them are enough here.
-    monkeypatch.setattr(ema_sweep, "sweep", functools.partial(ema_sweep.sweep, shares=(0.0, 1.0)))
+def test_the_report_holds_every_section_and_needs_nothing_else(loaded, data_folder, extractor, tmp_path):
     report = HtmlReport("Analysis of <run>")
     run_report.add_samples(report, loaded, loaded, 3)
     run_report.add_spectra(report, loaded.generator, 8)
@@ -39,7 +37,6 @@ def test_the_report_holds_every_section_and_needs_nothing_else(loaded, data_fold
     ]
     run_report.add_history(report, history)
     reference = reference_statistics.build(data_folder, extractor, num_images=24)
-    run_report.add_ema_sweep(report, loaded, loaded, reference, extractor, 24)
     run_report.add_truncation_curve(report, loaded, reference, extractor, [0.5, 1.0], 24)
     report.save(tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
@@ -51,11 +48,16 @@ def test_the_report_holds_every_section_and_needs_nothing_else(loaded, data_fold
         "Classes and the batch norm that they share",
         "Moving average against raw weights",
         "History",
-        "How long a moving average",
         "Truncation",
     ]
-    assert text.count("data:image/png;base64,") == 12
+    assert text.count("data:image/png;base64,") == 11
     assert not re.search(r'(src|href)="(?!data:|#)', text)
+    pointed = re.findall(r"biggan_tf\.study (\w+) --workdir", text)
+    assert pointed == ["isometry", "class_leakage", "average_decay", "distance_parts"]
+    assert all(registry.load(name).uses_run for name in pointed)
+    # What these studies draw of a run is in no table of the report.
+    headers = re.findall(r"<th>([^<]*)</th>", text)
+    assert not {"D", "variance between classes", "share of the average", "mean part", "covariance part"} & set(headers)
 
 
 def test_a_history_without_a_log_says_so():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -20,13 +21,11 @@ class LayerSpectrum:
         kernel: Singular values of the kernel as a matrix, largest first; spectral norm divides by the first.
         transfer: Largest and smallest singular value of the transfer matrix at each of F x F frequencies, of the kernel
             divided by its first singular value; None for a layer that is no convolution.
-        deviation: The D of `isometry_deviation`, of the kernel divided by its first singular value.
     """
 
     name: str
     kernel: Float[np.ndarray, " S"]
     transfer: Float[np.ndarray, "F F 2"] | None
-    deviation: float
 
 
 def layer_spectra(network: keras.Model, num_frequencies: int = 8) -> list[LayerSpectrum]:
@@ -36,21 +35,33 @@ def layer_spectra(network: keras.Model, num_frequencies: int = 8) -> list[LayerS
         network: Any network; a kernel is what a layer has as its `kernel`.
         num_frequencies: F of `transfer_matrices`.
     """
+    spectra = []
+    for name, kernel in _kernels(network):
+        values = np.linalg.svd(kernel.reshape(-1, kernel.shape[-1]), compute_uv=False)
+        scaled = kernel / max(values[0], 1e-30)
+        transfer = transfer_spectrum(scaled, num_frequencies) if kernel.ndim == 4 else None
+        spectra.append(LayerSpectrum(name, values, transfer))
+    return spectra
+
+
+def layer_deviations(network: keras.Model) -> dict[str, float]:
+    """The D of `isometry_deviation` of every dense layer and convolution, by the path of the layer.
+
+    No singular value is computed: those of a wide layer take minutes.
+
+    Args:
+        network: Any network; a kernel is what a layer has as its `kernel`.
+    """
+    return {name: kernel_deviation(kernel) for name, kernel in _kernels(network)}
+
+
+def _kernels(network: keras.Model) -> Iterator[tuple[str, Float[np.ndarray, " *S"]]]:
+    """The path and the kernel of each layer with a kernel of two or four axes."""
     layers = layers_of(network, keras.layers.Layer).values()
     kernels = {id(layer.kernel) for layer in layers if getattr(layer, "kernel", None) is not None}
-    spectra = []
     for variable in network.trainable_variables:
-        shape = tuple(variable.shape)
-        if id(variable) not in kernels or len(shape) not in (2, 4):
-            continue
-        kernel = np.asarray(variable, np.float64)
-        values = np.linalg.svd(kernel.reshape(-1, shape[-1]), compute_uv=False)
-        scaled = kernel / max(values[0], 1e-30)
-        transfer = transfer_spectrum(scaled, num_frequencies) if len(shape) == 4 else None
-        blocks = transfer_matrices(scaled, num_frequencies) if len(shape) == 4 else scaled[None]
-        name = "/".join(variable.path.split("/")[:-1])
-        spectra.append(LayerSpectrum(name, values, transfer, isometry_deviation(blocks)))
-    return spectra
+        if id(variable) in kernels and len(variable.shape) in (2, 4):
+            yield "/".join(variable.path.split("/")[:-1]), np.asarray(variable, np.float64)
 
 
 def transfer_matrices(kernel: Float[np.ndarray, "H W I O"], num_frequencies: int) -> Complex[np.ndarray, "K I O"]:
@@ -90,3 +101,26 @@ def isometry_deviation(matrices: Float[np.ndarray, "K I O"] | Complex[np.ndarray
     energy = float(np.real(np.trace(gram, axis1=-2, axis2=-1)).sum())
     # With N singular values and M all matrices as blocks of one: D = N ||M M*||_F^2 / ||M||_F^4 - 1.
     return count * float(np.sum(np.abs(gram) ** 2)) / max(energy**2, 1e-300) - 1.0
+
+
+def kernel_deviation(kernel: Float[np.ndarray, "I O"] | Float[np.ndarray, "H W I O"]) -> float:
+    """The D of `isometry_deviation` of a dense layer, or of a convolution over all frequencies of any large torus.
+
+    Args:
+        kernel: Of the layer; its scale plays no part.
+    """
+    if kernel.ndim == 2:
+        return isometry_deviation(kernel[None])
+    # By Parseval's theorem the sums over frequencies of |M|^2 and |M M*|^2 are those of the kernel's matrices K_p over
+    # places p, and of R_d = sum_p K_p K_(p + d)^T over displacements d, times the number of frequencies. With n
+    # singular values at each frequency, D = n sum_d |R_d|^2 / (sum_p |K_p|^2)^2 - 1, in which that number cancels.
+    kernel = kernel if kernel.shape[2] <= kernel.shape[3] else np.swapaxes(kernel, 2, 3)
+    height, width = kernel.shape[:2]
+    places = [(y, x) for y in range(height) for x in range(width)]
+    total = 0.0
+    for y in range(height):
+        for x in range(-width + 1 if y else 0, width):  # R_(-d) is the transpose of R_d
+            pairs = [(a, (a[0] + y, a[1] + x)) for a in places if (a[0] + y, a[1] + x) in places]
+            product = sum(kernel[one] @ kernel[other].T for one, other in pairs)
+            total += float(np.sum(product**2)) * (1.0 if (y, x) == (0, 0) else 2.0)
+    return kernel.shape[2] * total / max(float(np.sum(kernel**2)) ** 2, 1e-300) - 1.0

@@ -16,14 +16,16 @@ from biggan_tf import files
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; }
 h1 { font-size: 1.7rem; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
-img { max-width: 100%; height: auto; } div { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; }
+p, h1, h2 { overflow-wrap: anywhere; } img { max-width: 100%; height: auto; } div { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; }
 td, th { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #eee; } td { white-space: nowrap; }
-td:first-child, th:first-child { text-align: left; padding-left: 0; } p.missing { color: #777; }
+td:first-child, th:first-child { text-align: left; padding-left: 0; } p.missing { color: #666; }
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; }
 .side { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(18rem, 100%), 1fr)); gap: 1rem; }
 .pair { grid-template-columns: repeat(auto-fill, minmax(min(28rem, 100%), 1fr)); }
 figure { margin: 1rem 0 0; min-width: 0; }
 figcaption { font-weight: 600; }
+@media (max-width: 40rem) { body { margin: 1rem auto; padding: 0 .5rem; } }
 """
 
 

@@ -1,5 +1,7 @@
 """The sections of the report that `biggan_tf.analyse` writes.
 
+A figure that checks a claim about GANs is not here: `biggan_tf.study` has it, and the section names that study.
+
 Each function adds one section. `ema` is the generator with the exponential moving average of the weights, `raw` the one
 with the weights being trained.
 """
@@ -22,7 +24,7 @@ from biggan_tf.data.class_names import ClassNames
 from biggan_tf.evaluation.extractors.features import FeatureExtractor
 from biggan_tf.evaluation.metrics import spectra
 from biggan_tf.evaluation.metrics.reference_statistics import ReferenceStatistics
-from biggan_tf.evaluation.reports import class_leakage, ema_sweep, truncation_curve
+from biggan_tf.evaluation.reports import class_leakage, truncation_curve
 from biggan_tf.evaluation.reports.html_report import HtmlReport
 from biggan_tf.evaluation.reports.sheet_drawing import draw_sheet
 from biggan_tf.evaluation.sampling import directions
@@ -72,18 +74,14 @@ def add_spectra(report: HtmlReport, generator: Generator, num_frequencies: int) 
     report.figure(figure, "Singular values of all kernels")
     convolutions = [spectrum for spectrum in all_spectra if spectrum.transfer is not None and len(spectrum.kernel) > 3]
     _frequency_maps(report, convolutions[:: max(1, len(convolutions) // 6)][:6])
-    report.text(
-        "D is the variance of the squared singular values about their mean, over all frequencies: 0 is an isometry, "
-        "up to scale."
-    )
     rows = []
     for spectrum in all_spectra:
         largest = "" if spectrum.transfer is None else f"{spectrum.transfer[..., 0].max():.3g}"
         smallest = "" if spectrum.transfer is None else f"{spectrum.transfer[..., 1].min():.3g}"
         first, last = (f"{value:.3g}" for value in (spectrum.kernel[0], spectrum.kernel[-1]))
-        rows.append([spectrum.name, first, last, largest, smallest, f"{spectrum.deviation:.3g}"])
-    header = ["layer", "first", "last", "largest of the transfer matrix", "smallest", "D"]
-    report.table(header, rows)
+        rows.append([spectrum.name, first, last, largest, smallest])
+    report.table(["layer", "first", "last", "largest of the transfer matrix", "smallest"], rows)
+    _point_to_study(report, "How far each layer is from an isometry", "isometry")
 
 
 def _frequency_maps(report: HtmlReport, chosen: Sequence[spectra.LayerSpectrum]) -> None:
@@ -152,15 +150,18 @@ def add_leakage(report: HtmlReport, loaded: LoadedGenerator, num_classes: int) -
     axes.legend(fontsize=8, ncols=2)
     report.text(
         "Each class alone, from the same latents: how far its own mean lies from that of all classes, which the shared "
-        "statistics take away from every image. A large share between the classes means that an image depends on which "
-        "classes are in its batch while training."
+        "statistics take away from every image. A large shift means that an image depends on which classes are in its "
+        "batch while training."
     )
     report.figure(figure, "Shift of each class's mean")
     rows = []
     for result in results:
         ratios = f"{result.variance_ratio.min():.2f} to {result.variance_ratio.max():.2f}"
-        rows.append([result.name, f"{result.between_share:.1%}", f"{result.mean_shift.max():.2f}", ratios])
-    report.table(["batch norm", "variance between classes", "largest shift", "variance of a class / shared"], rows)
+        rows.append([result.name, f"{result.mean_shift.max():.2f}", ratios])
+    report.table(["batch norm", "largest shift", "variance of a class / shared"], rows)
+    _point_to_study(
+        report, "The share of the variance that lies between the classes, at each batch norm", "class_leakage"
+    )
 
 
 def add_ema_distance(report: HtmlReport, ema: Generator, raw: Generator) -> None:
@@ -184,40 +185,7 @@ def add_ema_distance(report: HtmlReport, ema: Generator, raw: Generator) -> None
     report.figure(figure, "Distance of the moving average from the weights")
     header = ["variable", "relative distance", "length of the average / of the weights"]
     report.table(header, [[path, f"{d:.3g}", f"{ratio:.3f}"] for d, path, ratio in sorted(rows, reverse=True)[:12]])
-
-
-def add_ema_sweep(
-    report: HtmlReport,
-    ema: LoadedGenerator,
-    raw: LoadedGenerator,
-    reference: ReferenceStatistics,
-    extractor: FeatureExtractor,
-    num_samples: int,
-) -> None:
-    """The Fréchet distance along the line from the weights to their moving average.
-
-    It tells whether a moving average with a shorter or a longer memory would be better.
-    """
-    report.section("How long a moving average")
-    rows = ema_sweep.sweep(ema, raw, reference, extractor, num_samples)
-    shares = [row["share of the average"] for row in rows]
-    figure = Figure(figsize=(7, 3.4), layout="constrained")
-    axes = figure.subplots()
-    title = extractor.distance_name
-    for name in (title, f"{title}_mean_part", f"{title}_covariance_part"):
-        axes.plot(shares, [row[name] for row in rows], "-o", markersize=4, label=name.removeprefix(f"{title}_"))
-    axes.set(
-        xlabel="from the weights being trained (0) to their moving average (1)", ylabel=f"{title} (lower is better)"
-    )
-    axes.legend(fontsize=8)
-    axes.grid(alpha=0.3)
-    report.figure(figure, "Distance between raw weights and their average")
-    standing = ", all with standing statistics of 20 passes" if has_batch_norm(ema.generator) else ""
-    report.text(
-        f"{num_samples} samples each{standing}. If the smallest distance lies before 1, use a shorter half-life of the "
-        "average; if the distance still falls steeply at 1, use a longer one."
-    )
-    report.table(list(rows[0]), [[f"{value:.4g}" for value in row.values()] for row in rows])
+    _point_to_study(report, "Whether a shorter or a longer average would give better images", "average_decay")
 
 
 def read_log(path: str) -> list[LogLine]:
@@ -291,8 +259,15 @@ def add_truncation_curve(
     report.image(draw_sheet(np.stack(pictures), captions, shown), "Samples at each truncation")
     report.text(
         f"{num_samples} samples for each truncation against {reference.images.num_images} real images; spread is the "
-        "trace of the samples' feature covariance. A lower truncation lowers the spread; the distance's covariance "
-        "part compares it with that of the real images, and rises where the samples are spread less than these."
+        "trace of the samples' feature covariance. A lower truncation lowers the spread."
     )
-    header = [name.removeprefix(f"{extractor.distance_name}_").replace("_", " ") for name in rows[0]]
-    report.table(header, [[f"{value:.4g}" for value in row.values()] for row in rows])
+    parts = tuple(f"{extractor.distance_name}_{part}_part" for part in ("mean", "covariance"))
+    names_of_columns = [name for name in rows[0] if name not in parts]
+    header = [name.removeprefix(f"{extractor.distance_name}_").replace("_", " ") for name in names_of_columns]
+    report.table(header, [[f"{row[name]:.4g}" for name in names_of_columns] for row in rows])
+    _point_to_study(report, "Which part of the distance truncation acts on", "distance_parts")
+
+
+def _point_to_study(report: HtmlReport, question: str, study: str) -> None:
+    """Names the study that has a figure which this report leaves to it."""
+    report.text(f"{question}: python -m biggan_tf.study {study} --workdir=RUN --output=DIR")

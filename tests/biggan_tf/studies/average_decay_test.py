@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from biggan_tf.studies.average_decay import _DRIFT, _NOISE, best_decay, expected_error
+from biggan_tf.studies.average_decay import _DRIFT, _NOISE, expected_error
+from biggan_tf.studies.drift_and_noise import best_decay
 from tests.biggan_tf.studies.small_results import small_result
 
 
 def test_the_closed_form_is_the_minimum_of_the_error():
     decays = 1.0 - np.logspace(-3, -0.3, 4000)
     exact = decays[np.argmin(expected_error(decays, 0.0))]
-    np.testing.assert_allclose(1 - best_decay(), 1 - exact, rtol=0.1)
+    np.testing.assert_allclose(1 - best_decay(_DRIFT, _NOISE), 1 - exact, rtol=0.1)
 
 
 def test_the_kept_noise_is_that_of_an_explicit_sum():

@@ -13,10 +13,21 @@ def test_the_singular_value_of_a_layer_is_the_gain_of_the_class():
 
 
 @pytest.mark.slow
-def test_the_claim_holds_only_if_no_class_is_steeper_than_with_plain_spectral_norm():
+def test_untrained_gains_are_1_so_that_no_class_differs_from_plain_spectral_norm():
+    constants = small_result("conditional_lipschitz").numbers["constants"]
+    np.testing.assert_allclose(constants["conditional_spectral"][0], constants["spectral"][0], rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_claim_fails_by_a_class_that_is_steeper_than_with_plain_spectral_norm():
     result = small_result("conditional_lipschitz")
     numbers = result.numbers
     assert numbers["deviation_of_layer"] < 1e-3
-    ratio = numbers["constants"]["conditional_spectral"][-1] / numbers["constants"]["spectral"][-1]
-    np.testing.assert_allclose(numbers["against_plain_spectral_norm"], ratio)
-    assert result.holds == (ratio.max() < 1.1)
+    # After 12 steps the slopes are 0.90, 1.22 and 1.04 times those of plain spectral norm; the claim allows 1.1.
+    steepness = numbers["against_plain_spectral_norm"]
+    assert steepness.argmax() == 1
+    assert 1.1 < steepness[1] < 1.4
+    assert not result.holds
+    assert "the claim does not hold" in result.paragraph
+    # Norms do keep the slopes of the classes nearer to one another than none does, which grow 2.9 times.
+    assert max(numbers["growth"]["none"]) > 1.2 * max(numbers["growth"]["conditional_spectral"])

@@ -1,14 +1,19 @@
 """The numbers of the study of noise and textures."""
 
-import types
+import dataclasses
 
 import numpy as np
 import pytest
 
-from biggan_tf.studies.contract import StudyContext, StudyError
+from biggan_tf.data import input_pipeline
+from biggan_tf.ops.blur import blur
+from biggan_tf.studies.contract import StudyError
 from biggan_tf.studies.execution import perform
 from biggan_tf.studies.noise_texture import STUDY, correlation, gain
+from tests.biggan_tf.families.stylegan2 import smallest
+from tests.biggan_tf.studies.models import context_of, studied
 from tests.biggan_tf.studies.small_results import small_result
+from tests.data import made_data
 
 
 def test_the_fit_returns_the_coefficient_of_correlated_noise():
@@ -37,6 +42,24 @@ def test_correlation_and_gain_follow_their_formulas():
 
 
 def test_a_generator_without_noise_is_refused():
-    without = types.SimpleNamespace(generator=types.SimpleNamespace(has_noise=False))
     with pytest.raises(StudyError, match="needs a generator with noise"):
-        perform(STUDY, StudyContext(budget="small", model=without))
+        perform(STUDY, context_of(studied()))
+
+
+def test_a_generators_noise_is_compared_with_the_texture_of_its_data(tmp_path):
+    made_data.write(str(tmp_path), num_shards=1, per_shard=24)
+    model = studied(smallest.model(), data_path=str(tmp_path))
+    for layer in model.generator.convolutions:
+        layer.noise_strength.assign(0.1)
+    numbers, settings = (getattr(perform(STUDY, context_of(model)), name) for name in ("numbers", "settings"))
+    assert settings["judged"] == "texture of the data"
+    assert settings["data"] == f"the first 4 of {tmp_path}"
+    assert set(numbers["coefficients"]) == {"noise", "texture of generated images", "texture of the data"}
+    images, _ = next(iter(input_pipeline.one_pass(str(tmp_path), 4)))
+    beyond = np.asarray(images - blur(images, 2.0, 2.0), np.float64)
+    maps = np.moveaxis(beyond, -1, 1).reshape(-1, 8, 8)
+    assert numbers["coefficients"]["texture of the data"] == pytest.approx(correlation(maps, 1))
+    vars(model)["loaded"] = dataclasses.replace(model.loaded, data_path=str(tmp_path / "none"))
+    result = perform(STUDY, context_of(model))
+    assert result.settings["judged"] == "texture of generated images"
+    assert "no real ones, since the run's data are no longer at" in result.paragraph

@@ -27,13 +27,20 @@ def test_both_generators_are_trained_alike_but_for_the_prior():
     assert normal == student
 
 
-def test_the_claim_holds_only_where_all_of_it_does():
+@pytest.mark.slow
+def test_images_are_more_extreme_and_more_varied_and_the_claim_fails_by_recall():
     result = small_result("prior_tails")
     numbers = result.numbers
-    assert result.holds == (numbers["more_extreme"] and numbers["more_varied"] and numbers["reaches_more"])
-    # Before training has undone it, heavier tails of z are heavier tails of the images.
-    images = numbers["of_images"]
-    assert images["Student-t prior"]["extreme_distance"] > images["normal prior"]["extreme_distance"]
+    # Before training has undone it, heavier tails of z are heavier tails of the images: 3.13 against 2.23 of the
+    # normal prior at the distance that 1% of the images exceed, and a variance of 3.44 against 2.03.
+    ours, theirs = (numbers["of_images"][name] for name in ("Student-t prior", "normal prior"))
+    assert ours["extreme_distance"] > 1.2 * theirs["extreme_distance"]
+    assert ours["variance"] > 1.3 * theirs["variance"]
+    # After two steps no real image lies within reach of either generator, so that none reaches more.
+    assert ours["recall"] == theirs["recall"] == 0.0
+    assert not numbers["reaches_more"]
+    assert not result.holds
+    assert "more extreme: yes; more varied: yes; higher recall and coverage: no" in result.paragraph
 
 
 def test_a_model_is_followed_over_the_length_of_its_latents():

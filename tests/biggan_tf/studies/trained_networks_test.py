@@ -1,7 +1,5 @@
 """The studies that take networks from outside, on small ones of several families with their first weights."""
 
-import types
-
 import pytest
 
 from biggan_tf.families.biggan.config import BigGANConfig
@@ -10,13 +8,14 @@ from biggan_tf.families.stylegan3.config import StyleGAN3Config
 from biggan_tf.studies import registry
 from biggan_tf.studies.contract import StudyContext
 from biggan_tf.studies.execution import image_bytes, perform, plain
+from tests.biggan_tf.studies.models import studied
 
 
 def model_of(config):
-    generator = config.generator()
-    for layer in getattr(generator, "convolutions", ()):
+    model = studied(config)
+    for layer in getattr(model.generator, "convolutions", ()):
         layer.noise_strength.assign(0.1)
-    return types.SimpleNamespace(generator=generator, source="small")
+    return model
 
 
 def biggan():

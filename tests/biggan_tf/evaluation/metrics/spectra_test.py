@@ -53,3 +53,17 @@ def test_leakage_measures_what_lies_between_classes(generator):
     np.testing.assert_allclose(results[0].variance_ratio, 1.0, rtol=1e-6)
     with pytest.raises(ValueError, match="two classes or more"):
         class_leakage.measure(generator, [1])
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 4, 6), (3, 3, 6, 4), (1, 1, 5, 5), (2, 4, 3, 3), (5, 3)])
+def test_the_deviation_of_a_kernel_needs_no_frequencies(shape):
+    kernel = np.random.default_rng(0).normal(size=shape)
+    matrices = kernel[None] if kernel.ndim == 2 else spectra.transfer_matrices(kernel, 8)
+    np.testing.assert_allclose(spectra.kernel_deviation(kernel), spectra.isometry_deviation(matrices), rtol=1e-9)
+    np.testing.assert_allclose(spectra.kernel_deviation(7 * kernel), spectra.kernel_deviation(kernel), rtol=1e-9)
+
+
+def test_every_layer_of_a_generator_has_a_deviation(generator):
+    deviations = spectra.layer_deviations(generator)
+    assert list(deviations) == [spectrum.name for spectrum in spectra.layer_spectra(generator)]
+    assert all(value > -1e-9 for value in deviations.values())

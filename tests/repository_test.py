@@ -42,9 +42,10 @@ def test_the_workflow_runs_targets_that_there_are_on_the_pythons_that_we_name():
 
 
 def test_ci_and_the_workflow_install_the_same_engines():
-    script, (workflow,) = (ROOT / ".ci/run").read_text(), [
-        job for job in read_yaml(".github/workflows/ci.yml")["jobs"].values() if "make test-engines" in str(job)
-    ]
+    script, (workflow,) = (
+        (ROOT / ".ci/run").read_text(),
+        [job for job in read_yaml(".github/workflows/ci.yml")["jobs"].values() if "make test-engines" in str(job)],
+    )
     installed = re.compile(r"cmd/prism@v[\d.]+|moto\[s3,server\]==[\d.]+|haproxy")
     assert set(installed.findall(str(workflow))) == set(installed.findall(script))
     assert len(set(installed.findall(script))) == 3

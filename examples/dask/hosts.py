@@ -110,9 +110,7 @@ class Progress:
         return (last - first) / (end - begin)
 
 
-def preprocess(
-    launcher: Host, cluster: Cluster, options: argparse.Namespace, fault: str
-) -> tuple[float, float | None]:
+def preprocess(launcher: Host, cluster: Cluster, options: argparse.Namespace, fault: str) -> tuple[float, float | None]:
     """Runs the README's command on the launcher's host, with a fault; returns its seconds and its images per second.
 
     Args:

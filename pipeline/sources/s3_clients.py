@@ -10,41 +10,43 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from apache_beam.io.aws import s3io
 from apache_beam.options.pipeline_options import PipelineOptions, S3Options
 
-_kept: dict[tuple[int, str], Any] = {}
-_lock = threading.Lock()
+Options: TypeAlias = PipelineOptions | Mapping[str, Any]
+
+
+class SharedClients:
+    """Stands for Beam's class: gives clients that hold the same client of boto3 and have downloaded nothing.
+
+    Args:
+        makes: Beam's class.
+    """
+
+    def __init__(self, makes: Callable[[Options], Any]):
+        self.makes = makes
+        self._kept: dict[tuple[int, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, options: Options) -> Any:
+        """A client for Beam's options, or for a dict of those whose names begin with s3_."""
+        key = (os.getpid(), _settings(options))  # a forked process must not use its parent's connections
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = self.makes(options)
+            return copy.copy(self._kept[key])
 
 
 def share() -> None:
     """From now on each process makes one client of boto3 for each set of options. Without boto3 nothing is changed."""
-    if not getattr(s3io, "BOTO3_INSTALLED", False) or s3io.boto3_client.boto3 is None:
-        return
-    module = s3io.boto3_client
-    if not hasattr(module.Client, "makes"):
-        module.Client = _shared(module.Client)
+    if s3io.BOTO3_INSTALLED and not isinstance(s3io.boto3_client.Client, SharedClients):
+        s3io.boto3_client.Client = SharedClients(s3io.boto3_client.Client)
 
 
-def _shared(make: type) -> type:
-    """A class that copies clients: all copies hold the same client of boto3, and have downloaded nothing yet."""
-
-    class SharedClient(make):  # type: ignore[misc] # Beam's classes have no types
-        makes = make
-
-        def __init__(self, options: PipelineOptions | dict[str, Any]):
-            key = (os.getpid(), _settings(options))  # a forked process must not use its parent's connections
-            with _lock:
-                if key not in _kept:
-                    _kept[key] = make(options)
-                self.__dict__.update(copy.copy(_kept[key]).__dict__)
-
-    return SharedClient
-
-
-def _settings(options: PipelineOptions | dict[str, Any]) -> str:
+def _settings(options: Options) -> str:
     """What tells two clients apart."""
     values = options.view_as(S3Options).get_all_options() if isinstance(options, PipelineOptions) else options
     return repr(sorted((name, value) for name, value in values.items() if name.startswith("s3_")))

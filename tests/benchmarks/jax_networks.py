@@ -154,7 +154,8 @@ class Networks:
         def update(state: _State, key: jax.Array) -> _State:
             gradients, others = jax.grad(loss_of, has_aux=True)(state.trained[name], state, key)
             count = state.updates + 1
-            # Adam (arXiv:1412.6980, algorithm 1) with beta_1 = 0: v <- b v + (1 - b) g^2, w <- w - r g / (sqrt(v^) + eps)
+            # Adam (arXiv:1412.6980, algorithm 1) with beta_1 = 0, t updates done:
+            # v <- b v + (1 - b) g^2, w <- w - r g / (sqrt(v / (1 - b^t)) + eps)
             pairs = zip(state.squares[name], gradients, strict=True)
             squares = [self._beta_2 * v + (1.0 - self._beta_2) * g * g for v, g in pairs]
             correction = 1.0 - self._beta_2**count
@@ -319,9 +320,8 @@ class StyleGAN2Networks(Networks):
         generator, count = self.generator, self.generator.num_styles
         random_cut = jax.random.randint(cut, (), 1, count)
         chosen = jnp.where(jax.random.uniform(whether) < self.mixing, random_cut, count)
-        return generator.mixed(
-            generator.styles(self.latents(first, rows), training=moves), generator.styles(self.latents(second, rows)), chosen
-        )  # fmt: skip
+        styles = generator.styles(self.latents(first, rows), training=moves)
+        return generator.mixed(styles, generator.styles(self.latents(second, rows)), chosen)
 
     def _mixed_fakes(self, key: jax.Array, moves: bool = False) -> jax.Array:
         styles_key, noise_key = jax.random.split(key)
@@ -332,14 +332,14 @@ class StyleGAN2Networks(Networks):
         fakes = jax.lax.stop_gradient(self._mixed_fakes(key, moves=True))
         return self._game.discriminator(self.logits(self.images), self.logits(fakes))
 
-    def _r1_loss(self, key: jax.Array) -> jax.Array:  # noqa: ARG002  nothing is random in it
+    def _r1_loss(self, key: jax.Array) -> jax.Array:
         # R1 = gamma / 2 E[|dD(x)/dx|^2] (arXiv:1801.04406, equation 9), times the 16 steps that it stands for
         slopes = jax.grad(lambda images: jnp.sum(self.logits(images)))(self.images)
         return 16 * self.gamma / 2 * jnp.mean(jnp.sum(jnp.square(slopes), axis=(1, 2, 3)))
 
     def _path_loss(self, key: jax.Array) -> jax.Array:
-        # E[(|J^T y| - a)^2] (arXiv:1912.04958, equation 4) on half of the rows, times 4 steps; a is the batch's own mean,
-        # in the place of a running one, which is a number more.
+        # E[(|J^T y| - a)^2] (arXiv:1912.04958, equation 4) on half of the rows, times 4 steps; a is the batch's own
+        # mean, in the place of a running one, which is a number more.
         styles_key, noise_key, pixels_key = jax.random.split(key, 3)
         rows = self.batch // 2
         (ws,), keys = self._styles(styles_key, rows), row_keys(noise_key, rows)

@@ -112,7 +112,9 @@ def main(arguments: list[str]) -> None:
         rows.append(row)
         # What was measured stays if the rest is stopped.
         options.output.write_text(json.dumps({**described, "rows": rows}, indent=1) + "\n", encoding="utf-8")
-        shown = ", ".join(f"{name} {value:.3g}" if isinstance(value, float) else f"{value}" for name, value in row.items())
+        shown = ", ".join(
+            f"{name} {value:.3g}" if isinstance(value, float) else f"{value}" for name, value in row.items()
+        )
         sys.stdout.write(f"{time.monotonic() - begin:5.0f} s: {shown}\n")
         sys.stdout.flush()
 

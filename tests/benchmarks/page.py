@@ -22,8 +22,8 @@ _HEAD = """# What the benchmarks gave
 `out/bench`. Compare ratios alone: each is of two things that took turns in one run.
 """
 _NONE = (
-    "No results are kept here yet: `make bench` measures, on a machine that does nothing else, and `make bench-page` then "
-    "writes them here, with the machine, the versions and the date."
+    "No results are kept here yet: `make bench` measures, on a machine that does nothing else, and `make bench-page` "
+    "then writes them here, with the machine, the versions and the date."
 )
 
 

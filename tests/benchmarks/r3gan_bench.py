@@ -14,8 +14,8 @@ from tests.benchmarks import side_by_side
 from tests.benchmarks.trained_networks import TrainedNetworks
 
 TITLE = (
-    "R3GAN with classes and without augmentation against the authors' PyTorch code, in float32, and with all stages but "
-    f"that of 4x4 in bfloat16: {side_by_side.COLUMNS}; step = a D step, a G step and the moving average"
+    "R3GAN with classes and without augmentation against the authors' PyTorch code, in float32, and with all stages "
+    f"but that of 4x4 in bfloat16: {side_by_side.COLUMNS}; step = a D step, a G step and the moving average"
 )
 # Widths of the four stages at 32 pixels, from 4x4 on, groups of their 3x3 convolutions, batch; the second is the preset
 # for CIFAR-10.

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 COLUMNS = (
-    "images/s; ratio = their time / ours, the median of rounds that take turns; cpu ratio = the same of the seconds that "
-    "all cores spent on either, which other work on the machine changes less; load = the machine's while they ran"
+    "images/s; ratio = their time / ours, the median of rounds that take turns; cpu ratio = the same of the seconds "
+    "that all cores spent on either, which other work on the machine changes less; load = the machine's while they ran"
 )
 ROUNDS = 3
 SECONDS = 1.0  # of a measurement, at least; one call where a call takes longer

@@ -49,7 +49,9 @@ def measure(sizes=SIZES) -> Iterator[dict]:
             yield row
         mean_step = [
             {
-                code: list(sum(count * np.array(rounds[work][number][code]) for work, count in IN_16_STEPS.items()) / 16)
+                code: list(
+                    sum(count * np.array(rounds[work][number][code]) for work, count in IN_16_STEPS.items()) / 16
+                )
                 for code in rounds["G step"][number]
             }
             for number in range(side_by_side.ROUNDS)

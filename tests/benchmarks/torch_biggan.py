@@ -13,7 +13,9 @@ import importlib
 class Subject:
     """Both networks with a shared embedding and a hierarchical latent, and the updates of its training function."""
 
-    def __init__(self, pixels, channels, batch, classes, z_dim, attention, discriminator_steps, device="cpu", half=False):
+    def __init__(
+        self, pixels, channels, batch, classes, z_dim, attention, discriminator_steps, device="cpu", half=False
+    ):
         self.torch = torch = importlib.import_module("torch")
         biggan, self.losses = importlib.import_module("BigGAN"), importlib.import_module("losses")
         torch.manual_seed(0)

@@ -79,6 +79,6 @@ class TrainedNetworks:
             calls += 1
         return [(time.perf_counter() - begin) / calls, (time.process_time() - used) / calls]
 
-    def columns(self, work: str, rate: float) -> dict[str, Any]:  # noqa: ARG002  as `side_by_side.Ours` has it
+    def columns(self, work: str, rate: float) -> dict[str, Any]:
         """Where the time goes."""
         return {"where our time goes": op_profile.summary(self.work[work], others=6)}

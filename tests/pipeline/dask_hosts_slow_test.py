@@ -50,7 +50,9 @@ def dry_run(*flags):
 def test_the_dry_run_goes_by_what_a_run_left(tmp_path):
     flag = f"--output={tmp_path}"
     heading, rows = dry_run(flag)
-    assert heading.startswith("A worker does 205 images/s in 0.77 GiB, by an AMD EPYC's core with ImageNet at 128 pixels")
+    assert heading.startswith(
+        "A worker does 205 images/s in 0.77 GiB, by an AMD EPYC's core with ImageNet at 128 pixels"
+    )
     assert rows[0] == (1, 1.80, 0.8)
     measured = {"images_per_second": 50.0, "peak_bytes": 3 << 29, "workers": 3, "source": "shapes", "resolutions": "32"}
     (tmp_path / "rate.json").write_text(json.dumps(measured))

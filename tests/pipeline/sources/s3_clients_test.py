@@ -20,7 +20,8 @@ def options(endpoint="http://127.0.0.1:9"):
 
 @pytest.fixture(autouse=True)
 def no_clients(monkeypatch):
-    monkeypatch.setattr(s3_clients, "_kept", {})
+    beams = s3io.boto3_client.Client.makes
+    monkeypatch.setattr(s3io.boto3_client, "Client", s3_clients.SharedClients(beams))
 
 
 def test_beam_makes_its_clients_where_this_module_expects_it():
@@ -44,7 +45,9 @@ def test_operations_with_the_same_options_share_a_client_and_no_download():
 
 
 def test_other_options_get_another_client():
-    clients = [s3io.S3IO(options=options(endpoint)).client for endpoint in ("http://127.0.0.1:9", "http://127.0.0.1:10")]
+    clients = [
+        s3io.S3IO(options=options(endpoint)).client for endpoint in ("http://127.0.0.1:9", "http://127.0.0.1:10")
+    ]
     assert [each.client.meta.endpoint_url for each in clients] == ["http://127.0.0.1:9", "http://127.0.0.1:10"]
 
 

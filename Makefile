@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup attacks docs fuzz soak studies test test-all test-processors lint format demo bench build-files lock clean
+.PHONY: help setup attacks docs fuzz soak studies test test-all test-engines test-processors lint format demo bench bench-page build-files lock clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -30,6 +30,9 @@ test: $(STAMP)  ## Run the fast tests, in a worker for each core.
 
 test-all: $(STAMP)  ## Run every test, the slow ones too.
 	$(BIN)/pytest -n auto -m ""
+
+test-engines: $(STAMP)  ## Run the slow tests on Beam's engines, hosts that fail, an object store and a balancer.
+	$(BIN)/pytest -n auto -m "engine and slow and not exhaustive" -rs
 
 test-processors: $(STAMP)  ## Run what a processor could break as other processors would, and under qemu.
 	$(BIN)/python -m tests.processors.run
@@ -66,6 +69,9 @@ studies: $(STAMP)  ## Check each claim of biggan_tf/studies, draw it, write one 
 
 bench: $(STAMP)  ## Measure speed as ratios, print the tables, write out/bench/*.json.
 	$(BIN)/python -m tests.benchmarks.run
+
+bench-page: $(STAMP)  ## Write out/bench/*.json to docs/benchmarks.md, and their ratios to the README.
+	$(BIN)/python -m tests.benchmarks.page
 
 build-files: $(STAMP)  ## Write the deps of the BUILD files that the imports ask for.
 	$(BIN)/python -m tests.build_files --fix

@@ -16,8 +16,8 @@ import biggan_tf
 
 ROOT = pathlib.Path(__file__).parents[1]
 FILES = ("examples/training.Dockerfile", "serving/deploy/Dockerfile", "pipeline/worker.Dockerfile")
-# Whose Python steps need no more than Python.
-OURS = FILES[:2]
+# Those that say what they start; Beam's own image, on which the worker's is built, starts its worker.
+STARTING = FILES[:2]
 USER = "10001"
 
 
@@ -126,7 +126,7 @@ def test_pods_run_without_privileges_and_with_resources(path):
 
 def test_what_the_images_start_is_a_command_of_ours():
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    for file in OURS:
+    for file in STARTING:
         started = [
             argument for name, argument in instructions((ROOT / file).read_text()) if name in ("CMD", "ENTRYPOINT")
         ]
@@ -136,9 +136,13 @@ def test_what_the_images_start_is_a_command_of_ours():
 @pytest.mark.slow
 @pytest.mark.exhaustive
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("file", OURS)
+@pytest.mark.parametrize("file", FILES)
 def test_the_python_steps_work_in_a_fresh_environment(file, tmp_path):
-    """Copies what the file copies, installs as it installs, and starts what it starts, all but the users."""
+    """Copies what the file copies, installs as it installs, and starts what it starts, all but the users.
+
+    The worker's file starts nothing. There Beam and our package must be those that were installed, and a step of
+    our graph that was pickled here must be read.
+    """
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     work, programs = tmp_path / "work", tmp_path / "venv/bin"
     work.mkdir()
@@ -153,6 +157,31 @@ def test_the_python_steps_work_in_a_fresh_environment(file, tmp_path):
             # From another folder, where the package is the one that was installed.
             told = subprocess.run([str(program), "--help"], cwd=tmp_path, capture_output=True, text=True, check=True)
             assert "--" in told.stdout
+    if file not in STARTING:
+        check_worker(programs / "python", tmp_path)
+
+
+def check_worker(python, folder):
+    """A fresh environment must read a step of our graph that was pickled here, and set it up."""
+    from apache_beam.internal import pickler
+
+    from pipeline.preprocessing.settings import Settings
+    from pipeline.preprocessing.write_shard import WriteShard
+
+    (folder / "step").write_bytes(pickler.dumps(WriteShard(Settings(source="shapes"), str(folder / "staging"))))
+    code = (
+        "import apache_beam, pathlib, sys\n"
+        "from apache_beam.internal import pickler\n"
+        "from apache_beam.runners.worker import sdk_worker_main, worker_pool_main\n"
+        "step = pickler.loads(pathlib.Path(sys.argv[1]).read_bytes())\n"
+        "step.setup()\n"
+        "print(apache_beam.version.__version__, sys.modules[type(step).__module__].__file__)"
+    )
+    # From another folder, where the package is the one that was installed.
+    command = [str(python), "-c", code, str(folder / "step")]
+    told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.split()
+    assert told[0] == locked_versions()["apache-beam"]
+    assert str(folder / "venv") in told[1]
 
 
 def copy(words, work):

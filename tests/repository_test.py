@@ -34,11 +34,24 @@ def test_the_workflow_runs_targets_that_there_are_on_the_pythons_that_we_name():
     jobs = read_yaml(".github/workflows/ci.yml")["jobs"]
     steps = [step.get("run", "") for job in jobs.values() for step in job["steps"]]
     targets = {target for step in steps for target in re.findall(r"\bmake ([\w-]+)", step)}
-    assert targets == {"setup", "lint", "test", "docs"}
+    assert targets == {"setup", "lint", "test", "test-engines", "docs"}
     assert all(re.search(rf"^{target}:.*##", MAKEFILE, re.MULTILINE) for target in targets)
     named = re.findall(r"Python :: (3\.\d+)", "".join(PROJECT["project"]["classifiers"]))
     assert jobs["test"]["strategy"]["matrix"]["python"] == named
     assert all(job["timeout-minutes"] for job in jobs.values())
+
+
+def test_ci_and_the_workflow_install_the_same_engines():
+    script, (workflow,) = (
+        (ROOT / ".ci/run").read_text(),
+        [job for job in read_yaml(".github/workflows/ci.yml")["jobs"].values() if "make test-engines" in str(job)],
+    )
+    installed = re.compile(r"cmd/prism@v[\d.]+|moto\[s3,server\]==[\d.]+|haproxy")
+    assert set(installed.findall(str(workflow))) == set(installed.findall(script))
+    assert len(set(installed.findall(script))) == 3
+    # What `make test-engines` has run is not run again.
+    assert "stage make test-engines" in script
+    assert "and not engine" in script
 
 
 def test_the_hooks_are_the_checks_of_make_lint():

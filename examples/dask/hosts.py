@@ -5,13 +5,15 @@
 The launcher, the scheduler and each worker have an address of their own and reach one another over a bridge; they share
 the disk. It needs root and `ip`. Faults: `worker` kills a worker with its nanny; `cable` takes a worker's link away for
 `--cut_s`; `scheduler` kills the scheduler, after which the same command runs again. Each happens once the first shards
-are written. `--dry_run` prints what N workers would take for ImageNet instead.
+are written. A run without a fault leaves the rate and the memory of its workers in OUTPUT/rate.json, and `--dry_run`
+prints what N such workers would take for ImageNet.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import pathlib
 import subprocess
@@ -25,6 +27,8 @@ _PORT = 8786
 # A nanny would set 64 KiB, with which memory goes back to the system after each image: see docs/scale.md.
 _ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(128 << 20), "MALLOC_MMAP_THRESHOLD_": str(32 << 20)}
 _IMAGENET_IMAGES = 1_281_167 + 50_000
+# Where no run was measured: a core of an AMD EPYC with ImageNet's images at 128 pixels, see docs/scale.md.
+_KNOWN = {"images_per_second": 205.0, "peak_bytes": 0.77 * 2**30}
 
 
 class Cluster:
@@ -78,8 +82,36 @@ def _memory(host: Host) -> int:
     return max(sizes)
 
 
-def preprocess(launcher: Host, cluster: Cluster, options: argparse.Namespace, fault: str) -> float:
-    """Runs the README's command on the launcher's host, with a fault; returns the seconds that it took.
+class Progress:
+    """How fast a run's images are done, from the first to the last that is seen: without the start of the workers.
+
+    Args:
+        output: The command's output folder, in which each worker adds a byte to a file of its own for each image.
+    """
+
+    def __init__(self, output: pathlib.Path):
+        self._output = output
+        self._seen: list[tuple[float, int]] = []
+
+    def look(self) -> None:
+        """Notes how many images are done now."""
+        done = 0
+        for path in self._output.glob(".staging-*/progress/*"):
+            with contextlib.suppress(OSError):  # the folder goes when the run is done
+                done += path.stat().st_size
+        if done and (not self._seen or done > self._seen[-1][1]):
+            self._seen.append((time.monotonic(), done))
+
+    def images_per_second(self) -> float | None:
+        """The rate of all workers; None if fewer than two states were seen."""
+        if len(self._seen) < 2:
+            return None
+        (begin, first), (end, last) = self._seen[0], self._seen[-1]
+        return (last - first) / (end - begin)
+
+
+def preprocess(launcher: Host, cluster: Cluster, options: argparse.Namespace, fault: str) -> tuple[float, float | None]:
+    """Runs the README's command on the launcher's host, with a fault; returns its seconds and its images per second.
 
     Args:
         launcher: The host of the command.
@@ -95,7 +127,9 @@ def preprocess(launcher: Host, cluster: Cluster, options: argparse.Namespace, fa
         f"--dask_client_address={cluster.address}",
     ]  # fmt: skip
     process = launcher.start(log, *command, environment=_ENVIRONMENT)
-    while process.poll() is None and len(list(output.glob(".staging-*/results/*.json"))) < 2 and fault:
+    progress = Progress(output)
+    while process.poll() is None and not (fault and len(list(output.glob(".staging-*/results/*.json"))) >= 2):
+        progress.look()
         time.sleep(0.05)
     if fault == "worker":
         cluster.workers[0].kill()
@@ -114,7 +148,42 @@ def preprocess(launcher: Host, cluster: Cluster, options: argparse.Namespace, fa
         say(f"the same command again ended with status {status} and kept {kept} of {len(before)} files of shards")
     if process.wait():
         raise HostsError(f"The command ended with status {process.returncode}; {log} says why.")
-    return time.monotonic() - began
+    return time.monotonic() - began, progress.images_per_second()
+
+
+def leave_rate(options: argparse.Namespace, rate: float, peak_bytes: int) -> None:
+    """Writes what `--dry_run` reads.
+
+    Args:
+        options: The flags of this script.
+        rate: Images per second of all workers.
+        peak_bytes: Memory of the largest worker.
+    """
+    measured = {
+        "images_per_second": rate / options.workers,
+        "peak_bytes": peak_bytes,
+        "workers": options.workers,
+        "source": options.source,
+        "resolutions": options.resolutions,
+    }
+    (options.output / "rate.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+
+
+def foretell(options: argparse.Namespace) -> None:
+    """Prints what workers would take for ImageNet: by the flags, else by a run's rate.json, else by `_KNOWN`."""
+    left = options.output / "rate.json"
+    if left.exists():
+        known = json.loads(left.read_text(encoding="utf-8"))
+        origin = f"{left}, a run of {known['workers']} workers with {known['source']} at {known['resolutions']} pixels"
+    else:
+        known, origin = _KNOWN, f"an AMD EPYC's core with ImageNet at 128 pixels, since no run has left {left}"
+    rate = options.rate or known["images_per_second"]
+    memory = options.memory_gib or known["peak_bytes"] / 2**30
+    if options.rate and options.memory_gib:
+        origin = "--rate and --memory_gib"
+    say(f"A worker does {rate:.0f} images/s in {memory:.2f} GiB, by {origin}:")
+    for workers in (1, 2, 4, 8, 16, 32, 64):
+        say(f"{workers:3} workers: {_IMAGENET_IMAGES / rate / workers / 3600:6.2f} hours, {workers * memory:5.1f} GiB")
 
 
 def say(text: str) -> None:
@@ -138,26 +207,25 @@ def main() -> int:
     parser.add_argument("--resolutions", default="32,64")
     parser.add_argument("--dry_run", action="store_true", help="Print what N workers would take for ImageNet, and end.")
     parser.add_argument(
-        "--rate",
-        type=float,
-        default=200.0,
-        help="Images per second and worker, for --dry_run; the default is an EPYC core's at 128 pixels.",
+        "--rate", type=float, default=0.0, help="Images per second and worker, for --dry_run; 0: as a run left it."
     )
-    parser.add_argument("--memory_gib", type=float, default=1.0, help="Memory of a worker, for --dry_run.")
+    parser.add_argument(
+        "--memory_gib", type=float, default=0.0, help="Memory of a worker, for --dry_run; 0: as a run left it."
+    )
     options = parser.parse_args()
     if options.dry_run:
-        for workers in (1, 2, 4, 8, 16, 32, 64):
-            hours = _IMAGENET_IMAGES / options.rate / workers / 3600
-            say(f"{workers:3} workers: {hours:6.2f} hours, {workers * options.memory_gib:5.1f} GiB")
+        foretell(options)
         return 0
     options.output.mkdir(parents=True, exist_ok=True)
     try:
         with network(["launcher", "scheduler", *(f"worker{number}" for number in range(options.workers))]) as hosts:
             launcher, scheduler, *workers = hosts
             with Cluster(scheduler, workers, options.output) as cluster:
-                seconds = preprocess(launcher, cluster, options, options.fault)
+                seconds, rate = preprocess(launcher, cluster, options, options.fault)
             say(f"{options.workers} workers, fault {options.fault or 'none'}: {seconds:.0f} s, "
                 f"largest worker {cluster.peak_bytes / 2**30:.2f} GiB")  # fmt: skip
+            if rate and not options.fault:
+                leave_rate(options, rate, cluster.peak_bytes)
     except (HostsError, FileNotFoundError) as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1

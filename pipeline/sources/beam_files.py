@@ -21,7 +21,7 @@ from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.errors import PipelineError, UsageError
-from pipeline.sources import local_tree, names
+from pipeline.sources import local_tree, names, s3_clients
 from pipeline.sources.local_tree import HIDDEN_FILES, FolderEntry
 
 NOT_IMAGES = "left_out_not_images"  # what the result counts the files under that `images` leaves out by their names
@@ -37,6 +37,8 @@ _LIBRARIES = {
     "s3": ("boto3", "biggan-tf[aws]"),
     "hdfs": ("hdfs", "apache-beam[hadoop]"),
 }
+# All that reaches a file through Beam imports this module first, in the launcher and on the workers.
+s3_clients.share()
 _ONE_SLASH = re.compile(r"(gs|s3|hdfs):/")
 
 

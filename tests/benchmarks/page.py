@@ -1,6 +1,6 @@
 """Writes the tables of out/bench/*.json to docs/benchmarks.md, and their ratios to the README.
 
-    python -m tests.benchmarks.page
+    make bench-page
 
 A file holds one benchmark as `tests.benchmarks.run` left it, with the processor, the versions and the day. Benchmarks
 that were not run again keep what their file says.
@@ -18,14 +18,18 @@ README = ROOT / "README.md"
 _BEGIN, _END = "<!-- benchmarks -->", "<!-- end of benchmarks -->"
 _HEAD = """# What the benchmarks gave
 
-`make bench` measures, and `python -m tests.benchmarks.page` writes this page and the table of the README from what it
-left in `out/bench`. Compare ratios alone: each is of two things that took turns in one run.
+`make bench` measures, and `make bench-page` writes this page and the table of the README from what it left in
+`out/bench`. Compare ratios alone: each is of two things that took turns in one run.
 """
+_NONE = (
+    "No results are kept here yet: `make bench` measures, on a machine that does nothing else, and `make bench-page` "
+    "then writes them here, with the machine, the versions and the date."
+)
 
 
 def page(benchmarks: dict[str, dict]) -> str:
     """The text of the page: every row of every benchmark, by its name."""
-    parts = [_HEAD]
+    parts = [_HEAD] if benchmarks else [_HEAD, _NONE + "\n"]
     for name, benchmark in sorted(benchmarks.items()):
         where = f"{benchmark['processor']}; {benchmark['versions']}; {benchmark['date']}."
         parts.append(f"## {name}\n\n{benchmark['title']}.\n\n{where}\n\n{_table(benchmark['rows'])}")
@@ -33,13 +37,15 @@ def page(benchmarks: dict[str, dict]) -> str:
 
 
 def summary(benchmarks: dict[str, dict]) -> str:
-    """The README's table: of each benchmark the lowest and the highest of its ratios."""
+    """The README's table: of each benchmark the lowest and the highest of its ratios. Without any, how to get them."""
+    if not any(_ranges(benchmark["rows"]) for benchmark in benchmarks.values()):
+        return _NONE
     lines = ["| benchmark | ratios | measured |", "|---|---|---|"]
     for name, benchmark in sorted(benchmarks.items()):
         ranges = ", ".join(_ranges(benchmark["rows"]))
         if ranges:
             lines.append(f"| [{name}](docs/benchmarks.md#{name}) | {ranges} | {benchmark['date']} |")
-    machines = sorted({f"{b['processor']}; {b['versions']}" for b in benchmarks.values() if list(_ranges(b["rows"]))})
+    machines = sorted({f"{b['processor']}; {b['versions']}" for b in benchmarks.values() if _ranges(b["rows"])})
     return "\n".join([*lines, "", f"Machine: {' / '.join(machines)}."])
 
 
@@ -73,8 +79,10 @@ def _table(rows: list[dict]) -> str:
 
 def main() -> None:
     benchmarks = {path.stem: json.loads(path.read_text("utf-8")) for path in OUTPUT.glob("*.json")}
-    PAGE.write_text(page(benchmarks), "utf-8")
-    README.write_text(replaced(README.read_text("utf-8"), summary(benchmarks)), "utf-8")
+    # Both are computed before either is written: a README without its marks leaves the page as it was.
+    texts = {PAGE: page(benchmarks), README: replaced(README.read_text("utf-8"), summary(benchmarks))}
+    for path, text in texts.items():
+        path.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
 """The tables that are made from what benchmarks left."""
 
+import json
+import re
+
 import pytest
 
 from tests.benchmarks import page
+from tests.docs import pages
 
 BENCHMARKS = {
     "rows": {
@@ -46,3 +50,58 @@ def test_only_what_lies_between_the_marks_is_replaced():
     assert page.replaced(readme, "new") == "before <!-- benchmarks -->\nnew\n<!-- end of benchmarks --> after"
     with pytest.raises(ValueError, match="between which the table is written"):
         page.replaced("no marks", "new")
+
+
+def test_the_readme_has_the_marks():
+    readme = page.README.read_text()
+    assert page.replaced(readme, "new").count("new\n<!-- end of benchmarks -->") == 1
+    assert readme.count("<!-- benchmarks -->") == readme.count("<!-- end of benchmarks -->") == 1
+
+
+def test_without_results_both_texts_say_how_to_get_them():
+    for text in (page.page({}), page.summary({}), page.summary({"memory": BENCHMARKS["memory"]})):
+        assert "`make bench` measures" in text
+        assert "`make bench-page` then writes" in text
+    assert "No results" not in page.page(BENCHMARKS) + page.summary(BENCHMARKS)
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Results of benchmarks, and copies of what the command writes."""
+    for name, benchmark in BENCHMARKS.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(benchmark))
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/benchmarks.md").write_text("old")
+    (tmp_path / "README.md").write_text(page.README.read_text())
+    monkeypatch.setattr(page, "OUTPUT", tmp_path)
+    monkeypatch.setattr(page, "PAGE", tmp_path / "docs/benchmarks.md")
+    monkeypatch.setattr(page, "README", tmp_path / "README.md")
+    return tmp_path
+
+
+def test_the_command_writes_the_page_and_the_readmes_table(files):
+    page.main()
+    assert (files / "docs/benchmarks.md").read_text() == page.page(BENCHMARKS)
+    readme = (files / "README.md").read_text()
+    assert page.summary(BENCHMARKS) in readme
+    # What the table links to is a heading of the page.
+    anchors = re.findall(r"\(docs/benchmarks\.md#(\w+)\)", readme)
+    assert anchors == ["rows"]
+    assert set(anchors) <= set(re.findall(r"^## (\w+)$", (files / "docs/benchmarks.md").read_text(), re.MULTILINE))
+
+
+def test_nothing_is_written_when_the_readme_has_no_marks(files):
+    (files / "README.md").write_text("no marks")
+    with pytest.raises(ValueError, match="between which the table is written"):
+        page.main()
+    assert (files / "docs/benchmarks.md").read_text() == "old"
+
+
+@pytest.mark.slow
+def test_a_page_with_results_is_a_page_of_the_site(files):
+    page.main()
+    settings = (pages.ROOT / "mkdocs.yml").read_text().partition("\nnav:")[0]
+    (files / "mkdocs.yml").write_text(settings.replace('paths: ["."]', f'paths: ["{pages.ROOT}"]'))
+    result = pages.build_site(files, files / "site")
+    assert result.returncode == 0, result.stderr
+    assert '<h2 id="rows">' in (files / "site/benchmarks.html").read_text()

@@ -81,13 +81,6 @@ def test_the_table_of_the_architecture_has_the_arrows_of_the_picture():
     assert arrows == house_test.ARROWS
 
 
-def build(folder, out):
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    # Not with --quiet, under which mkdocs counts no warnings, and --strict lets every one of them pass.
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(out)]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-
-
 def public_names():
     """Where the names that are meant for use are defined."""
     packages = ((biggan_tf, set(biggan_tf._NAMES)), (interop, interop.__all__), (client, client.__all__))
@@ -97,7 +90,7 @@ def public_names():
 
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning_and_asks_no_other_server(tmp_path):
-    result = build(ROOT, tmp_path)
+    result = pages.build_site(ROOT, tmp_path)
     assert result.returncode == 0, result.stderr
     html = {path: path.read_text() for path in tmp_path.rglob("*.html")}
     assert len(html) >= len(pages.PAGES)
@@ -117,7 +110,7 @@ def test_what_a_page_links_to_must_be_there(tmp_path, text):
     (tmp_path / "docs/index.md").write_text(f"# Home\n\n{text}\n")
     settings = (ROOT / "mkdocs.yml").read_text().partition("\nnav:")[0].replace('paths: ["."]', f'paths: ["{ROOT}"]')
     (tmp_path / "mkdocs.yml").write_text(settings)
-    result = build(tmp_path, tmp_path / "site")
+    result = pages.build_site(tmp_path, tmp_path / "site")
     assert result.returncode != 0
     assert "gone" in result.stderr + result.stdout
 

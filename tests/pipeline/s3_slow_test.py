@@ -9,6 +9,8 @@ from pipeline.preprocessing import storage
 from pipeline.sources import beam_files
 from tests.pipeline import running, s3_server
 
+pytestmark = pytest.mark.engine
+
 ROOT = f"s3://{s3_server.BUCKET}"
 
 

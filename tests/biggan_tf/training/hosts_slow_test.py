@@ -20,7 +20,7 @@ from tests.data import made_data
 from tests.example_hosts import network_hosts
 from tests.slow_link import SlowLink
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.engine, pytest.mark.timeout(1800)]
 
 LOGGER = logging.getLogger(__name__)  # the figures of docs/how_to/resume_and_clusters.md: --log-cli-level=INFO
 REPOSITORY = pathlib.Path(__file__).parents[3]
@@ -188,7 +188,6 @@ def test_a_worker_that_is_started_again_at_once_waits_for_the_other(tmp_path, ho
     assert training.digest() == undisturbed.digest()
 
 
-@pytest.mark.exhaustive
 def test_a_cable_that_is_cut_for_10_seconds_disturbs_nothing(tmp_path, hosts, data, undisturbed):
     training = begun(hosts, data, tmp_path, worker_timeout_s=60)
     hosts[1].cut(10)

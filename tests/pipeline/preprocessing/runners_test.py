@@ -1,10 +1,15 @@
 import contextlib
+import fcntl
 import os
+import pty
+import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import time
 import types
 
@@ -110,6 +115,7 @@ def reference(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.engine
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("runner", running.RUNNERS)
 def test_every_runner_and_number_of_workers_gives_the_same_bytes(tmp_path, reference, runner, workers):
@@ -122,6 +128,7 @@ def test_every_runner_and_number_of_workers_gives_the_same_bytes(tmp_path, refer
 
 
 @pytest.mark.slow
+@pytest.mark.engine
 @pytest.mark.parametrize("environment", ["LOOPBACK", "EXTERNAL"])
 def test_prism_gives_the_same_bytes(tmp_path, reference, environment):
     if not shutil.which("prism"):
@@ -145,12 +152,14 @@ def dask_cluster(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.engine
 def test_dask_gives_the_same_bytes(tmp_path, reference, dask_cluster):
     run_command(tmp_path / "out", ["--runner=DaskRunner", f"--dask_client_address={dask_cluster.address}"])
     assert running.contents(tmp_path / "out") == reference
 
 
 @pytest.mark.slow
+@pytest.mark.engine
 def test_dask_gives_the_same_bytes_when_a_worker_is_killed(tmp_path, reference, dask_cluster):
     victim, other = dask_cluster.worker_pids(2)
     arguments = ["--runner=DaskRunner", f"--dask_client_address={dask_cluster.address}", "--dask_npartitions=9"]
@@ -167,6 +176,47 @@ def test_dask_gives_the_same_bytes_when_a_worker_is_killed(tmp_path, reference, 
     pids = dask_cluster.worker_pids(2)  # its nanny has started it again
     assert other in pids
     assert victim not in pids
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+def test_the_bar_counts_what_an_external_pool_of_prism_does(tmp_path):
+    if not shutil.which("prism"):
+        pytest.skip("prism is not on the PATH; .ci/run installs it")
+    with worker_pool(tmp_path / "pool.log") as port:
+        check_bar(
+            tmp_path / "out",
+            ["--runner=PrismRunner", "--environment_type=EXTERNAL", f"--environment_config=localhost:{port}"],
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+def test_the_bar_counts_what_workers_of_dask_do(tmp_path, dask_cluster):
+    check_bar(tmp_path / "out", ["--runner=DaskRunner", f"--dask_client_address={dask_cluster.address}"])
+
+
+def check_bar(output, arguments):
+    """Runs the command in a terminal; its bar must rise from none of the images to all, and be seen in between."""
+    num_shapes = 2000
+    command = [
+        sys.executable, "-m", "pipeline.preprocess", "--source=shapes", f"--num_shapes={num_shapes}",
+        "--resolutions=16,32", f"--output={output}", *arguments,
+    ]  # fmt: skip
+    terminal, its_end = pty.openpty()
+    fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=its_end) as process:
+        os.close(its_end)
+        written = bytearray()
+        with contextlib.suppress(OSError):  # EIO: the other end was closed
+            while content := os.read(terminal, 4096):
+                written += content
+        os.close(terminal)
+        assert process.wait(timeout=60) == 0, written.decode(errors="replace")
+    counts = [int(count) for count in re.findall(rf"(\d+)/{num_shapes} ", written.decode())]
+    assert counts == sorted(counts)
+    assert (counts[0], counts[-1]) == (0, num_shapes)
+    assert any(0 < count < num_shapes for count in counts)
 
 
 @contextlib.contextmanager

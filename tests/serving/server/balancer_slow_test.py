@@ -272,6 +272,7 @@ def happen(servers, base, tally, log):
 
 
 @pytest.mark.slow
+@pytest.mark.engine
 @pytest.mark.attack
 @pytest.mark.timeout(600)
 def test_clients_that_send_again_lose_nothing_while_servers_die_stop_freeze_and_swap(tmp_path, monkeypatch, attack):

@@ -78,9 +78,9 @@ def test_the_destination_of_models_is_refused_with_the_configuration():
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ("s3://bucket/a", r"for which boto3 is missing; pip install 'biggan-tf\[aws\]'\."),
-        ("gs://bucket/a", r"Received: gs://bucket/a; pip install 'biggan-tf\[gcp\]'\."),
-        ("hdfs://host/a", r"for which hdfs is missing; pip install 'apache-beam\[hadoop\]'\."),
+        ("s3://bucket/a", r"for which boto3 is missing; python -m pip install 'biggan-tf\[aws\]'\."),
+        ("gs://bucket/a", r"Received: gs://bucket/a; python -m pip install 'biggan-tf\[gcp\]'\."),
+        ("hdfs://host/a", r"for which hdfs is missing; python -m pip install 'apache-beam\[hadoop\]'\."),
         ("foo://a", r"Received: foo://a; name a local folder, gs:// or s3://\."),
         ("s3:/bucket/a", r"Received: s3:/bucket/a; write two slashes\."),
     ],

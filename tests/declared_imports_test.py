@@ -8,7 +8,6 @@ import sys
 import tomllib
 
 import pytest
-from packaging.requirements import Requirement
 
 from tests import build_files
 
@@ -26,11 +25,13 @@ _BEAMS = {"botocore": "aws", "distributed": "dask"}  # what comes with Beam's ex
 
 
 def distribution(name):
-    return _NOT_IN_THE_LOCK.get(name.split(".")[0]) or build_files._distribution(name)
+    return _NOT_IN_THE_LOCK.get(name.split(".")[0]) or build_files.distribution(name)
 
 
-def normalised(requirement):
-    return re.sub(r"[-.]+", "_", Requirement(requirement).name).lower()
+def parsed(requirement):
+    """The normalised name of a distribution, and the extras that are asked of it."""
+    name, extras = re.match(r"([\w.-]+)(?:\[([\w,-]+)\])?", requirement).groups()
+    return re.sub(r"[-.]+", "_", name).lower(), set((extras or "").split(","))
 
 
 def imports(text, of_functions):
@@ -61,12 +62,12 @@ def missing(declared, found):
 
 
 def declared_by(extra):
-    requirements = [Requirement(each) for each in PROJECT["optional-dependencies"][extra]]
-    of_beam = {name for each in requirements for name, beams in _BEAMS.items() if beams in each.extras}
-    return {normalised(str(each)) for each in requirements} | of_beam
+    requirements = dict(map(parsed, PROJECT["optional-dependencies"][extra]))
+    asked_of_beam = requirements.get("apache_beam", set())
+    return {*requirements, *(name for name, beams in _BEAMS.items() if beams in asked_of_beam)}
 
 
-MAIN = {normalised(requirement) for requirement in PROJECT["dependencies"]}
+MAIN = set(dict(map(parsed, PROJECT["dependencies"])))
 EXTRAS = set().union(*(declared_by(extra) for extra in PROJECT["optional-dependencies"] if extra != "dev"))
 
 

@@ -14,7 +14,7 @@ setup: $(STAMP)  ## Build .venv from requirements.lock (uv if it is there, else 
 
 $(STAMP): requirements.lock pyproject.toml
 ifneq ($(UV),)
-	uv venv --quiet --allow-existing --python '>=3.11' $(VENV)
+	uv venv --quiet --seed --allow-existing --python '>=3.11' $(VENV)
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 else

@@ -65,6 +65,7 @@ LABELS_ASSET = "labels.json"
 # The metadata field by which a client asks our server for that file; TensorFlow Serving has "signature_def" alone.
 CLASS_LABELS_FIELD = "biggan_tf/labels"
 PROVENANCE_ASSET = "provenance.json"
+EXPORTED = "exported"  # the field of that file with the date and time of the export, as ISO 8601 writes them
 LIMITS_ASSET = "input_limits.json"  # see serving/input_limits.py
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 DEFAULT_BATCH_SIZES = (1, 2, 4, 8)

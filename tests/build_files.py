@@ -108,7 +108,7 @@ def _imports(root, file):
         if name.split(".")[0] in FOLDERS:
             found |= _module_files(root, name.split("."))
         elif name.split(".")[0] not in sys.stdlib_module_names:
-            found.add(f"@pypi//{_distribution(name)}")
+            found.add(f"@pypi//{distribution(name)}")
     return found
 
 
@@ -146,7 +146,7 @@ _packages_distributions = functools.cache(importlib.metadata.packages_distributi
 
 
 @functools.cache
-def _distribution(name):
+def distribution(name):
     """The normalised name of the package that an import comes from."""
     if name.startswith("google.protobuf"):
         return "protobuf"

@@ -7,6 +7,9 @@ import sys
 import tomllib
 
 import pytest
+import tensorflow as tf
+
+import biggan_tf
 
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
@@ -48,6 +51,17 @@ def test_help_fits_a_screen(script, commands):
     assert len(shown.stdout.splitlines()) <= SCREEN
     assert "alsologtostderr" not in shown.stdout
     assert commands.run("--help", script=(script, SCRIPTS[script])).stdout == shown.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", OWN_FLAGS)
+def test_every_command_tells_the_versions(script, commands):
+    module = SCRIPTS[script].partition(":")[0].removesuffix(".__main__")
+    told = commands.run(module, "--version")
+    assert told.status == 0, told.stderr
+    # Our server answers as TensorFlow Serving does, "TensorFlow ModelServer: ...".
+    assert told.stdout.splitlines()[0].endswith(f"biggan_tf {biggan_tf.__version__}")
+    assert (tf.__version__ in told.stdout) == (script != "biggan-client"), "the client needs no TensorFlow"
 
 
 @pytest.mark.slow

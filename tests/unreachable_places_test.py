@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 
 import pytest
 from apache_beam.io.filesystems import FileSystems
@@ -13,6 +14,7 @@ from pipeline.staged.config import PipelineConfig
 from serving.server import config_files
 from serving.server.status import ServingError
 from tests.command_server import ROOT
+from tests.data import made_data
 
 PLACE = "s3://bucket/a"
 RECIPE = f"--config={ROOT / 'configs' / 'smoke.py'}"
@@ -60,6 +62,32 @@ def test_a_command_refuses_it_and_creates_nothing(commands, tmp_path, flag, must
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "status", "said"),
+    [
+        (["--workdir=FILE/run", "--config.data.path=data"], 2, "--workdir must name a folder.*FILE/run"),
+        (["--workdir=run", "--config.data.path=gs://bucket/x"], 2, "data manifest gs://bucket/x/manifest.json cannot"),
+        (
+            ["--workdir=gs://bucket/run", "--config.data.path=data"],
+            74,
+            "Storage must read and write(.|\n)*gs://bucket/run",
+        ),
+    ],
+    ids=["below a file", "data out of reach", "workdir out of reach"],
+)
+def test_a_training_tells_of_a_place_that_it_cannot_use(commands, tmp_path, flags, status, said):
+    made_data.write(tmp_path / "data", resolution=32, num_classes=10)
+    (tmp_path / "FILE").write_text("")
+    # Nothing listens on port 9, and TensorFlow asks no cloud for its name.
+    nowhere = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "NO_GCE_CHECK": "true"}
+    finished = commands.run("biggan_tf.train", "--config=smoke", *flags, cwd=tmp_path, environment=nowhere)
+    assert "Traceback" not in finished.stderr
+    assert re.search(said, finished.stderr), finished.stderr
+    assert finished.status == status
+    assert sorted(os.listdir(tmp_path)) == ["FILE", "data"]
+
+
 def test_the_server_refuses_it_instead_of_waiting_for_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = config_files.single_model("biggan", PLACE)
@@ -78,9 +106,9 @@ def test_the_destination_of_models_is_refused_with_the_configuration():
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ("s3://bucket/a", r"for which boto3 is missing; pip install 'biggan-tf\[aws\]'\."),
-        ("gs://bucket/a", r"Received: gs://bucket/a; pip install 'biggan-tf\[gcp\]'\."),
-        ("hdfs://host/a", r"for which hdfs is missing; pip install 'apache-beam\[hadoop\]'\."),
+        ("s3://bucket/a", r"for which boto3 is missing; python -m pip install 'biggan-tf\[aws\]'\."),
+        ("gs://bucket/a", r"Received: gs://bucket/a; python -m pip install 'biggan-tf\[gcp\]'\."),
+        ("hdfs://host/a", r"for which hdfs is missing; python -m pip install 'apache-beam\[hadoop\]'\."),
         ("foo://a", r"Received: foo://a; name a local folder, gs:// or s3://\."),
         ("s3:/bucket/a", r"Received: s3:/bucket/a; write two slashes\."),
     ],

@@ -98,7 +98,7 @@ def _huggingface_hub() -> ModuleType:
     except ImportError as error:
         raise HubError(
             "Presets on a hub need the package huggingface_hub. Received: it is not installed; "
-            'run `pip install "biggan-tf[hub]"`.'
+            'run `python -m pip install "biggan-tf[hub]"`.'
         ) from error
     return huggingface_hub
 

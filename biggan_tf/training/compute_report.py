@@ -15,8 +15,9 @@ _LOGGER = logging.getLogger(__name__)
 
 # The widest of these that a processor has is told; by the flag that /proc/cpuinfo has for it.
 _VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "sse4_1": "SSE4.1"}
-# What the driver of NVIDIA's GPUs leaves in a file system, whether or not TensorFlow can use them.
-_NVIDIA_FILES = ("/dev/nvidia0", "/proc/driver/nvidia/version")
+# What the driver of NVIDIA's GPUs leaves in a file system, whether or not TensorFlow can use them. Under Windows (WSL2)
+# the device is /dev/dxg for a GPU of any maker; NVIDIA's driver for Windows adds the last of these.
+_NVIDIA_FILES = ("/dev/nvidia0", "/proc/driver/nvidia/version", "/usr/lib/wsl/lib/libcuda.so.1")
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 # How many times as long a step takes without oneDNN, at 32 pixels and at 128 (ch 16, float32), by
@@ -58,7 +59,7 @@ def unusable_gpu() -> str:
         return ""
     return (
         f"An NVIDIA GPU must be usable where there is one. Received: {seen} is there, and TensorFlow sees no GPU, so "
-        "that the processor computes, many times slower. Install TensorFlow's CUDA libraries, pip install "
+        "that the processor computes, many times slower. Install TensorFlow's CUDA libraries, python -m pip install "
         "'tensorflow[and-cuda]', and see that nvidia-smi works. CUDA_VISIBLE_DEVICES=-1 says that no GPU is wanted."
     )
 

@@ -75,8 +75,8 @@ def _import_dask_runner() -> type[PipelineRunner]:
         from apache_beam.runners.dask.dask_runner import DaskRunner
     except ImportError as error:
         raise UsageError(
-            f"--runner=DaskRunner needs Dask.distributed here and on all workers: pip install 'biggan-tf[dask]'. "
-            f"Received: {error}."
+            f"--runner=DaskRunner needs Dask.distributed here and on all workers: "
+            f"python -m pip install 'biggan-tf[dask]'. Received: {error}."
         ) from error
     runner: type[PipelineRunner] = DaskRunner
     return runner

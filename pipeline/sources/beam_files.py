@@ -191,7 +191,7 @@ def require_file_system(flag: str, path: str) -> None:
         return
     scheme = path.partition("://")[0]
     library, install = _LIBRARIES.get(scheme, ("", ""))
-    advice = f"pip install '{install}'" if install else "name a local folder, gs:// or s3://"
+    advice = f"python -m pip install '{install}'" if install else "name a local folder, gs:// or s3://"
     problem = f"--{flag} must be a place that Beam can reach. Received: {path}"
     if library and importlib.util.find_spec(library) is None:
         raise UsageError(f"{problem}, for which {library} is missing; {advice}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -58,7 +59,7 @@ def export_generator(
         base: Folder of the model, e.g. "models/biggan". Its versions are subfolders 1, 2, ...
         labels: `synset` and `name` of each class, in the order of the class indices; goes into labels.json.
         provenance: Where the weights come from: the run's configuration, its images seen, metrics and the fingerprint
-            of its data. Goes into provenance.json.
+            of its data. Goes into provenance.json, with the date and time of the export.
         precision: Type of the computations, "float32" or "bfloat16".
         batch_sizes: Batch sizes for which a server is warmed up.
         model_name: The name that the model will be served under; warm-up requests hold it.
@@ -72,6 +73,7 @@ def export_generator(
     Raises:
         ExportError: What was written does not load, differs from the generator, or cannot be served. It was removed.
     """
+    provenance = {**provenance, s.EXPORTED: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     if isinstance(generator, EnlargingGenerator):
         if discriminator is not None:
             raise ValueError("--discriminator needs a generator that draws from seeds. Received: one that enlarges.")

@@ -1,9 +1,20 @@
 // The form: shows a state, and reads one from what a person entered.
 
 import { labelOf, showChosen, suggest } from "./class_names.js";
-import { integer, MAX_COLUMNS, MAX_FRAMES, randomSeed } from "./link.js";
+import { integer, MAX_COLUMNS, MAX_FRAMES, mixesClasses, randomSeed } from "./link.js";
 
 const byId = (id) => document.getElementById(id);
+const wide = matchMedia("(min-width: 56rem)"); // where playground.css puts the form and the pictures side by side
+
+const PAIR = ["first-class", "second-class"];
+
+/** The pictures come first on a narrow screen, also for the tab key, and to the right of the form on a wide one. */
+function arrange() {
+  const [main, pictures, focused] = [byId("drawing"), byId("results"), document.activeElement];
+  if (wide.matches) main.append(pictures);
+  else main.prepend(pictures);
+  focused?.focus({ preventScroll: true }); // which an element loses that is moved
+}
 
 /** Connects the form. `changed()` is called when a person has changed the state. */
 export class Controls {
@@ -13,9 +24,14 @@ export class Controls {
       event.preventDefault();
       this.addClass(false);
       this.changed();
-      // On a phone the pictures are below the form.
-      if (matchMedia("(max-width: 56rem)").matches) byId("pictures-heading").scrollIntoView();
+      if (!wide.matches) byId("pictures-heading").scrollIntoView();
     });
+    wide.addEventListener("change", arrange);
+    byId("to-controls").addEventListener("click", () => {
+      byId("controls").scrollIntoView();
+      [...document.getElementsByName("show")].find((radio) => radio.checked).focus({ preventScroll: true });
+    });
+    arrange();
     byId("class-add").addEventListener("click", () => this.addClass(true));
     byId("class-search").addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
@@ -31,6 +47,9 @@ export class Controls {
     this.number("seed", 0, Number.MAX_SAFE_INTEGER, (value) => this.set("seed", value));
     this.number("columns", 1, MAX_COLUMNS, (value) => this.set("columns", value));
     this.number("frames", 2, MAX_FRAMES, (value) => this.set("frames", value));
+    PAIR.forEach((id, place) => byId(id).addEventListener("change", () => this.readPair(id, place)));
+    byId("share").addEventListener("input", () => this.nameShare());
+    byId("share").addEventListener("change", () => this.set("share", Number(byId("share").value)));
     for (const [id, place] of [["first-layer", 0], ["last-layer", 1]]) {
       byId(id).addEventListener("change", () => this.readLayer(id, place));
     }
@@ -48,17 +67,20 @@ export class Controls {
     document.getElementsByName("show").forEach((radio) => (radio.checked = radio.value === state.show));
     document.querySelectorAll("[data-show]").forEach((part) => (part.hidden = !part.dataset.show.split(" ").includes(state.show)));
     byId("mix-mode").hidden = !model.num_styles;
+    byId("classes-mode").hidden = !mixesClasses(model);
     document.querySelectorAll("[data-classes]").forEach((part) => (part.hidden = !model.has_classes));
     ["first-layer", "last-layer"].forEach((id, place) => (byId(id).value = state.layers[place]));
     showChosen(byId("chosen"), state.classes, names, (label) => this.removeClass(label));
     [byId("truncation").min, byId("truncation").max] = model.truncation;
-    for (const name of ["seed", "columns", "frames", "truncation"]) byId(name).value = state[name];
+    PAIR.forEach((id, place) => (byId(id).value = names[state.pair[place]]));
+    for (const name of ["seed", "columns", "frames", "share", "truncation"]) byId(name).value = state[name];
     for (const end of ["from", "to"]) {
       byId(`${end}-class`).value = names[state[end].label];
       byId(`${end}-seed`).value = state[end].seed;
     }
     document.querySelectorAll("#controls input").forEach((input) => input.setCustomValidity(""));
     this.nameTruncation();
+    this.nameShare();
   }
 
   set(name, value) {
@@ -112,11 +134,28 @@ export class Controls {
   }
 
   readEnd(end) {
-    const input = byId(`${end}-class`);
+    const label = this.readClass(`${end}-class`);
+    if (label !== null) this.set(end, { ...this.state[end], label });
+  }
+
+  readPair(id, place) {
+    const label = this.readClass(id);
+    if (label !== null) this.set("pair", this.state.pair.map((other, i) => (i === place ? label : other)));
+  }
+
+  /** The class that an input names; null, and the reason beside the input, where it names none. */
+  readClass(id) {
+    const input = byId(id);
     const [label, complaint] = labelOf(input.value, this.model.classes);
     input.setCustomValidity(complaint);
     if (label === null) input.reportValidity();
-    else this.set(end, { ...this.state[end], label });
+    return label;
+  }
+
+  nameShare() {
+    const second = Math.round(100 * Number(byId("share").value));
+    byId("share-value").textContent = `${second}%`;
+    byId("share").setAttribute("aria-valuetext", `${second}% of the second class, ${100 - second}% of the first`);
   }
 
   nameTruncation() {

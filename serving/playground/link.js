@@ -15,16 +15,26 @@ export function initial(model) {
     from: { label: 0, seed: 0 },
     to: { label: Math.min(1, classes.length - 1), seed: 1 },
     frames: 9,
+    pair: [0, Math.min(1, classes.length - 1)],
+    share: 0.5,
     layers: [0, Math.max(0, Math.floor(model.num_styles / 2) - 1)],
     truncation: model.truncation_default,
   };
 }
 
+/** Whether a model has two classes to mix. */
+export function mixesClasses(model) {
+  return model.has_classes && model.classes.length > 1;
+}
+
 export function toHash(model, state) {
   const end = ({ label, seed }) => `${label}:${seed}`;
   const parts = [["model", model.name], ["version", model.version], ["show", state.show]];
+  const seeds = [["seed", state.seed], ["columns", state.columns]];
   if (state.show === "grid") {
-    parts.push(["classes", state.classes.join(".")], ["seed", state.seed], ["columns", state.columns]);
+    parts.push(["classes", state.classes.join(".")], ...seeds);
+  } else if (state.show === "classes") {
+    parts.push(["pair", state.pair.join(".")], ["share", state.share], ...seeds);
   } else {
     parts.push(["from", end(state.from)], ["to", end(state.to)]);
     parts.push(state.show === "walk" ? ["frames", state.frames] : ["layers", state.layers.join("-")]);
@@ -64,7 +74,11 @@ export function fromHash(hash, model) {
     const labels = text === "" ? [] : text.split(".").map((part) => integer(part, 0, last));
     return labels.includes(null) ? null : [...new Set(labels)];
   };
-  const shows = model.num_styles ? ["grid", "walk", "mix"] : ["grid", "walk"];
+  const shows = ["grid", ...(mixesClasses(model) ? ["classes"] : []), "walk", ...(model.num_styles ? ["mix"] : [])];
+  const pair = (text) => {
+    const labels = text.split(".").map((part) => integer(part, 0, last));
+    return labels.length === 2 && !labels.includes(null) ? labels : null;
+  };
   const layers = (text) => {
     const [first, second] = text.split("-").map((part) => integer(part, 0, model.num_styles - 1));
     return first === null || second === null || second === undefined || first > second ? null : [first, second];
@@ -72,6 +86,8 @@ export function fromHash(hash, model) {
   read("show", (text) => (shows.includes(text) ? text : null), shows.join(" or "));
   if (model.num_styles) read("layers", layers, `FIRST-LAST from 0 to ${model.num_styles - 1}`);
   read("classes", list, `numbers from 0 to ${last}, with points between`);
+  read("pair", pair, `two numbers from 0 to ${last}, with a point between`);
+  read("share", (text) => within(text, 0, 1), "from 0 to 1");
   read("seed", (text) => integer(text, 0, MAX_SEED), "a whole number from 0 on");
   read("columns", (text) => integer(text, 1, MAX_COLUMNS), `a whole number from 1 to ${MAX_COLUMNS}`);
   read("from", end, `CLASS:SEED with a class from 0 to ${last}`);

@@ -28,7 +28,8 @@ function tokenHeader() {
 export class Model {
   constructor(description) {
     Object.assign(this, description);
-    this.label = `${this.name}, version ${this.version}`;
+    // The number of a version may be a count of seconds, which tells a person nothing.
+    this.label = `${this.name}, ${this.exported ? `exported ${dateOf(this.exported)}` : `version ${this.version}`}`;
   }
 
   /** Latents by seed. */
@@ -89,6 +90,11 @@ export class Model {
     if (outputs.valid?.includes(false)) throw new Error("The server marked a row of its answer as not valid.");
     return outputs[output] ?? outputs;
   }
+}
+
+/** A date and time in the reader's own zone. */
+function dateOf(written) {
+  return new Date(written).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 }
 
 async function answer(response) {

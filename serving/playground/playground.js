@@ -4,7 +4,8 @@ import { Controls } from "./controls.js";
 import { Enlarging } from "./enlarge.js";
 import { fromHash, modelOf, toHash } from "./link.js";
 import { fetchModels, hasToken, keepToken, Model, TokenNeeded } from "./model_api.js";
-import { classWeights, greatCircle, layerRanges, mixed } from "./points.js";
+import { classWeights, greatCircle, mixed } from "./points.js";
+import { classRows, gridRows, mixRows, walkRows } from "./rows.js";
 import { layOut, save, toPng } from "./sheet.js";
 import { Viewer } from "./viewer.js";
 import { Walk } from "./walk.js";
@@ -22,6 +23,7 @@ class Playground {
     byId("model-field").hidden = models.length === 1;
     byId("model").addEventListener("change", () => this.choose(models[byId("model").value]));
     byId("download").addEventListener("click", () => this.download());
+    byId("download-gif").addEventListener("click", () => this.downloadGif());
     byId("copy").addEventListener("click", () => this.copy());
     byId("link").addEventListener("focus", () => byId("link").select());
     window.addEventListener("hashchange", () => location.hash !== this.hash && this.open(location.hash));
@@ -55,7 +57,7 @@ class Playground {
     history.replaceState(null, "", this.hash);
     byId("link").value = location.href;
     this.complain(complaints);
-    this.rows = { grid: gridRows, walk: walkRows, mix: mixRows }[state.show](this.model, state);
+    this.rows = { grid: gridRows, classes: classRows, walk: walkRows, mix: mixRows }[state.show](this.model, state);
     const points = this.rows.flatMap((row) => row.pictures);
     this.images = layOut(byId("pictures"), this.rows, (number) => this.pick(number));
     byId("pictures").className = state.show;
@@ -123,9 +125,13 @@ class Playground {
     save(await toPng(this.rows, this.images), `${this.fileName()}.png`);
   }
 
+  async downloadGif() {
+    save(await this.walk.toGif(), `${this.fileName()}.gif`);
+  }
+
   fileName() {
     const { show, seed, truncation } = this.controls.state;
-    const what = show === "grid" ? `seed${seed}` : show;
+    const what = { grid: `seed${seed}`, classes: `classes-seed${seed}` }[show] ?? show;
     return `${this.model.name}-${this.model.version}-${what}-truncation${truncation}`.replaceAll(/[^\w.-]/g, "_");
   }
 
@@ -150,45 +156,10 @@ class Playground {
   }
 }
 
-function gridRows(model, { classes, seed, columns }) {
-  return classes.map((label) => ({
-    caption: model.classes[label],
-    pictures: Array.from({ length: columns }, (_, i) => ({
-      alt: `${model.classes[label]}, seed ${seed + i}`,
-      labels: [label, label],
-      seeds: [seed + i, seed + i],
-      share: 0,
-    })),
-  }));
-}
-
-function walkRows(model, { from, to, frames }) {
-  const names = [from, to].map(({ label, seed }) => `${model.classes[label]}, seed ${seed}`);
-  const pictures = Array.from({ length: frames }, (_, i) => ({
-    alt: `${Math.round((100 * i) / (frames - 1))}% of the way from ${names[0]} to ${names[1]}`,
-    labels: [from.label, to.label],
-    seeds: [from.seed, to.seed],
-    share: i / (frames - 1),
-  }));
-  return [{ caption: "", pictures }];
-}
-
-/** The two pictures, and each with ranges of layers of the other; `mix` says which pictures' styles are taken. */
-function mixRows(model, { from, to, layers: [first, last] }) {
-  const ends = [from, to];
-  const names = ends.map(({ label, seed }) => `${model.classes[label]}, seed ${seed}`);
-  const picture = (end, alt, mix) => {
-    const { label, seed } = ends[end];
-    return { alt, labels: [label, label], seeds: [seed, seed], share: 0, mix };
-  };
-  const ranges = [...layerRanges(model.num_styles), [`layers ${first} to ${last}`, first, last]];
-  const rows = [0, 1].map((own) => ({
-    caption: `${names[own]}, with layers of ${names[1 - own]}: ${ranges.map(([name]) => name).join(", ")}`,
-    pictures: ranges.map(([name, start, end]) =>
-      picture(own, `${names[own]}, with ${name} of ${names[1 - own]}`, { of: own, with: 1 - own, first: start, last: end }),
-    ),
-  }));
-  return [{ caption: names.join(" and "), pictures: [0, 1].map((end) => picture(end, names[end])) }, ...rows];
+/** Adds the version to the labels of models that would look the same. */
+function nameApart(models) {
+  const same = models.filter((model) => models.some((other) => other !== model && other.label === model.label));
+  same.forEach((model) => (model.label += `, version ${model.version}`));
 }
 
 function times({ enlargement }) {
@@ -225,6 +196,7 @@ async function begin() {
   let problem = "The server serves no model.";
   try {
     models = (await fetchModels()).map((description) => new Model(description));
+    nameApart(models);
     const unfit = models.find((model) => model.problem);
     if (unfit) problem = `${unfit.label} cannot be shown. ${unfit.problem}`;
   } catch (error) {

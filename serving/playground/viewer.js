@@ -24,6 +24,8 @@ export class Viewer {
     byId("viewer-image").src = image.src;
     byId("viewer-image").alt = image.alt;
     byId("viewer-caption").textContent = image.alt;
+    // A way ends at pictures of one class.
+    for (const end of ["from", "to"]) byId(`viewer-${end}`).hidden = point.labels[0] !== point.labels[1];
     byId("viewer").showModal();
   }
 }

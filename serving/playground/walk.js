@@ -1,5 +1,7 @@
 // The way between two pictures: one frame large, a slider through all of them, and playing to and fro.
 
+import { encodeGif } from "./gif.js";
+
 const FRAME_MS = 150;
 const byId = (id) => document.getElementById(id);
 
@@ -44,6 +46,22 @@ export class Walk {
       else this.goTo(next);
     }, FRAME_MS);
     this.name(true);
+  }
+
+  /** The way to and fro, as it is played, as a GIF file. */
+  async toGif() {
+    await Promise.all(this.images.map((image) => image.decode()));
+    const { naturalWidth: width, naturalHeight: height } = this.images[0];
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [width, height];
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    const pictures = this.images.map((image) => {
+      context.drawImage(image, 0, 0);
+      return context.getImageData(0, 0, width, height).data;
+    });
+    const there = [...pictures.keys()];
+    const file = encodeGif(pictures, [...there, ...there.slice(1, -1).reverse()], width, height, FRAME_MS);
+    return new Blob([file], { type: "image/gif" });
   }
 
   stop() {

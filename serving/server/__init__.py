@@ -17,7 +17,8 @@ Where it differs, knowingly:
 * `pad_variable_length_inputs` and ALTS are refused at the start. Flags of the C++ runtime (TFLite, TPU, thread pool
   factories, the profiler) are accepted and have no effect.
 * Of batching's own metrics only queuing_latency is reported: the scheduler runs inside of TensorFlow. The gauge
-  requests_in_flight is ours.
+  requests_in_flight is ours, and so are biggan_tf_build_info and what Prometheus calls process_*.
+* There is no gRPC reflection, as there: a client that has no protos, such as grpcurl, is given a file of descriptors.
 * Without batching, requests beyond four times --grpc_max_threads get UNAVAILABLE instead of waiting in a line.
 * A SavedModel without its variables fails to load; the C++ loader may report it available.
 * Classify, Regress: the error of a model that only predicts. MultiInference, SessionService, request logging,

@@ -1,4 +1,4 @@
-"""Counters and histograms in Prometheus' text format, under TensorFlow Serving's names.
+"""Counters and histograms in Prometheus' text format, under TensorFlow Serving's names, and those of the process.
 
 prometheus_client would append `_total` to the counters, which TensorFlow Serving does not.
 """
@@ -9,6 +9,8 @@ import bisect
 import hashlib
 import re
 import threading
+
+from serving.server import process_metrics
 
 # tensorflow_serving/servables/tensorflow/util.cc: exponential buckets of 10 * 1.8^n microseconds.
 _BUCKETS = tuple(10 * 1.8**n for n in range(33))
@@ -106,7 +108,8 @@ class Metrics:
     def render(self) -> str:
         """The page that Prometheus reads."""
         with self._lock:
-            return "\n".join(line for f in self._families.values() for line in f.lines()) + "\n"
+            counted = [line for family in self._families.values() for line in family.lines()]
+        return "\n".join(counted + process_metrics.lines()) + "\n"
 
     def _bounded(self, family: _Family, labels: tuple[str, ...]) -> tuple[str, ...]:
         if labels in family.values:

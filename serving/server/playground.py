@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import functools
 import importlib.resources
 import json
@@ -78,10 +79,11 @@ def playable_models(core: ServerCore) -> list[dict[str, Any]]:
 
     Returns:
         `name`, `version` and `problem`, which is "" for an export of ours; such a one also has `z_dim`, `resolution`,
-        `classes` (names by label), `has_classes` (if not, there is one name in `classes`), `images_seen`, the ends of
-        `truncation`, where it begins (`truncation_default`), `num_styles` (0: it has no styles to mix), and `notes`:
-        what is wrong with the files that say more of it, for which the page does without them. One that enlarges
-        pictures has none of these but `enlargement`, how many times as large they become, or None if nothing says so.
+        `classes` (names by label), `has_classes` (if not, there is one name in `classes`), `images_seen`, `exported`
+        (when, in UTC as ISO 8601 writes it), the ends of `truncation`, where it begins (`truncation_default`),
+        `num_styles` (0: it has no styles to mix), and `notes`: what is wrong with the files that say more of it, for
+        which the page does without them. One that enlarges pictures has `exported` and `enlargement` instead, how many
+        times as large they become. What no file of the export says is None.
     """
     models = []
     for name in core.model_names:
@@ -98,7 +100,7 @@ def playable_models(core: ServerCore) -> list[dict[str, Any]]:
 def _described(model: LoadedModel) -> dict[str, Any]:
     needed = {s.LATENTS, s.SYNTHESIZE_PNG, s.SYNTHESIZE}
     if s.UPSCALE in model.signatures:
-        return {"problem": "", "enlargement": _enlargement(model.path)}
+        return {"problem": "", "enlargement": _enlargement(model.path), "exported": _origin(model.path, [])[1]}
     if not needed <= set(model.signatures):
         missing = ", ".join(sorted(needed - set(model.signatures)))
         return {"problem": f"It has no signature {missing}; only what serving.export wrote can be shown here."}
@@ -112,6 +114,7 @@ def _described(model: LoadedModel) -> dict[str, Any]:
     if num_classes <= 0:
         return {"problem": "Its signatures are not those that serving.export writes, so it cannot be shown here."}
     notes: list[str] = []
+    images_seen, exported = _origin(model.path, notes)
     num_styles = _num_styles(model)
     return {
         "problem": "",
@@ -119,7 +122,8 @@ def _described(model: LoadedModel) -> dict[str, Any]:
         "resolution": resolution,
         "classes": _class_names(model.path, num_classes, notes) if has_classes else [_WITHOUT_CLASSES],
         "has_classes": has_classes,
-        "images_seen": _images_seen(model.path, notes),
+        "images_seen": images_seen,
+        "exported": exported,
         "truncation": _truncations(model),
         "truncation_default": (OF_STYLES if num_styles else OF_LATENTS).default,
         "num_styles": num_styles,
@@ -172,20 +176,42 @@ def _class_names(path: str, num_classes: int, notes: list[str]) -> list[str]:
         return numbers
 
 
-def _images_seen(path: str, notes: list[str]) -> int | None:
+def _origin(path: str, notes: list[str]) -> tuple[int | None, str | None]:
+    """How many images the weights were trained on, and when they were exported; None: the export does not say."""
     try:
         provenance = read_asset(path, s.PROVENANCE_ASSET)
         if provenance is None:
-            return None
-        seen = provenance.get("images_seen") if isinstance(provenance, dict) else provenance
-        if seen is None:
-            return None
-        if isinstance(seen, bool) or not isinstance(seen, int | float) or not (0 <= seen < math.inf):
-            raise ValueError("It must be an object, and its `images_seen` a number of images.")
-        return int(seen)
+            return None, None
+        if not isinstance(provenance, dict):
+            raise ValueError("It must be an object.")
+        return _images_seen(provenance), _exported(provenance)
     except ERRORS as error:
         notes.append(f"{s.PROVENANCE_ASSET} cannot be used: {_reason(error)}")
+        return None, None
+
+
+def _images_seen(provenance: dict[str, Any]) -> int | None:
+    seen = provenance.get("images_seen")
+    if seen is None:
         return None
+    if isinstance(seen, bool) or not isinstance(seen, int | float) or not (0 <= seen < math.inf):
+        raise ValueError("Its `images_seen` must be a number of images.")
+    return int(seen)
+
+
+def _exported(provenance: dict[str, Any]) -> str | None:
+    written = provenance.get(s.EXPORTED)
+    if written is None:
+        return None
+    try:
+        moment = datetime.datetime.fromisoformat(written)
+        if moment.tzinfo is None:
+            raise ValueError("no zone")
+        return moment.astimezone(datetime.UTC).isoformat(timespec="seconds")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            f"Its `{s.EXPORTED}` must be a date and time with a zone, such as 2026-03-04T05:06:07+00:00."
+        ) from error
 
 
 def _reason(error: Exception) -> str:

@@ -1,12 +1,13 @@
 """`python -m biggan_tf.sample` as people run it: folders and .npz for other people's code, sheets, mistakes."""
 
+import itertools
 import json
 import os
 import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from biggan_tf.config import to_dict
 from biggan_tf.training.checkpoints import files as checkpoint_files
@@ -51,6 +52,30 @@ def test_a_folder_and_an_npz_hold_the_same_images_and_the_seed_decides_them(comm
     assert other.status == 0, other.stderr[-2000:]
     with np.load(tmp_path / "other.npz") as archive:
         assert not np.array_equal(archive["arr_0"], images)
+
+
+@pytest.mark.slow
+def test_a_walk_is_an_animation_or_a_folder_of_its_frames(commands, workdir, tmp_path):
+    common = ("--kind=walk", "--rows=1", "--columns=2", "--frames=6", "--seed=3", "--truncation=0.5")
+    shown = {}
+    for name in ("walk.webp", "walk.gif", "walk"):
+        output = tmp_path / name
+        done = commands.run("biggan_tf.sample", f"--workdir={workdir}", *common, f"--output={output}")
+        assert done.status == 0, done.stderr[-2000:]
+        assert done.stdout.strip() == str(output)
+        if output.is_dir():
+            frames = [Image.open(file) for file in sorted(output.iterdir())]
+        else:
+            with Image.open(output) as opened:
+                assert opened.n_frames == 6
+                assert opened.info["loop"] == 0
+                frames = list(ImageSequence.all_frames(opened))
+        shown[name] = np.stack([np.asarray(frame.convert("RGB")) for frame in frames]).astype(int)
+    frames = shown["walk"]
+    assert len(frames) == 6
+    np.testing.assert_array_equal(shown["walk.webp"], frames)  # WebP without loss
+    assert np.abs(shown["walk.gif"] - frames).mean() < 4  # GIF has 256 colours
+    assert all(not np.array_equal(a, b) for a, b in itertools.pairwise(frames))
 
 
 @pytest.mark.slow

@@ -125,8 +125,8 @@ def main(arguments: list[str]) -> int:
         return 0
     if importlib.util.find_spec("atheris") is None:
         sys.exit(
-            "Fuzzing needs atheris, which is not installed here: pip install '.[fuzz]' does it on Linux on x86-64 with "
-            "Python 3.13 or older."
+            "Fuzzing needs atheris, which is not installed here: python -m pip install '.[fuzz]' does it on "
+            "Linux on x86-64 with Python 3.13 or older."
         )
     targets = [options.target] if options.target else names
     seconds = round(60 * (options.minutes_each or options.minutes / len(targets)))

@@ -65,7 +65,7 @@ def test_a_sound_target_is_fuzzed_and_its_inputs_are_kept(tmp_path, capsys, monk
 
 def test_without_atheris_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(SystemExit, match=r"atheris, which is not installed here: pip install '\.\[fuzz\]'"):
+    with pytest.raises(SystemExit, match=r"atheris, which is not installed here: python -m pip install '\.\[fuzz\]'"):
         run.main(["--minutes=1"])
 
 

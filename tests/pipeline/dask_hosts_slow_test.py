@@ -26,7 +26,7 @@ def reference(tmp_path_factory):
     "fault", ["worker", *(pytest.param(fault, marks=pytest.mark.exhaustive) for fault in ("cable", "scheduler"))]
 )
 def test_a_host_fails_and_the_bytes_are_the_same(tmp_path, reference, fault):
-    pytest.importorskip("distributed", reason="Dask.distributed is not installed: pip install 'biggan-tf[dask]'")
+    pytest.importorskip("distributed", reason="it is not installed: python -m pip install 'biggan-tf[dask]'")
     if not network_hosts.can_be_made():
         pytest.skip("NO HOST WILL FAIL: `ip netns add` needs root and a kernel that allows it")
     command = [

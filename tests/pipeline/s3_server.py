@@ -16,7 +16,7 @@ _PROGRAM = "moto_server"
 def require_parts():
     """Skips a test, loudly, where there is no server or Beam cannot speak S3."""
     loud = "NO PREPROCESSING WILL RUN ON AN OBJECT STORE: "
-    pytest.importorskip("boto3", reason=f"{loud}boto3 is missing: pip install 'biggan-tf[aws]'")
+    pytest.importorskip("boto3", reason=f"{loud}boto3 is missing: python -m pip install 'biggan-tf[aws]'")
     if not shutil.which(_PROGRAM):
         pytest.skip(f"{loud}{_PROGRAM} is not on the PATH; .ci/run installs it")
 

@@ -92,8 +92,10 @@ def kind_of(command):
         return "make"
     if READ_ALONE.search(command):
         return "read"
-    if words[0] in ("docker", "tensorflow_model_server", "export", "curl", "pip", "source"):
+    if words[0] in ("docker", "tensorflow_model_server", "export", "curl", "source"):
         return words[0]
+    if words[:4] == ["python", "-m", "pip", "install"]:
+        return "pip"
     if words[:2] != ["python", "-m"]:
         return None
     if words[2] in ("serving.server", "serving.client"):

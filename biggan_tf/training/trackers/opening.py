@@ -36,7 +36,10 @@ def named(name: str) -> OpenTracker:
     library, place = _TRACKERS[name]
     if importlib.util.find_spec(library) is None:
         raise ConfigError(
-            [f"--tracker={name} needs the package {library}. It is not installed: pip install 'biggan-tf[{name}]'."]
+            [
+                f"--tracker={name} needs the package {library}. It is not installed: "
+                f"python -m pip install 'biggan-tf[{name}]'."
+            ]
         )
     module, _, attribute = place.partition(":")
 

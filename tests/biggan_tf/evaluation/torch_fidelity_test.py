@@ -1,8 +1,8 @@
 """Our metrics and our Inception network give what torch-fidelity and prdc give, which others wrote.
 
-These run in a Python of their own, which the variable TORCH_PYTHON names; `pip install torch-fidelity prdc` there. With
-torch-fidelity 0.4.0 and prdc 0.2 the largest relative difference of a metric was 1e-13, and features of Inception, the
-largest of which was 7, differed by 4e-6.
+These run in a Python of their own, which the variable TORCH_PYTHON names; `python -m pip install torch-fidelity prdc`
+there. With torch-fidelity 0.4.0 and prdc 0.2 the largest relative difference of a metric was 1e-13, and features of
+Inception, the largest of which was 7, differed by 4e-6.
 """
 
 import json

@@ -80,7 +80,7 @@ def test_what_is_no_address_is_refused(address):
 
 def test_without_the_package_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(hub.HubError, match=r'pip install "biggan-tf\[hub\]"'):
+    with pytest.raises(hub.HubError, match=r'python -m pip install "biggan-tf\[hub\]"'):
         hub.download("hf://owner/tiny")
 
 

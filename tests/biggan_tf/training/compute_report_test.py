@@ -63,8 +63,18 @@ def test_a_gpu_that_tensorflow_cannot_use_is_a_warning_with_the_remedy(machine, 
     level, text = said(caplog)[-1]
     assert level == "WARNING"
     assert "nvidia0 is there, and TensorFlow sees no GPU" in text
-    assert "pip install 'tensorflow[and-cuda]'" in text
+    assert "python -m pip install 'tensorflow[and-cuda]'" in text
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert compute_report.unusable_gpu() == ""
+
+
+@pytest.mark.parametrize("present", ["/dev/nvidia0", "/dev/dxg /usr/lib/wsl/lib/libcuda.so.1"], ids=["linux", "wsl2"])
+def test_a_gpu_is_noticed_on_linux_and_under_windows(monkeypatch, present):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(compute_report.os.path, "exists", lambda path: path in present.split())
+    assert f"Received: {present.split()[-1]} is there, and TensorFlow sees no GPU" in compute_report.unusable_gpu()
+    monkeypatch.setattr(compute_report.os.path, "exists", lambda path: path == "/dev/dxg")
     assert compute_report.unusable_gpu() == ""
 
 

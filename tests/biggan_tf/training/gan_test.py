@@ -84,6 +84,22 @@ def test_step_advances_the_networks_as_many_times_as_the_algorithm_runs_them():
     assert all(report["d_skipped"] == report["g_skipped"] == 0 for report in reports)
 
 
+def test_the_first_step_of_a_warm_up_moves_both_networks():
+    """Adam's first update moves a weight by the rate, whatever its gradient: here by a part of the rate to come."""
+    config = tiny.toy(discriminator_steps=1, orthogonal_strength=0.0)
+    for optimizer in (config.training.generator, config.training.discriminator):
+        optimizer.learning_rate, optimizer.warmup_images = 1e-2, 4 * config.training.batch_size
+    on = cluster(1)
+    gan = built(config, on)
+    before = tiny.values(gan.state())
+    StepRunner(on, gan, lambda: tuple(map(tf.constant, tiny.batch(config.training.batch_size)))).run()
+    after = tiny.values(gan.state())
+    # D's update counts its own images, and G's, which follows, those of D's as well.
+    for part, share in (("discriminator/", 1 / 4), ("generator/", 2 / 4)):
+        moved = [np.abs(after[name] - before[name]).max() for name in before if name.startswith(part)]
+        assert max(moved) == pytest.approx(1e-2 * share, rel=1e-2), part
+
+
 def test_average_equals_the_weights_before_its_start_and_lags_after():
     gan, _, _ = trained(tiny.toy(ema_start_step=3, ema_decay=0.5), steps=2)
     ours, average = variables_by_path(gan.generator), variables_by_path(gan.ema_generator)

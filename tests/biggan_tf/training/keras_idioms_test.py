@@ -189,10 +189,29 @@ def test_every_network_is_exported_without_a_signature(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_generator_becomes_a_litert_model(tmp_path):
-    generator = GAN(tiny.config()).ema_generator
-    generator.export(str(tmp_path / "generator.tflite"), format="litert", verbose=False)
-    assert (tmp_path / "generator.tflite").read_bytes()[4:8] == b"TFL3"
+@pytest.mark.filterwarnings("ignore::UserWarning")  # TensorFlow announces where LiteRT's interpreter will move to.
+def test_a_generator_as_a_litert_model_gives_its_images(tmp_path):
+    generator, path = GAN(tiny.config()).ema_generator, str(tmp_path / "generator.tflite")
+    generator.export(path, format="litert", verbose=False)
+    runner = tf.lite.Interpreter(path).get_signature_runner()
+    z, embedding = tf.random.normal([2, 8]), generator.embed(tf.constant([0, 2]))
+    inputs = dict(zip(sorted(runner.get_input_details()), (z.numpy(), embedding.numpy()), strict=True))
+    (images,) = runner(**inputs).values()
+    np.testing.assert_allclose(images, generator((z, embedding)), rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # Keras asks NumPy for a name of old for tf2onnx's sake.
+def test_a_generator_as_an_onnx_model_gives_its_images(tmp_path):
+    pytest.importorskip("tf2onnx", reason="python -m pip install 'biggan-tf[onnx]'")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="python -m pip install 'biggan-tf[onnx]'")
+    generator, path = GAN(tiny.config()).ema_generator, str(tmp_path / "generator.onnx")
+    generator.export(path, format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(path)
+    z, embedding = tf.random.normal([2, 8]), generator.embed(tf.constant([0, 2]))
+    names = [each.name for each in session.get_inputs()]
+    (images,) = session.run(None, dict(zip(names, (z.numpy(), embedding.numpy()), strict=True)))
+    np.testing.assert_allclose(images, generator((z, embedding)), rtol=0, atol=1e-5)
 
 
 def test_a_wrong_configuration_tells_all_its_problems_in_python_too():

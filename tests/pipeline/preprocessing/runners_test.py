@@ -53,7 +53,7 @@ def test_prism_on_the_path_is_taken(monkeypatch, tmp_path):
 
 def test_dask_is_refused_where_it_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UsageError, match=r"needs Dask\.distributed .* pip install 'biggan-tf\[dask\]'"):
+    with pytest.raises(UsageError, match=r"needs Dask\.distributed .* python -m pip install 'biggan-tf\[dask\]'"):
         runners.make_options(["--runner=DaskRunner"])
 
 
@@ -145,7 +145,7 @@ def test_prism_gives_the_same_bytes(tmp_path, reference, environment):
 @pytest.fixture(scope="module")
 def dask_cluster(tmp_path_factory):
     """A scheduler of Dask with two workers."""
-    pytest.importorskip("distributed", reason="Dask.distributed is not installed: pip install 'biggan-tf[dask]'")
+    pytest.importorskip("distributed", reason="it is not installed: python -m pip install 'biggan-tf[dask]'")
     cluster = dask_cluster_lib.Cluster(tmp_path_factory.mktemp("dask"), num_workers=2)
     yield cluster
     cluster.close()

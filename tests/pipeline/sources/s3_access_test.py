@@ -29,7 +29,7 @@ class Server:
 
 
 def check(monkeypatch, answer):
-    pytest.importorskip("botocore", reason="boto3 is missing: pip install 'biggan-tf[aws]'")
+    pytest.importorskip("botocore", reason="boto3 is missing: python -m pip install 'biggan-tf[aws]'")
     monkeypatch.setattr(s3_access, "_client", lambda options: Server(answer))
     s3_access.check("output", "s3://bucket/a", PipelineOptions([]))
 
@@ -46,7 +46,7 @@ def test_a_server_whose_answer_beam_would_wait_for_again_and_again_is_refused(mo
 
 
 def test_the_servers_own_reason_is_told(monkeypatch):
-    errors = pytest.importorskip("botocore.exceptions", reason="boto3 is missing: pip install 'biggan-tf[aws]'")
+    errors = pytest.importorskip("botocore.exceptions", reason="it is missing: python -m pip install 'biggan-tf[aws]'")
     answer = {"Error": {"Code": "AccessDenied", "Message": "Access Denied."}}
     with pytest.raises(UsageError, match=r"Received: s3://bucket/a: An error occurred \(AccessDenied\) .* See --s3_"):
         check(monkeypatch, errors.ClientError(answer, "ListObjectsV2"))

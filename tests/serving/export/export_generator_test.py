@@ -3,6 +3,7 @@ import http.client
 import io
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from serving.input_limits import from_json
 from serving.server.loaded_model import LoadedModel
 from tests.free_port import free_port
 from tests.serving.embedded import running
+from tests.serving.export.warmup_requests_test import batch_of, requests
 
 LABELS = [{"synset": f"n{i:08d}", "name": f"thing {i}"} for i in range(10)]
 
@@ -71,7 +73,9 @@ def test_the_export_was_served_and_holds_its_assets(exported):
         assert json.load(file)[3]["name"] == "thing 3"
     with open(os.path.join(exported, "assets", s.PROVENANCE_ASSET)) as file:
         assert json.load(file)["images_seen"] == 7
-    assert os.path.exists(os.path.join(exported, s.WARMUP_FILE))
+    asked = {(request.model_spec.signature_name, batch_of(request)) for request in requests(Path(exported))}
+    warmed_up = {s.SAMPLE, s.LATENTS, s.EMBED, s.SYNTHESIZE}
+    assert asked == {(name, batch) for name in warmed_up for batch in (1, 2)}
     with open(os.path.join(exported, "assets", s.LIMITS_ASSET)) as file:
         assert from_json(file.read())[s.LABEL].high == 9
 

@@ -1,5 +1,6 @@
 """An export of a run keeps to what the run was trained with: its prior."""
 
+import datetime
 import json
 from pathlib import Path
 
@@ -84,6 +85,9 @@ def test_a_sample_is_the_synthesis_of_the_latents_of_its_seed(served):
 def test_standing_statistics_of_an_export_are_measured_with_the_prior_of_its_run(workdir, exported):
     path, moments = exported
     provenance = json.loads(Path(path, "assets", s.PROVENANCE_ASSET).read_text())
+    exported_at = datetime.datetime.fromisoformat(provenance["exported"])
+    assert exported_at.utcoffset() == datetime.timedelta(0)
+    assert datetime.timedelta(0) <= datetime.datetime.now(datetime.UTC) - exported_at < datetime.timedelta(hours=4)
     assert provenance["standing_statistics"] == {
         "truncations": list(TRUNCATIONS),
         "method": "scaling",

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.serving.playground.page_test import DRAWN, show
+from tests.serving.playground.page_test import DRAWN, focus, show
 
 ROLES = {"button", "textbox", "combobox", "slider", "radio", "spinbutton", "image", "link"}
 
@@ -16,7 +16,7 @@ def nodes(browser):
             yield node.get("role", {}).get("value"), node.get("name", {}).get("value", "")
 
 
-@pytest.mark.parametrize("hash", ["#show=grid&columns=1", "#show=walk&frames=3"])
+@pytest.mark.parametrize("hash", ["#show=grid&columns=1", "#show=classes&columns=1", "#show=walk&frames=3"])
 def test_every_control_and_picture_has_a_name(browser, served, hash):
     show(browser, served[1], hash)
     found = [(role, name) for role, name in nodes(browser) if role in ROLES]
@@ -24,8 +24,10 @@ def test_every_control_and_picture_has_a_name(browser, served, hash):
     assert [role for role, name in found if not name.strip()] == []
 
 
-@pytest.mark.parametrize("hash", ["#show=grid&columns=1&classes=0.1", "#show=walk&frames=3"])
-def test_tab_reaches_every_control_and_shows_where_it_is(browser, served, hash):
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("hash", ["#show=grid&columns=1&classes=0.1", "#show=classes&columns=1", "#show=walk&frames=3"])
+def test_tab_reaches_every_control_and_shows_where_it_is(browser, served, hash, width):
+    browser.resize(width, 900)
     show(browser, served[1], hash)
     browser.evaluate("document.activeElement.blur()")
     reached = []
@@ -42,8 +44,39 @@ def test_tab_reaches_every_control_and_shows_where_it_is(browser, served, hash):
     assert set(wanted) <= set(reached)
 
 
+PLACES = """["results", "controls"].map((id) => {
+    const place = document.getElementById(id).getBoundingClientRect();
+    return [place.left, place.top].map(Math.round);
+})"""
+
+
+def test_the_pictures_come_first_on_a_phone_for_the_eye_and_the_tab_key(browser, served):
+    """What comes first on the screen comes first in the page, where the tab key and screen readers go by."""
+    pictures_follow = (
+        "!!(document.getElementById('controls').compareDocumentPosition(document.getElementById('results')) & 4)"
+    )
+    show(browser, served[1], "#columns=3")
+    (left, top), (form_left, form_top) = browser.evaluate(PLACES)
+    assert (left > form_left, top == form_top) == (True, True)
+    assert browser.evaluate(pictures_follow)
+    focus(browser, "#pictures button")
+    browser.resize(360, 780)
+    browser.wait_for("document.getElementById('drawing').firstElementChild.id === 'results'")
+    (left, top), (form_left, form_top) = browser.evaluate(PLACES)
+    assert (left == form_left, top < form_top) == (True, True)
+    assert browser.evaluate("document.querySelector('#pictures img').getBoundingClientRect().top + scrollY") < 390
+    assert not browser.evaluate(pictures_follow)
+    assert browser.evaluate("document.activeElement === document.querySelector('#pictures button')")
+    focus(browser, "#to-controls")
+    browser.press("Enter")
+    assert browser.evaluate("document.activeElement.name") == "show"
+    assert browser.evaluate("document.getElementById('controls').getBoundingClientRect().top") < 780 / 2
+    browser.resize(1280, 900)
+    browser.wait_for("document.getElementById('drawing').lastElementChild.id === 'results'")
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280])
-@pytest.mark.parametrize("hash", ["#show=grid&columns=12", "#show=walk&frames=33"])
+@pytest.mark.parametrize("hash", ["#show=grid&columns=12", "#show=classes&columns=12", "#show=walk&frames=33"])
 def test_the_page_is_as_wide_as_the_screen(browser, served, width, hash):
     browser.resize(width, 844)
     show(browser, served[1], hash)

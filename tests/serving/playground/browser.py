@@ -143,7 +143,8 @@ class Browser:
 
 @contextlib.contextmanager
 def running(path):
-    with tempfile.TemporaryDirectory() as folder:
+    # Its processes may still write while the folder is removed.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         browser = Browser(path, folder)
         try:
             yield browser

@@ -19,6 +19,7 @@ from tests.serving.embedded import running
 from tests.serving.playground import browser as browser_lib
 
 NAMES = ["circle", "square", "triangle", "five-pointed star", "ring", "cross"]
+EXPORTED = "2026-03-04T05:06:07+00:00"
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +43,7 @@ def models(tmp_path_factory):
     (path / "assets" / s.LABELS_ASSET).write_text(
         json.dumps([{"synset": f"n{i}", "name": n} for i, n in enumerate(NAMES)])
     )
-    (path / "assets" / s.PROVENANCE_ASSET).write_text(json.dumps({"images_seen": 12345}))
+    (path / "assets" / s.PROVENANCE_ASSET).write_text(json.dumps({"images_seen": 12345, "exported": EXPORTED}))
     return str(base)
 
 

@@ -66,7 +66,7 @@ def value(browser):
 def test_the_page_is_told_of_the_enlargement(enlarging):
     with urllib.request.urlopen(f"{enlarging[1]}playground/models.json") as answer:
         (model,) = json.load(answer)
-    assert model == {"name": "large", "version": 1, "problem": "", "enlargement": 2}
+    assert model == {"name": "large", "version": 1, "problem": "", "enlargement": 2, "exported": None}
 
 
 def test_a_picture_is_enlarged_as_by_the_client(browser, enlarging):

@@ -31,7 +31,7 @@ def test_only_a_model_with_styles_can_mix(browser, served, styled):
     show(browser, served[1], "#classes=0&columns=1")
     assert not browser.evaluate("document.getElementById('mix-mode').checkVisibility()")
     show(browser, served[1], MIX)
-    assert "show must be grid or walk. Received: mix." in text(browser, "#error")
+    assert "show must be grid or classes or walk. Received: mix." in text(browser, "#error")
     show(browser, styled[1], "#classes=0&columns=1")
     assert browser.evaluate("document.getElementById('mix-mode').checkVisibility()")
 

@@ -1,6 +1,7 @@
 """The playground in a browser, against a generator that is really served."""
 
 import base64
+import datetime
 import io
 import re
 
@@ -11,7 +12,7 @@ from PIL import Image
 from biggan_tf.evaluation.sampling.sheet_plans import great_circle
 from biggan_tf.ops.pixels import to_bytes
 from serving.client import GeneratorClient
-from tests.serving.playground.conftest import NAMES
+from tests.serving.playground.conftest import EXPORTED, NAMES
 
 DRAWN = "!document.getElementById('actions').hidden && !document.querySelector('[aria-busy]')"
 SOURCES = "[...document.querySelectorAll('#pictures img')].map((image) => image.src)"
@@ -34,6 +35,11 @@ def focus(browser, selector):
     browser.evaluate(f"document.querySelector('{selector}').focus()")
 
 
+def label():
+    """How the page calls the model of `served`: with the date of its export in the zone of this machine."""
+    return f"biggan, exported {datetime.datetime.fromisoformat(EXPORTED).astimezone():%-d %b %Y, %H:%M}"
+
+
 def hash_of(browser):
     return browser.evaluate("location.hash")
 
@@ -43,7 +49,7 @@ def test_the_first_page_shows_classes_by_name(browser, served):
     show(browser, url)
     assert (
         text(browser, "#about")
-        == "biggan, version 3: 6 classes, 32 \N{MULTIPLICATION SIGN} 32 pixels, after 12,345 training images."
+        == f"{label()}: 6 classes, 32 \N{MULTIPLICATION SIGN} 32 pixels, after 12,345 training images."
     )
     assert browser.evaluate("[...document.querySelectorAll('#pictures h3')].map((x) => x.innerText)") == NAMES[:4]
     assert text(browser, "#status") == "16 pictures."
@@ -202,7 +208,7 @@ def test_a_link_that_cannot_be_followed_says_why_and_shows_something(browser, se
     _, url = served
     show(browser, url, "#model=biggan&version=2&classes=0.77&seed=1&truncation=7&columns=2")
     said = text(browser, "#error")
-    assert "version 2, which is not served; this is biggan, version 3, and the pictures may differ." in said
+    assert f"version 2, which is not served; this is {label()}, and the pictures may differ." in said
     assert "The link's classes must be numbers from 0 to 5, with points between. Received: 0.77." in said
     assert "The link's truncation must be from 0.02 to 1. Received: 7." in said
     assert "classes=0.1.2.3&seed=1&columns=2&truncation=0.5" in hash_of(browser)

@@ -133,6 +133,10 @@ DAMAGED_PROVENANCE = {
     "images_seen without end": b'{"images_seen": Infinity}',
     "images_seen below zero": b'{"images_seen": -1}',
     "images_seen true": b'{"images_seen": true}',
+    "exported as a number": b'{"exported": 1795277836}',
+    "exported on no day": b'{"exported": "2026-02-31T00:00:00+00:00"}',
+    "exported in no zone": b'{"exported": "2026-03-04T05:06:07"}',
+    "exported before all time": b'{"exported": "0001-01-01T00:00:00+23:59"}',
 }
 
 
@@ -168,7 +172,7 @@ def test_damaged_files_of_an_export_take_only_their_own_fields(two_models, attac
         damaged, sound = json.loads(content)
         assert (damaged["name"], damaged["problem"]) == ("damaged", "")
         assert damaged["classes"] == ["0", "1", "2"]
-        assert damaged["images_seen"] is None
+        assert (damaged["images_seen"], damaged["exported"]) == (None, None)
         if data != b"null":
             assert name in damaged["notes"][0], data[:50]
         assert (sound["classes"], sound["notes"]) == (["x", "y", "z"], [])

@@ -133,7 +133,7 @@ def test_a_name_that_is_no_tracker_is_refused():
 @pytest.mark.parametrize("name", opening.NAMES)
 def test_a_library_that_is_missing_is_named_with_the_remedy(name, monkeypatch):
     monkeypatch.setattr(opening.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=rf"pip install 'biggan-tf\[{name}\]'"):
+    with pytest.raises(ConfigError, match=rf"python -m pip install 'biggan-tf\[{name}\]'"):
         opening.named(name)
 
 
@@ -225,7 +225,7 @@ def test_mlflow_keeps_its_numbers_here_unless_it_is_given_a_server_and_goes_on_w
 
 @pytest.mark.slow
 def test_wandb_itself_writes_a_run_offline(tmp_path, monkeypatch):
-    pytest.importorskip("wandb", reason="pip install 'biggan-tf[wandb]'")
+    pytest.importorskip("wandb", reason="python -m pip install 'biggan-tf[wandb]'")
     monkeypatch.setenv("WANDB_SILENT", "true")
     assert loop.train(a_training(tmp_path), str(tmp_path / "run"), trackers=[opening.named("wandb")]) == loop.DONE
     (run,) = (tmp_path / "run/wandb").glob("offline-run-*")
@@ -236,7 +236,7 @@ def test_wandb_itself_writes_a_run_offline(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the libraries that MLflow calls
 def test_mlflow_itself_keeps_a_run_in_the_workdir(tmp_path):
-    mlflow = pytest.importorskip("mlflow", reason="pip install 'biggan-tf[mlflow]'")
+    mlflow = pytest.importorskip("mlflow", reason="python -m pip install 'biggan-tf[mlflow]'")
     workdir = tmp_path / "run"
     config = a_training(tmp_path)
     assert loop.train(config, str(workdir), trackers=[opening.named("mlflow")]) == loop.DONE

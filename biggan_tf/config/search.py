@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from biggan_tf.config import checks
+from biggan_tf.config import checks, metric_names
 from biggan_tf.config.comparison import ComparedDataConfig
 from biggan_tf.config.run import Config, ConfigError, EvaluationConfig
 from biggan_tf.config.section import Section
@@ -124,6 +124,14 @@ class SearchConfig(Section):
     def problems(self) -> Iterator[str]:
         """What is wrong with this search, a sentence each; candidates are checked when they are drawn."""
         yield from _space_problems(self)
+        if self.base.model.enlargement > 1:
+            yield (
+                "base must be a recipe whose generator draws images from latents, of which the numbers before training "
+                f"are taken. Received: model {self.base.model.kind}, which enlarges images; compare recipes of it with "
+                "biggan_tf.compare."
+            )
+        else:
+            yield from metric_names.problems("evaluation.metrics", self.evaluation.metrics, self.base.model)
         yield from checks.at_least(self, "", 1, ("candidates",))
         yield from checks.at_least(self, "", 2, ("proxy_images",))
         yield from checks.between("at_random", self.at_random, 0.0, 1.0, low_allowed=True)

@@ -22,9 +22,12 @@ PROXIES = (
     "gradient_spread",
     "gradient_balance",
     "interaction",
+    "linearised_r",
     "latent_diversity",
     "feature_rank",
 )
+# Candidates of equal learning rates have the same ranks by s_max and by r, which must not count twice.
+DEFAULT_PROXIES = tuple(name for name in PROXIES if name != "interaction")
 
 
 @dataclasses.dataclass
@@ -97,7 +100,7 @@ class SearchConfig(Section):
         space: What may change.
         limits: What a candidate may cost.
         candidates: How many are drawn and measured at their initial weights.
-        proxies: By what they are ranked before any of them is trained; every one counts as much.
+        proxies: By what they are ranked before any of them is trained, some of `PROXIES`; every one counts as much.
         proxy_images: How many images each proxy is measured on.
         at_random: The share of the first round that is drawn at random among all candidates and not by rank, without
             which nobody could tell whether the ranks mean anything.
@@ -113,7 +116,7 @@ class SearchConfig(Section):
     description: str = ""
     limits: LimitsConfig = dataclasses.field(default_factory=LimitsConfig)
     candidates: int = 24
-    proxies: tuple[str, ...] = PROXIES
+    proxies: tuple[str, ...] = DEFAULT_PROXIES
     proxy_images: int = 16
     at_random: float = 0.5
     rounds: tuple[SearchRoundConfig, ...] = ()

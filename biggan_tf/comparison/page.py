@@ -80,9 +80,10 @@ def _add_curves(report: HtmlReport, comparison: ComparisonConfig, measurements: 
             if comparison.enlarges
             else "distances of fewer samples are larger"
         )
+        measured = "images" if comparison.enlarges else "samples"
         report.text(
-            f"A point of a curve is measured on {samples:,} {'images' if comparison.enlarges else 'samples'}, the table "
-            f"on {comparison.evaluation.num_samples:,}: {why}, so the two do not meet."
+            f"A point of a curve is measured on {samples:,} {measured}, the table on "
+            f"{comparison.evaluation.num_samples:,}: {why}, so the two do not meet."
         )
 
 

@@ -29,7 +29,7 @@ from biggan_tf.data import manifest as manifest_lib
 from biggan_tf.evaluation import enlargement_evaluator
 from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator
 from biggan_tf.evaluation.evaluator import LABELS, Evaluator
-from biggan_tf.evaluation.extractors import small_classifier
+from biggan_tf.evaluation.extractors import feature_maps, small_classifier
 from biggan_tf.evaluation.extractors.features import EXTRACTORS, FeatureExtractor, load_extractor
 from biggan_tf.evaluation.metrics import all_metrics as metrics
 from biggan_tf.evaluation.metrics import feature_bank, fidelity, reference_statistics
@@ -256,8 +256,11 @@ def _evaluate_enlargements(settings: _Settings, loaded: LoadedGenerator, data: s
     if settings.sweep or settings.sampling.truncation is not None:
         raise ValueError("a generator that enlarges images has no truncation. Received: --truncation or --sweep")
     extractor = _extractor(settings, data) if "patch_fd" in names else None
+    maps = None
+    if "map_distance" in names:
+        maps = feature_maps.of_features(settings.features, settings.features_path)
     evaluator = EnlargementEvaluator(
-        names, data, settings.split, settings.num_real, extractor, settings.sampling.batch_size
+        names, data, settings.split, settings.num_real, extractor, maps, settings.sampling.batch_size
     )
     weights = settings.sampling.weights
     if earlier is not None:

@@ -213,7 +213,8 @@ def require_one_enlargement(comparison: ComparisonConfig) -> None:
         own = _asked(entry.recipe.evaluation, asked)
         images = _images(comparison, entry, asked.num_samples)
         protocol = dataclasses.replace(evaluator.protocol(entry.recipe.model, "ema"), reference=images)
-        if evaluator.extractor and (own.features, own.features_path) != (asked.features, asked.features_path):
+        uses_features = evaluator.extractor is not None or evaluator.maps is not None
+        if uses_features and (own.features, own.features_path) != (asked.features, asked.features_path):
             protocol = dataclasses.replace(protocol, features=FeatureProtocol(own.features, "another file", ""))
         _require_expected(comparison, entry, protocol, expected, (), "reduction")
 

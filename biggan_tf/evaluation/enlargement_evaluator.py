@@ -13,6 +13,7 @@ from PIL import Image
 from biggan_tf.config import EvaluationConfig
 from biggan_tf.config.parts import FamilyConfig
 from biggan_tf.contracts.enlarging_generator import EnlargingGenerator
+from biggan_tf.contracts.feature_maps import FeatureMaps
 from biggan_tf.contracts.generator import Generator
 from biggan_tf.data import input_pipeline
 from biggan_tf.data import manifest as manifest_lib
@@ -47,6 +48,7 @@ class EnlargementEvaluator:
         split: Which part of them.
         num_images: How many from the start of the split; 0: all.
         extractor: Gives the features of patches; it is needed for patch_fd alone.
+        maps: Gives the feature maps of map_distance, which others do without; None: EfficientNet-Lite0's.
         batch_size: How many images are computed at a time.
     """
 
@@ -57,6 +59,7 @@ class EnlargementEvaluator:
         split: str = "train",
         num_images: int = 0,
         extractor: FeatureExtractor | None = None,
+        maps: FeatureMaps | None = None,
         batch_size: int = 32,
     ):
         fidelity.check_names(names)
@@ -64,7 +67,7 @@ class EnlargementEvaluator:
             raise ValueError("patch_fd needs an extractor of features. Received: none")
         self.names = tuple(names)
         self.extractor = extractor if "patch_fd" in names else None
-        self.maps = feature_maps.efficientnet_lite0() if "map_distance" in names else None
+        self.maps = maps or feature_maps.efficientnet_lite0() if "map_distance" in names else None
         self._data_path, self._split, self._batch_size = data_path, split, batch_size
         self.images = image_protocol(manifest_lib.load(data_path), split, num_images)
 
@@ -77,8 +80,10 @@ class EnlargementEvaluator:
             data_path: The folder of the images.
             split: Which part of them.
         """
-        extractor = load_extractor(config.features, config.features_path) if "patch_fd" in config.metrics else None
-        return cls(config.metrics, data_path, split, config.num_samples, extractor)
+        network = config.features, config.features_path
+        extractor = load_extractor(*network) if "patch_fd" in config.metrics else None
+        maps = feature_maps.of_features(*network) if "map_distance" in config.metrics else None
+        return cls(config.metrics, data_path, split, config.num_samples, extractor, maps)
 
     def protocol(self, model: FamilyConfig, weights: str) -> MetricProtocol:
         """Everything that decides the numbers, apart from the generator's weights.

@@ -145,6 +145,7 @@ def prepare(settings: EvaluatorConfig, context: StageContext) -> Evaluator | Enl
     """
     from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator
     from biggan_tf.evaluation.evaluator import Evaluator
+    from biggan_tf.evaluation.extractors import feature_maps
     from biggan_tf.evaluation.extractors.features import load_extractor
     from biggan_tf.evaluation.metrics import reference_statistics
 
@@ -159,7 +160,10 @@ def prepare(settings: EvaluatorConfig, context: StageContext) -> Evaluator | Enl
     try:
         extractor = load_extractor(settings.features, path) if needs_features else None
         if enlarges or extractor is None:
-            return EnlargementEvaluator(settings.metrics, data, "train", settings.num_samples, extractor)
+            maps = None
+            if "map_distance" in settings.metrics:
+                maps = feature_maps.of_features(settings.features, settings.features_path)
+            return EnlargementEvaluator(settings.metrics, data, "train", settings.num_samples, extractor, maps)
         reference = reference_statistics.build(data, extractor, num_images=settings.num_real)
         return Evaluator(extractor, reference, settings.metrics, settings.num_samples)
     except ValueError as error:

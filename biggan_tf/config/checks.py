@@ -189,6 +189,11 @@ def _frozen(config: Config) -> Iterator[str]:
 def _enlargement(config: Config) -> Iterator[str]:
     """Where a small image is given, D must see the large one as it is: what moves one would have to move both."""
     if config.model.enlargement == 1:
+        if config.monitoring.pixel_workdir:
+            yield (
+                "monitoring.pixel_workdir must be empty with networks that enlarge no images. Received: "
+                f"{config.monitoring.pixel_workdir} with model {config.model.kind}; leave it out."
+            )
         return
     for name in ("augmentation", "classifier"):
         kind = getattr(config, name).kind

@@ -2,9 +2,9 @@
 
     python -m biggan_tf.compare --config=configs/compare_super_resolution.py --config.data.path=DATA --output=DIR
 
-DATA has images of 32 pixels, such as CIFAR-10. Both run for an hour, so the whole takes two and a quarter on two cores.
-Expected score: the run on pixels has the higher PSNR, the other one the lower distance of patches and the sharper
-images; it has not been run to its end.
+DATA has images of 32 pixels, such as CIFAR-10. Expected cost: two runs of an hour each, and their evaluations besides.
+Expected score: the run on pixels is to have the higher PSNR, the other one the lower distance of patches and the
+sharper images; it has not been run to its end.
 """
 
 from biggan_tf.config import EvaluationConfig

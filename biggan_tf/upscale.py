@@ -102,8 +102,12 @@ def _exported(folder: str) -> TileByTile:
         raise ValueError(f"--model must have the signature upscale. Received: {', '.join(loaded.signatures)}")
     if not hasattr(loaded, "tile_sizes"):
         raise ValueError(f"--model must have the function tile_sizes. Received: none in {folder}; export the run again")
+
+    def enlarge_tile(levels: tf.Tensor, seed: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+        return loaded.enlarge_tile(levels, seed, offset)  # holds what was loaded: its function alone has no variables
+
     sizes = {name: int(size) for name, size in loaded.tile_sizes().items()}
-    return TileByTile(loaded.enlarge_tile, **sizes)
+    return TileByTile(enlarge_tile, **sizes)
 
 
 if __name__ == "__main__":

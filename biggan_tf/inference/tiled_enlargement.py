@@ -55,15 +55,15 @@ class TileByTile:
         rows, columns = (self._mirrored(size) for size in (height, width))
         for top in range(0, height, core):
             used = picture[rows[top : top + self.tile]]
-            parts = [
-                self.enlarge_tile(
+            large = self.factor * core
+            band = np.empty((large, self.factor * (width + -width % core), 3), np.uint8)
+            for left in range(0, width, core):
+                tile = self.enlarge_tile(
                     tf.constant(used[:, columns[left : left + self.tile]]),
                     tf.constant(seed, tf.int64),
                     tf.constant([top, left]),
-                ).numpy()
-                for left in range(0, width, core)
-            ]
-            band = np.concatenate(parts, axis=1)
+                )
+                band[:, self.factor * left : self.factor * left + large] = tile.numpy()
             yield band[: self.factor * min(core, height - top), : self.factor * width]
 
     def __call__(self, picture: UInt8[np.ndarray, "h w 3"], seed: int = 0) -> UInt8[np.ndarray, "H W 3"]:

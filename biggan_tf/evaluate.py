@@ -26,9 +26,10 @@ from biggan_tf.config import DistributionConfig, shared_flags
 from biggan_tf.config import flags as config_flags
 from biggan_tf.data import input_pipeline
 from biggan_tf.data import manifest as manifest_lib
+from biggan_tf.evaluation import enlargement_evaluator
 from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator
 from biggan_tf.evaluation.evaluator import LABELS, Evaluator
-from biggan_tf.evaluation.extractors import small_classifier
+from biggan_tf.evaluation.extractors import feature_maps, small_classifier
 from biggan_tf.evaluation.extractors.features import EXTRACTORS, FeatureExtractor, load_extractor
 from biggan_tf.evaluation.metrics import all_metrics as metrics
 from biggan_tf.evaluation.metrics import feature_bank, fidelity, reference_statistics
@@ -247,7 +248,7 @@ def _keep(settings: _Settings, result: Result, earlier: Result | None) -> None:
 
 
 def _evaluate_enlargements(settings: _Settings, loaded: LoadedGenerator, data: str, earlier: Result | None) -> None:
-    """Measures a generator that enlarges images, and draws a sheet of the first ones."""
+    """Measures a generator that enlarges images, and keeps the first ones, as a sheet and as arrays."""
     if not data:
         raise ValueError("--data must name the large images")
     names = settings.metrics or fidelity.METRICS
@@ -255,19 +256,23 @@ def _evaluate_enlargements(settings: _Settings, loaded: LoadedGenerator, data: s
     if settings.sweep or settings.sampling.truncation is not None:
         raise ValueError("a generator that enlarges images has no truncation. Received: --truncation or --sweep")
     extractor = _extractor(settings, data) if "patch_fd" in names else None
+    maps = None
+    if "map_distance" in names:
+        maps = feature_maps.of_features(settings.features, settings.features_path)
     evaluator = EnlargementEvaluator(
-        names, data, settings.split, settings.num_real, extractor, settings.sampling.batch_size
+        names, data, settings.split, settings.num_real, extractor, maps, settings.sampling.batch_size
     )
     weights = settings.sampling.weights
     if earlier is not None:
-        results.require_comparable(evaluator.protocol(loaded.generator, weights), earlier.protocol)
+        results.require_comparable(evaluator.protocol(loaded.generator.config, weights), earlier.protocol)
     pixels = image_sources.load(settings.pixel_workdir, "", ema=weights == "ema") if settings.pixel_workdir else None
     result = evaluator.evaluate(
         loaded.generator, weights=weights, images_seen=loaded.images_seen, step=loaded.step, progress=True
     )
-    sheet = evaluator.sheet(loaded.generator, None if pixels is None else pixels.generator)
+    columns = evaluator.columns(loaded.generator, None if pixels is None else pixels.generator)
+    files.write_npz(files.join(settings.output, "enlargements.npz"), columns)
     with files.replacing(files.join(settings.output, "enlargements.png")) as file:
-        sheet.save(file, "PNG")
+        enlargement_evaluator.sheet(columns).save(file, "PNG")
     _keep(settings, dataclasses.replace(result, source=settings.source), earlier)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -21,6 +21,7 @@ _DAMAGE = (
     ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, OSError, SyntaxError, TypeError,
     ValueError, struct.error, zlib.error, Image.DecompressionBombError, Image.DecompressionBombWarning,
 )  # fmt: skip
+_ROWS = 16
 _PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
 
 
@@ -84,8 +85,7 @@ def write_png(write: Write, width: int, height: int, bands: Iterable[UInt8[np.nd
     _write_chunk(write, b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     compressor = zlib.compressobj(6)
     above = np.zeros((1, 3 * width), np.uint8)
-    for band in bands:
-        rows = band.reshape(len(band), 3 * width)
+    for rows in _few_at_a_time(bands, 3 * width):
         # Filter 2, "up": the difference from the row above, modulo 256, with the filter's number in front.
         filtered = rows - np.concatenate([above, rows[:-1]])
         marked = np.concatenate([np.full((len(rows), 1), 2, np.uint8), filtered], axis=1)
@@ -95,6 +95,15 @@ def write_png(write: Write, width: int, height: int, bands: Iterable[UInt8[np.nd
         above = rows[-1:]
     _write_chunk(write, b"IDAT", compressor.flush())
     _write_chunk(write, b"IEND", b"")
+
+
+def _few_at_a_time(
+    bands: Iterable[UInt8[np.ndarray, "rows W 3"]], length: int
+) -> Iterator[UInt8[np.ndarray, "rows length"]]:
+    """Rows of the bands as lines of bytes, so few together that what is computed of them takes little memory."""
+    for band in bands:
+        rows = band.reshape(len(band), length)
+        yield from (rows[begin : begin + _ROWS] for begin in range(0, len(rows), _ROWS))
 
 
 def _write_chunk(write: Write, kind: bytes, content: bytes) -> None:

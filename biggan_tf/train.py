@@ -135,6 +135,7 @@ def _check_places(config: Config, workdir: str) -> None:
     """Raises NoFileSystemError if what the run reads or writes lies where TensorFlow cannot reach it."""
     files.require_file_system("--workdir", workdir)
     files.require_file_system("--config.data.path", config.data.path)
+    files.require_file_system("--config.monitoring.pixel_workdir", config.monitoring.pixel_workdir)
     if not config.initial.weights.startswith("hf://"):
         flag = "--init_from" if _INIT_FROM.value else "--config.initial.weights"
         files.require_file_system(flag, config.initial.weights)

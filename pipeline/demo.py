@@ -26,7 +26,7 @@ environment.prepare()
 from absl import flags
 
 from biggan_tf import files
-from biggan_tf.config import command_help
+from biggan_tf.config import ConfigError, command_help
 from biggan_tf.config import flags as config_flags
 from pipeline import demo_report, demo_requests
 from pipeline.staged import pipeline_run
@@ -59,6 +59,13 @@ def _demonstrate(output: Path, root: Path, beam_arguments: list[str]) -> None:
     start = time.monotonic()
     config = config_flags.resolve(_CONFIG, PipelineConfig)
     config.validate()
+    if config.trainer.model.enlargement > 1:
+        raise ConfigError(
+            [
+                "trainer.model must draw images from latents, of which the demo shows some. Received: "
+                f"{config.trainer.model.kind}; give such a recipe to pipeline.run."
+            ]
+        )
     reports = pipeline_run.run_stages(config, str(root), "", beam_arguments)
     artifacts = {(report.stage, key): Path(a.uri) for report in reports for key, a in report.outputs.items()}
     version = Path(str(reports[-1].outputs["pushed_model"].properties["pushed_destination"]))

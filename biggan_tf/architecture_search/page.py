@@ -55,6 +55,7 @@ def table(config: SearchConfig, record: SearchRecord) -> tuple[list[str], list[l
         *(choice.name.replace("_", " ") for choice in config.space),
         "operations",
         "parameters",
+        "memory",
         "score",
     ]
     header += [f"round {number + 1}: {name.replace('_', ' ')}" for number, name in enumerate(metrics)]
@@ -147,14 +148,15 @@ def _summary(config: SearchConfig, record: SearchRecord) -> str:
 def _cost_note(record: SearchRecord) -> str:
     cost = record.draw.base.cost
     return (
-        f"Operations and parameters are shares of the base recipe's: {cost.operations / 1e6:,.1f} million multiply-"
-        f"adds of a training step for each image, and {cost.parameters / 1e6:.2f} million parameters. The score is the "
-        "mean rank over the numbers before training, from 0 for the best."
+        f"Operations, parameters and memory are shares of the base recipe's: {cost.operations / 1e6:,.1f} million "
+        f"multiply-adds of a training step for each image, {cost.parameters / 1e6:.2f} million parameters, and "
+        f"{cost.memory / 2**20:,.0f} MiB of a training on one device. The score is the mean rank over the numbers "
+        "before training, from 0 for the best."
     )
 
 
 def _cost_cells(cost: CandidateCost, base: CandidateCost) -> list[str]:
-    return [f"{cost.operations / base.operations:.2f}", f"{cost.parameters / base.parameters:.2f}"]
+    return [f"{getattr(cost, name) / getattr(base, name):.2f}" for name in ("operations", "parameters", "memory")]
 
 
 def _proxy_rows(config: SearchConfig) -> list[list[str]]:

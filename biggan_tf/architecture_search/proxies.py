@@ -17,7 +17,7 @@ import tensorflow as tf
 from biggan_tf.config import Config
 from biggan_tf.contracts.discriminator import Judgement
 from biggan_tf.contracts.game import Batch, Phase
-from biggan_tf.evaluation.metrics.game_interaction import largest_interaction
+from biggan_tf.evaluation.metrics.game_interaction import growth_factor, largest_interaction
 from biggan_tf.evaluation.metrics.jacobian_isometry import jacobian_isometry
 from biggan_tf.evaluation.sampling import standing_statistics
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
@@ -27,6 +27,7 @@ from biggan_tf.types import Images, Labels, Tensor
 _POWER_STEPS = 3  # after which the largest singular value is right to a few per cent
 _STANDING_PASSES = 8
 _ISOMETRY_IMAGES = 4  # each costs as many passes as z has values
+_DAMPING = 1.0  # alpha, as in `studies.dynamics`
 _TINY = 1e-30
 
 
@@ -161,6 +162,13 @@ def _interaction(networks: _Networks) -> float:
     )
 
 
+def _linearised_r(networks: _Networks) -> float:
+    rates = [getattr(networks.gan.config.training, name).learning_rate for name in ("generator", "discriminator")]
+    # Both players act on one another by eta_G s and eta_D s, whose product is that of two equal rates.
+    both = np.sqrt(np.prod(rates, keepdims=True))
+    return float(growth_factor(both, _DAMPING, _interaction(networks))[0])
+
+
 def _latent_diversity(networks: _Networks) -> float:
     fakes = np.asarray(networks.fakes(one_class=True), np.float64).reshape(networks.rows, -1)
     # The mean of |x - y|^2 over all pairs of different rows is twice their variance with n - 1 in the denominator.
@@ -196,9 +204,15 @@ PROXIES: dict[str, Proxy] = {
     ),
     "gradient_balance": Proxy("how far the gradients of D and G are apart, in powers of 10", True, _gradient_balance),
     "interaction": Proxy(
-        "the largest singular value of how both networks act on one another, by which the linearised game grows",
+        "s_max, the largest singular value of how both networks act on one another",
         True,
         _interaction,
+    ),
+    "linearised_r": Proxy(
+        "r of the linearised game at the recipe's learning rates: by how much a gradient step multiplies squared "
+        "distances from an equilibrium",
+        True,
+        _linearised_r,
     ),
     "latent_diversity": Proxy("the mean distance between images of different latents", False, _latent_diversity),
     "feature_rank": Proxy("the share of their directions that D's features take", False, _feature_rank),

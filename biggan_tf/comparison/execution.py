@@ -24,6 +24,7 @@ from biggan_tf.training.shutdown import Shutdown
 
 FOLDER = "comparison"  # in a run's workdir: what the comparison measured of it
 _OUTCOME, _RESULT, _SAMPLES, _LOG = "outcome.json", "result.json", "samples.npz", "output.log"
+_ENLARGEMENTS = "enlargements.npz"  # of biggan_tf.evaluate, which writes it in front of the result
 _MAX_ROWS = 10
 _FAILURES = {loop.NON_FINITE: "a value was not finite", loop.COLLAPSED: "the networks collapsed"}
 _LOGGER = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ class ComparisonExecution:
             return True
         for path, words, what in (
             (result_path(run), self._evaluation(run), "evaluating"),
-            (samples_path(run), self._samples(run), "drawing samples"),
+            (samples_path(run), self._drawing(run), "drawing samples"),
         ):
             if files.exists(path):
                 continue
@@ -143,8 +144,14 @@ class ComparisonExecution:
             ends_with,
         )
 
+    def _drawing(self, run: PlannedRun) -> list[str]:
+        """What writes the pictures of a run; enlarged images are written by their evaluation."""
+        return self._evaluation(run) if self.comparison.enlarges else self._samples(run)
+
     def _evaluation(self, run: PlannedRun) -> list[str]:
         protocol = self.comparison.evaluation
+        # As many images are enlarged as there are real ones to compare them with.
+        num_real = protocol.num_samples if self.comparison.enlarges else protocol.num_real
         return [
             "biggan_tf.evaluate",
             f"--workdir={run.workdir}",
@@ -155,7 +162,7 @@ class ComparisonExecution:
             f"--features={protocol.features}",
             f"--features_path={protocol.features_path}",
             f"--num_samples={protocol.num_samples}",
-            f"--num_real={protocol.num_real}",
+            f"--num_real={num_real}",
             f"--labels={protocol.labels}",
             f"--output={files.join(run.workdir, FOLDER)}",
         ]
@@ -187,8 +194,11 @@ def result_path(run: PlannedRun) -> str:
 
 
 def samples_path(run: PlannedRun) -> str:
-    """The file with the samples of a run: "arr_0" has the images, "arr_1" their labels."""
-    return files.join(run.workdir, FOLDER, _SAMPLES)
+    """The file with the samples of a run: "arr_0" has the images, "arr_1" their labels.
+
+    Of a run that enlarges images it has the columns of its sheet by name (`EnlargementEvaluator.columns`).
+    """
+    return files.join(run.workdir, FOLDER, _ENLARGEMENTS if run.config.model.enlargement > 1 else _SAMPLES)
 
 
 def outcome(run: PlannedRun) -> Outcome | None:

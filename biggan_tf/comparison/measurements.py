@@ -21,6 +21,10 @@ from biggan_tf.training.run_log import METRICS
 _PARTS = ("_mean_part", "_covariance_part", "_deviation", "_worst", "_worst_class", "_num_classes")
 
 
+# What the numbers of enlargements without a network begin with, which are equal in all runs: rows of their own.
+WITHOUT_NETWORK = ("bicubic", "nearest", "truth")
+
+
 @dataclasses.dataclass(frozen=True)
 class CurvePoint:
     """One evaluation in the course of a run.
@@ -137,7 +141,18 @@ class Measurements:
     @property
     def shown_names(self) -> list[str]:
         """The metrics that tables show."""
-        return [name for name in self.metric_names if not name.endswith(_PARTS)]
+        others = tuple(f"{way}_" for way in WITHOUT_NETWORK)
+        return [name for name in self.metric_names if not name.endswith(_PARTS) and not name.startswith(others)]
+
+    @property
+    def without_network(self) -> dict[str, dict[str, float]]:
+        """The metrics of enlargements without a network, by what enlarges; empty where nothing is enlarged."""
+        metrics = next((run.metrics for run in self.runs if run.metrics), {})
+        ways = {
+            way: {name: metrics[f"{way}_{name}"] for name in self.shown_names if f"{way}_{name}" in metrics}
+            for way in WITHOUT_NETWORK
+        }
+        return {way: numbers for way, numbers in ways.items() if numbers}
 
 
 def collect(runs: Sequence[PlannedRun]) -> Measurements:

@@ -27,7 +27,7 @@ def write(comparison: ComparisonConfig, runs: Sequence[PlannedRun], measurements
         runs: The plan.
         measurements: What is known so far; runs that are not complete are left out.
         output: The folder of the comparison, into which comparison.html, curves_images.png, curves_minutes.png,
-            sheet.png and a sheet for each run are written.
+            sheet.png and a sheet for each run are written; of runs that enlarge images the one sheet has them all.
     """
     report = HtmlReport(comparison.name or "Comparison")
     if comparison.description:
@@ -75,13 +75,22 @@ def _add_curves(report: HtmlReport, comparison: ComparisonConfig, measurements: 
     report.side_by_side({"Over images": figures["images"], "Over minutes": figures["minutes"]})
     samples = comparison.curve.num_samples
     if samples and samples != comparison.evaluation.num_samples:
+        why = (
+            "images of other contents are enlarged more or less well"
+            if comparison.enlarges
+            else "distances of fewer samples are larger"
+        )
+        measured = "images" if comparison.enlarges else "samples"
         report.text(
-            f"A point of a curve is measured on {samples:,} samples, the table on "
-            f"{comparison.evaluation.num_samples:,}: distances of fewer samples are larger, so the two do not meet."
+            f"A point of a curve is measured on {samples:,} {measured}, the table on "
+            f"{comparison.evaluation.num_samples:,}: {why}, so the two do not meet."
         )
 
 
 def _add_sheets(report: HtmlReport, comparison: ComparisonConfig, runs: Sequence[PlannedRun], output: str) -> None:
+    if comparison.enlarges:
+        _add_enlargements(report, runs, output)
+        return
     report.section("Samples")
     label_names = manifest_lib.load(comparison.data.path).label_names
     together = pictures.side_by_side(runs, label_names)
@@ -95,6 +104,17 @@ def _add_sheets(report: HtmlReport, comparison: ComparisonConfig, runs: Sequence
     for name, sheet in sheets.items():
         _save(sheet, files.join(output, "sheets", f"{name}.png"))
     report.side_by_side(sheets)
+
+
+def _add_enlargements(report: HtmlReport, runs: Sequence[PlannedRun], output: str) -> None:
+    report.section("Enlargements")
+    together = pictures.enlarged_side_by_side(runs)
+    if together is None:
+        report.missing("No run has enlarged images yet.")
+        return
+    _save(together, files.join(output, "sheet.png"))
+    report.text("The first images of the data, a row for each: the small one, enlargements of it, and the large one.")
+    report.image(together, "The same images, enlarged by each run")
 
 
 def _save(image: Image.Image, path: str) -> None:

@@ -1,4 +1,4 @@
-"""The pictures of a comparison: curves, and sheets of samples of the same classes and seeds."""
+"""The pictures of a comparison: curves, and sheets of samples of the same classes and seeds, or of the same images."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from biggan_tf.comparison import execution
 from biggan_tf.comparison.measurements import CurvePoint, Measurements
 from biggan_tf.comparison.plan import PlannedRun
 from biggan_tf.data.class_names import ClassNames
+from biggan_tf.evaluation.enlargement_evaluator import BICUBIC, GENERATOR, INPUT, TRUTH
+from biggan_tf.evaluation.enlargement_evaluator import sheet as draw_enlargements
 from biggan_tf.evaluation.reports.palette import COLOURS
 from biggan_tf.evaluation.reports.sheet_drawing import draw_sheet
 from biggan_tf.files import open_binary
@@ -91,6 +93,31 @@ def side_by_side(runs: Sequence[PlannedRun], label_names: Sequence[str]) -> Imag
     has_classes = all(run.config.model.num_classes for run in runs)
     names = _class_names(runs[0], label_names)[:columns] if has_classes else ()
     return draw_sheet(np.stack([row[:columns] for row in rows]), captions, names)
+
+
+def enlarged_side_by_side(runs: Sequence[PlannedRun]) -> Image.Image | None:
+    """One sheet of all runs that enlarge images: a row for each image, and a column for each run.
+
+    Args:
+        runs: In the order of the columns; runs without pictures are left out.
+    """
+    found = {run.name: columns for run in runs if (columns := enlargements(run)) is not None}
+    if not found:
+        return None
+    first = next(iter(found.values()))
+    without_networks = {name: first[name] for name in (INPUT, BICUBIC)}
+    of_runs = {name: columns[GENERATOR] for name, columns in found.items()}
+    return draw_enlargements({**without_networks, **of_runs, TRUTH: first[TRUTH]})
+
+
+def enlargements(run: PlannedRun) -> dict[str, UInt8[np.ndarray, "N H W 3"]] | None:
+    """The columns of a run that enlarges images, by their captions; None: there are none."""
+    path = execution.samples_path(run)
+    try:
+        with open_binary(path) as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        return None
 
 
 def _columns(images: UInt8[np.ndarray, "classes N H W 3"]) -> int:

@@ -19,9 +19,10 @@ from biggan_tf.config import Config, ConfigError, EvaluationConfig, difference, 
 from biggan_tf.config.comparison import ComparisonConfig, ComparisonEntry
 from biggan_tf.data import compatibility
 from biggan_tf.data import manifest as manifest_lib
+from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator
 from biggan_tf.evaluation.extractors.features import FeatureExtractor, FeatureProtocol, load_extractor
 from biggan_tf.evaluation.metrics import all_metrics, reference_statistics
-from biggan_tf.evaluation.protocol import MetricProtocol, ProtocolMismatchError, SampleProtocol
+from biggan_tf.evaluation.protocol import ImageProtocol, MetricProtocol, ProtocolMismatchError, SampleProtocol
 from biggan_tf.evaluation.reports import results
 from biggan_tf.training import cost
 
@@ -110,9 +111,11 @@ def checked(comparison: ComparisonConfig, output: str) -> list[PlannedRun]:
             network whose features are compared are missing.
     """
     comparison.validate()
-    all_metrics.check_names(comparison.evaluation.metrics)
-    extractor = load_extractor(comparison.evaluation.features, comparison.evaluation.features_path)
-    require_one_protocol(comparison, extractor)
+    if comparison.enlarges:
+        require_one_enlargement(comparison)
+    else:
+        evaluation = comparison.evaluation
+        require_one_protocol(comparison, load_extractor(evaluation.features, evaluation.features_path))
     runs = build(comparison, output)
     _refuse_another_plan(runs, comparison, output)
     return runs
@@ -187,18 +190,52 @@ def require_one_protocol(comparison: ComparisonConfig, extractor: FeatureExtract
     Raises:
         ProtocolMismatchError: Names the two entries and each field in which they differ.
     """
-    first, others = comparison.entries[0], comparison.entries
-    expected = _protocol(comparison, first, extractor, of_comparison=True)
-    for entry in others:
+    expected = _protocol(comparison, comparison.entries[0], extractor, of_comparison=True)
+    for entry in comparison.entries:
         ignoring = () if entry.recipe.model.num_classes else ("samples.labels",)
-        try:
-            results.require_comparable(_protocol(comparison, entry, extractor), expected, ignoring)
-        except ProtocolMismatchError as error:
-            raise ProtocolMismatchError(
-                f"All entries must be measured by the protocol of the comparison, with the prior of its first entry, "
-                f"{first.name}. Received: {entry.name}, and {error}\nLeave these fields of its recipe as they are by "
-                "default, or compare it in a comparison of its own."
-            ) from error
+        _require_expected(comparison, entry, _protocol(comparison, entry, extractor), expected, ignoring, "prior")
+
+
+def require_one_enlargement(comparison: ComparisonConfig) -> None:
+    """The same as `require_one_protocol` for entries that enlarge images.
+
+    What a recipe says of metrics and numbers of images is of evaluations in the course of its own training, which the
+    comparison replaces. Images that were reduced by another filter, or other features, are another protocol.
+
+    Raises:
+        ProtocolMismatchError: Names the two entries and each field in which they differ.
+        ValueError: If the weights of a network whose features are compared are missing.
+    """
+    asked = comparison.evaluation
+    evaluator = EnlargementEvaluator.from_config(asked, comparison.data.path, comparison.data.split)
+    expected = evaluator.protocol(comparison.entries[0].recipe.model, "ema")
+    for entry in comparison.entries:
+        own = _asked(entry.recipe.evaluation, asked)
+        images = _images(comparison, entry, asked.num_samples)
+        protocol = dataclasses.replace(evaluator.protocol(entry.recipe.model, "ema"), reference=images)
+        uses_features = evaluator.extractor is not None or evaluator.maps is not None
+        if uses_features and (own.features, own.features_path) != (asked.features, asked.features_path):
+            protocol = dataclasses.replace(protocol, features=FeatureProtocol(own.features, "another file", ""))
+        _require_expected(comparison, entry, protocol, expected, (), "reduction")
+
+
+def _require_expected(
+    comparison: ComparisonConfig,
+    entry: ComparisonEntry,
+    protocol: MetricProtocol,
+    expected: MetricProtocol,
+    ignoring: tuple[str, ...],
+    of_first: str,
+) -> None:
+    """Refuses an entry with another protocol; `of_first` says what the first entry decides for all."""
+    try:
+        results.require_comparable(protocol, expected, ignoring)
+    except ProtocolMismatchError as error:
+        raise ProtocolMismatchError(
+            f"All entries must be measured by the protocol of the comparison, with the {of_first} of its first entry, "
+            f"{comparison.entries[0].name}. Received: {entry.name}, and {error}\nLeave these fields of its recipe as "
+            "they are by default, or compare it in a comparison of its own."
+        ) from error
 
 
 def _protocol(
@@ -213,15 +250,21 @@ def _protocol(
         of_comparison: Whether to leave out what the recipe says of data and evaluation.
     """
     asked = comparison.evaluation if of_comparison else _asked(entry.recipe.evaluation, comparison.evaluation)
-    data = entry.recipe.data
-    path = comparison.data.path if of_comparison or not data.path else data.path
-    split = comparison.data.split if of_comparison or data.split == "train" else data.split
-    images = reference_statistics.image_protocol(manifest_lib.load(path), split, asked.num_real)
+    images = _images(comparison, None if of_comparison else entry, asked.num_real)
     features = extractor.protocol
     if (asked.features, asked.features_path) != (comparison.evaluation.features, comparison.evaluation.features_path):
         features = FeatureProtocol(asked.features, "another file", "")
     samples = SampleProtocol(prior=entry.recipe.model.prior, num_images=asked.num_samples, labels=asked.labels)
     return MetricProtocol(features, images, samples, all_metrics.computation(asked.metrics, extractor))
+
+
+def _images(comparison: ComparisonConfig, entry: ComparisonEntry | None, num_images: int) -> ImageProtocol:
+    """The real images that a recipe asks for: the comparison's where it names none; None: there is no recipe."""
+    path, split = comparison.data.path, comparison.data.split
+    if entry is not None:
+        data = entry.recipe.data
+        path, split = data.path or path, split if data.split == "train" else data.split
+    return reference_statistics.image_protocol(manifest_lib.load(path), split, num_images)
 
 
 def _asked(of_recipe: EvaluationConfig, of_comparison: EvaluationConfig) -> EvaluationConfig:

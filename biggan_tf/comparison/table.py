@@ -23,8 +23,16 @@ def run_header(names: Sequence[str]) -> list[str]:
 
 
 def rows(measurements: Measurements) -> list[list[str]]:
-    """A row for each entry, the best first; numbers are means over the seeds, with the deviation where there is one."""
-    return [_row(entry, measurements.shown_names) for entry in measurements.entries]
+    """A row for each entry, the best first; numbers are means over the seeds, with the deviation where there is one.
+
+    Where images are enlarged, rows of the enlargements without a network and of the large images themselves follow.
+    """
+    names = measurements.shown_names
+    entries = [_row(entry, names) for entry in measurements.entries]
+    for way, numbers in measurements.without_network.items():
+        label = "the large images" if way == "truth" else f"{way}, no network"
+        entries.append([label, "", *(f"{numbers[name]:.4g}" if name in numbers else "" for name in names), "", ""])
+    return entries
 
 
 def _row(entry: EntryMeasurement, names: Sequence[str]) -> list[str]:

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from biggan_tf.config import metric_names
+
 if TYPE_CHECKING:
     from biggan_tf.config.run import Config
 
@@ -143,6 +145,8 @@ def problems(config: Config, num_replicas: int) -> Iterator[str]:
     yield from config.augmentation.problems()
     yield from config.classifier.problems()
     yield from _enlargement(config)
+    if config.evaluation.every_steps or config.evaluation.every_minutes:
+        yield from metric_names.problems("evaluation.metrics", config.evaluation.metrics, config.model)
     yield from _batch(config, num_replicas)
     yield from _clocks(config)
     yield from config.training.growth.problems()
@@ -185,6 +189,11 @@ def _frozen(config: Config) -> Iterator[str]:
 def _enlargement(config: Config) -> Iterator[str]:
     """Where a small image is given, D must see the large one as it is: what moves one would have to move both."""
     if config.model.enlargement == 1:
+        if config.monitoring.pixel_workdir:
+            yield (
+                "monitoring.pixel_workdir must be empty with networks that enlarge no images. Received: "
+                f"{config.monitoring.pixel_workdir} with model {config.model.kind}; leave it out."
+            )
         return
     for name in ("augmentation", "classifier"):
         kind = getattr(config, name).kind

@@ -8,7 +8,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
-from biggan_tf.config import checks
+from biggan_tf.config import checks, metric_names
 from biggan_tf.config.run import Config, ConfigError, EvaluationConfig
 from biggan_tf.config.section import Section
 
@@ -86,9 +86,11 @@ class ComparisonConfig(Section):
         data: The real images.
         budget: How long each run trains.
         evaluation: The one protocol of the table. Its `every_steps` and `every_minutes` must be 0: `curve` says when
-            runs are evaluated in their course.
+            runs are evaluated in their course. Where the entries enlarge images, the first `num_samples` of the data
+            are reduced and enlarged again.
         curve: The evaluations in the course of each run.
-        samples_per_class: Images of each class on the sheets, which have up to ten classes.
+        samples_per_class: Images of each class on the sheets, which have up to ten classes. Sheets of enlarged images
+            show the first eight of the data.
     """
 
     name: str = ""
@@ -104,6 +106,11 @@ class ComparisonConfig(Section):
     def seeds_of(self, entry: ComparisonEntry) -> tuple[int, ...]:
         """The seeds that an entry is trained with."""
         return entry.seeds or self.seeds
+
+    @property
+    def enlarges(self) -> bool:
+        """Whether the entries enlarge images, and are measured by how near these come to the real ones."""
+        return bool(self.entries) and self.entries[0].recipe.model.enlargement > 1
 
     def problems(self) -> Iterator[str]:
         """What is wrong with this comparison, a sentence each; the recipes are checked when the plan is built."""
@@ -149,3 +156,26 @@ def _entry_problems(config: ComparisonConfig) -> Iterator[str]:
         if not isinstance(entry.recipe, Config):
             received = type(entry.recipe).__name__
             yield f"The recipe of {entry.name} must be a Config, such as smoke.get_config(). Received: a {received}."
+    yield from _task_problems(config)
+
+
+def _task_problems(config: ComparisonConfig) -> Iterator[str]:
+    """All entries must do the same: draw images, or enlarge them equally; and the metrics must be of that."""
+    entries = [entry for entry in config.entries if isinstance(entry.recipe, Config)]
+    if not entries:
+        return
+    first = entries[0]
+    for entry in entries[1:]:
+        if entry.recipe.model.enlargement != first.recipe.model.enlargement:
+            yield (
+                "All entries must draw images from latents, or enlarge them by the same factor, to have numbers in "
+                f"common. Received: {first.name} {_task(first)}, and {entry.name} {_task(entry)}; compare them in "
+                "comparisons of their own."
+            )
+            return
+    yield from metric_names.problems("evaluation.metrics", config.evaluation.metrics, first.recipe.model)
+
+
+def _task(entry: ComparisonEntry) -> str:
+    factor = entry.recipe.model.enlargement
+    return f"enlarges {factor} times" if factor > 1 else "draws images"

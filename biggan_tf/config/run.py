@@ -111,6 +111,7 @@ class WatchConfig(Section):
 
     log_every_steps: int = 50
     sample_every_steps: int = 1000
+    pixel_workdir: str = ""  # of networks that enlarge: a run on pixels alone, which the sheets show as well; "": none
     on_collapse: str = "warn"  # stop | rollback | warn
     max_singular_value_growth: float = 4.0
     max_margin: float = 12.0

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from biggan_tf.config import checks
+from biggan_tf.config import checks, metric_names
 from biggan_tf.config.comparison import ComparedDataConfig
 from biggan_tf.config.run import Config, ConfigError, EvaluationConfig
 from biggan_tf.config.section import Section
@@ -22,9 +22,12 @@ PROXIES = (
     "gradient_spread",
     "gradient_balance",
     "interaction",
+    "linearised_r",
     "latent_diversity",
     "feature_rank",
 )
+# Candidates of equal learning rates have the same ranks by s_max and by r, which must not count twice.
+DEFAULT_PROXIES = tuple(name for name in PROXIES if name != "interaction")
 
 
 @dataclasses.dataclass
@@ -97,7 +100,7 @@ class SearchConfig(Section):
         space: What may change.
         limits: What a candidate may cost.
         candidates: How many are drawn and measured at their initial weights.
-        proxies: By what they are ranked before any of them is trained; every one counts as much.
+        proxies: By what they are ranked before any of them is trained, some of `PROXIES`; every one counts as much.
         proxy_images: How many images each proxy is measured on.
         at_random: The share of the first round that is drawn at random among all candidates and not by rank, without
             which nobody could tell whether the ranks mean anything.
@@ -113,7 +116,7 @@ class SearchConfig(Section):
     description: str = ""
     limits: LimitsConfig = dataclasses.field(default_factory=LimitsConfig)
     candidates: int = 24
-    proxies: tuple[str, ...] = PROXIES
+    proxies: tuple[str, ...] = DEFAULT_PROXIES
     proxy_images: int = 16
     at_random: float = 0.5
     rounds: tuple[SearchRoundConfig, ...] = ()
@@ -124,6 +127,14 @@ class SearchConfig(Section):
     def problems(self) -> Iterator[str]:
         """What is wrong with this search, a sentence each; candidates are checked when they are drawn."""
         yield from _space_problems(self)
+        if self.base.model.enlargement > 1:
+            yield (
+                "base must be a recipe whose generator draws images from latents, of which the numbers before training "
+                f"are taken. Received: model {self.base.model.kind}, which enlarges images; compare recipes of it with "
+                "biggan_tf.compare."
+            )
+        else:
+            yield from metric_names.problems("evaluation.metrics", self.evaluation.metrics, self.base.model)
         yield from checks.at_least(self, "", 1, ("candidates",))
         yield from checks.at_least(self, "", 2, ("proxy_images",))
         yield from checks.between("at_random", self.at_random, 0.0, 1.0, low_allowed=True)

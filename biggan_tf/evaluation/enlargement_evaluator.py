@@ -11,7 +11,9 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from biggan_tf.config import EvaluationConfig
+from biggan_tf.config.parts import FamilyConfig
 from biggan_tf.contracts.enlarging_generator import EnlargingGenerator
+from biggan_tf.contracts.feature_maps import FeatureMaps
 from biggan_tf.contracts.generator import Generator
 from biggan_tf.data import input_pipeline
 from biggan_tf.data import manifest as manifest_lib
@@ -32,6 +34,8 @@ from biggan_tf.types import Images, RowKeys, SmallImages
 Pictures: TypeAlias = UInt8[np.ndarray, "N H W 3"]
 # Small images and keys to large ones.
 _Enlarge: TypeAlias = Callable[[SmallImages, RowKeys], Images]
+# Captions of the columns of a sheet that others ask for by name.
+INPUT, BICUBIC, GENERATOR, TRUTH = "input", "bicubic", "generator", "truth"
 _NO_FEATURES = FeatureProtocol("none", "", "none")
 
 
@@ -44,6 +48,7 @@ class EnlargementEvaluator:
         split: Which part of them.
         num_images: How many from the start of the split; 0: all.
         extractor: Gives the features of patches; it is needed for patch_fd alone.
+        maps: Gives the feature maps of map_distance, which others do without; None: EfficientNet-Lite0's.
         batch_size: How many images are computed at a time.
     """
 
@@ -54,6 +59,7 @@ class EnlargementEvaluator:
         split: str = "train",
         num_images: int = 0,
         extractor: FeatureExtractor | None = None,
+        maps: FeatureMaps | None = None,
         batch_size: int = 32,
     ):
         fidelity.check_names(names)
@@ -61,7 +67,7 @@ class EnlargementEvaluator:
             raise ValueError("patch_fd needs an extractor of features. Received: none")
         self.names = tuple(names)
         self.extractor = extractor if "patch_fd" in names else None
-        self.maps = feature_maps.efficientnet_lite0() if "map_distance" in names else None
+        self.maps = maps or feature_maps.efficientnet_lite0() if "map_distance" in names else None
         self._data_path, self._split, self._batch_size = data_path, split, batch_size
         self.images = image_protocol(manifest_lib.load(data_path), split, num_images)
 
@@ -74,19 +80,21 @@ class EnlargementEvaluator:
             data_path: The folder of the images.
             split: Which part of them.
         """
-        extractor = load_extractor(config.features, config.features_path) if "patch_fd" in config.metrics else None
-        return cls(config.metrics, data_path, split, config.num_samples, extractor)
+        network = config.features, config.features_path
+        extractor = load_extractor(*network) if "patch_fd" in config.metrics else None
+        maps = feature_maps.of_features(*network) if "map_distance" in config.metrics else None
+        return cls(config.metrics, data_path, split, config.num_samples, extractor, maps)
 
-    def protocol(self, generator: Generator, weights: str) -> MetricProtocol:
+    def protocol(self, model: FamilyConfig, weights: str) -> MetricProtocol:
         """Everything that decides the numbers, apart from the generator's weights.
 
         Args:
-            generator: Decides by how much images are reduced, and how.
+            model: The generator's configuration, which says by how much images are reduced, and how.
             weights: "ema" or "raw".
         """
         numbers = FidelityProtocol(
-            enlargement=generator.config.enlargement,
-            reduction=str(getattr(generator.config, "reduction", "")),
+            enlargement=model.enlargement,
+            reduction=str(getattr(model, "reduction", "")),
             patch_size=self._patch_size if self.extractor is not None else 0,
             maps_sha256="" if self.maps is None else self.maps.fingerprint,
         )
@@ -131,24 +139,32 @@ class EnlargementEvaluator:
             values |= {prefix + metric: value for metric, value in sums[name].results(sums["truth"]).items()}
         if "sharpness" in self.names:
             values["truth_sharpness"] = sums["truth"].results(sums["truth"])["sharpness"]
-        return Result(values, self.protocol(generator, weights), images_seen=images_seen, step=step)
+        return Result(values, self.protocol(generator.config, weights), images_seen=images_seen, step=step)
 
-    def sheet(self, generator: Generator, pixels: Generator | None = None, rows: int = 8) -> Image.Image:
-        """A sheet of the first images: the small one, its bicubic enlargement, those of networks, and the large one.
+    def columns(self, generator: Generator, pixels: Generator | None = None, rows: int = 8) -> dict[str, Pictures]:
+        """The first images by what shows them: the small ones, enlargements without and with networks, and the truth.
 
         Args:
             generator: The generator.
             pixels: Another one, which was trained on pixels alone; None: there is no column of it.
             rows: How many images.
+
+        Raises:
+            ValueError: If the two do not enlarge by the same factor.
         """
+        if pixels is not None and pixels.config.enlargement != generator.config.enlargement:
+            raise ValueError(
+                f"The run on pixels alone must enlarge {generator.config.enlargement} times, as the other one does. "
+                f"Received: {pixels.config.kind} that enlarges {pixels.config.enlargement} times"
+            )
         truth, small, keys = next(self._batches(enlarging(generator)))
         ways = ways_to_enlarge(generator)
-        columns = {"input": ways["nearest"], "bicubic": ways["bicubic"]}
+        shown = {INPUT: ways["nearest"], BICUBIC: ways[BICUBIC]}
         if pixels is not None:
-            columns["pixel loss"] = ways_to_enlarge(pixels)[""]
-        columns["generator"] = ways[""]
-        pictures = [np.asarray(to_bytes(enlarge(small[:rows], keys[:rows]))) for enlarge in columns.values()]
-        return draw_sheet(np.stack([*pictures, truth[:rows]], axis=1), (), (*columns, "truth"))
+            shown["pixel loss"] = ways_to_enlarge(pixels)[""]
+        shown[GENERATOR] = ways[""]
+        pictures = {name: np.asarray(to_bytes(enlarge(small[:rows], keys[:rows]))) for name, enlarge in shown.items()}
+        return {**pictures, TRUTH: truth[:rows]}
 
     @property
     def _patch_size(self) -> int:
@@ -168,6 +184,15 @@ class EnlargementEvaluator:
             begin += count
 
 
+def sheet(columns: Mapping[str, Pictures]) -> Image.Image:
+    """A sheet with a row for each image.
+
+    Args:
+        columns: What stands next to one another in a row, by its caption, as `EnlargementEvaluator.columns` has it.
+    """
+    return draw_sheet(np.stack(list(columns.values()), axis=1), (), tuple(columns))
+
+
 def ways_to_enlarge(generator: Generator) -> Mapping[str, _Enlarge]:
     """The generator, by the name "", and the enlargements without a network, compiled.
 
@@ -178,7 +203,7 @@ def ways_to_enlarge(generator: Generator) -> Mapping[str, _Enlarge]:
     factor = network.config.enlargement
     return {
         "": tf.function(lambda small, keys: network.enlarge(small, keys), autograph=False),
-        "bicubic": lambda small, keys: enlarged(small, factor),
+        BICUBIC: lambda small, keys: enlarged(small, factor),
         "nearest": lambda small, keys: tf.repeat(tf.repeat(small, factor, axis=1), factor, axis=2),
     }
 

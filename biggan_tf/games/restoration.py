@@ -34,7 +34,9 @@ class RestorationGame:
     def __init__(self, config: RestorationConfig):
         self.config = config
         self._game = config.game.build() if config.is_adversarial else None
-        self._maps: FeatureMaps | None = imported(config.feature_maps)() if config.uses_features else None
+        self._maps: FeatureMaps | None = None
+        if config.uses_features:
+            self._maps = imported(config.feature_maps)(config.feature_maps_path)
 
     def phases(self) -> list[Phase]:
         """The warm-up, and after it the phases of the game."""

@@ -1,6 +1,7 @@
 """The numbers of the game of networks that enlarge images."""
 
 import dataclasses
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
@@ -37,7 +38,9 @@ class RestorationConfig(GameConfig):
         schedule_images: After how many images seen the final weights are reached.
         warmup_steps: In so many steps at the beginning G is trained on pixels alone (`l1` and `l2`), and D not at all.
             The images of the warm-up do not count as seen.
-        feature_maps: "module:name" of the function that loads the feature maps.
+        feature_maps: "module:name" of the function of a path that loads the feature maps: `efficientnet_lite0`, or
+            `inception_2015` of the same module.
+        feature_maps_path: The file of their weights; "": those in the installed package, which Inception's are not in.
     """
 
     kind: ClassVar[str] = "restoration"
@@ -54,6 +57,7 @@ class RestorationConfig(GameConfig):
     schedule_images: int = 0
     warmup_steps: int = 0
     feature_maps: str = "biggan_tf.evaluation.extractors.feature_maps:efficientnet_lite0"
+    feature_maps_path: str = ""
 
     def __post_init__(self) -> None:
         # Whoever counts images, or what a step costs, asks the game of the run, which is this one.
@@ -91,6 +95,12 @@ class RestorationConfig(GameConfig):
             )
         if isinstance(self.game, RestorationConfig):
             yield "game.game must be another game than restoration. Received: restoration; choose relativistic."
+        needs_file = self.uses_features and self.feature_maps.endswith(":inception_2015")
+        if (needs_file or self.feature_maps_path) and not os.path.isfile(self.feature_maps_path):
+            yield (
+                "game.feature_maps_path must be the file of the weights of game.feature_maps. Received: "
+                f"{self.feature_maps_path or 'none'}; for Inception it is pt_inception-2015-12-05-6726825d.pth."
+            )
         if self.warmup_steps and not self.l1 and not self.l2:
             yield (
                 "game.l1 or game.l2 must be above 0 with game.warmup_steps, in which nothing else is trained. "

@@ -7,7 +7,8 @@ the noise of its place: the tiles equal the picture that is computed at once, bu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -17,47 +18,30 @@ from biggan_tf.contracts.enlarging_generator import EnlargingGenerator
 from biggan_tf.latents import noise_keys
 from biggan_tf.ops.pixels import to_bytes
 
+EnlargeTile: TypeAlias = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 # Height and width of a tile with its margins, in pixels of the small picture.
 TILE = 128
 # A tile has at least so many pixels between its margins.
 _LEAST_CORE = 32
 
 
-class TiledEnlarger:
-    """Enlarges pictures with a generator.
+class TileByTile:
+    """Enlarges pictures with a function that enlarges one tile.
 
     Args:
-        generator: The generator, with the weights to use.
-        tile: Height and width of a tile with its margins; more where the margins would leave too little of it.
+        enlarge_tile: A function of a tile's grey levels, the seed and the tile's place to the enlarged tile without its
+            margins.
+        tile: Height and width of a tile with its margins.
+        margin: How many pixels of a tile are cut off on each side.
+        factor: How many times as large a picture becomes.
 
     Attributes:
-        factor: How many times as large a picture becomes.
-        enlarge_tile: A compiled function of a tile's grey levels, the seed and the tile's place to the enlarged tile
-            without its margins.
         core: How many pixels of a tile lie between its margins, and so the height of a band in the small picture.
     """
 
-    def __init__(self, generator: EnlargingGenerator, tile: int = TILE):
-        self.factor = generator.config.enlargement
-        self.margin = generator.context
-        self.tile = max(tile, 2 * self.margin + _LEAST_CORE)
-        self.core = self.tile - 2 * self.margin
-
-        def enlarge(levels: tf.Tensor, seed: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
-            small = tf.cast(levels, generator.variable_dtype) / 127.5 - 1.0
-            images = generator.enlarge(small[None], noise_keys(seed[None]), offset)
-            cut = self.factor * self.margin
-            return to_bytes(images[0, cut:-cut, cut:-cut])
-
-        self.enlarge_tile = tf.function(
-            enlarge,
-            input_signature=[
-                tf.TensorSpec((self.tile, self.tile, 3), tf.uint8),
-                tf.TensorSpec((), tf.int64),
-                tf.TensorSpec((2,), tf.int32),
-            ],
-            autograph=False,
-        )
+    def __init__(self, enlarge_tile: EnlargeTile, tile: int, margin: int, factor: int):
+        self.enlarge_tile, self.tile, self.margin, self.factor = enlarge_tile, tile, margin, factor
+        self.core = tile - 2 * margin
 
     def bands(self, picture: UInt8[np.ndarray, "h w 3"], seed: int = 0) -> Iterator[UInt8[np.ndarray, "H W 3"]]:
         """Yields the enlarged picture from its top to its bottom, some rows at a time.
@@ -71,13 +55,15 @@ class TiledEnlarger:
         rows, columns = (self._mirrored(size) for size in (height, width))
         for top in range(0, height, core):
             used = picture[rows[top : top + self.tile]]
-            parts = [
-                self.enlarge_tile(
-                    used[:, columns[left : left + self.tile]], tf.constant(seed, tf.int64), tf.constant([top, left])
-                ).numpy()
-                for left in range(0, width, core)
-            ]
-            band = np.concatenate(parts, axis=1)
+            large = self.factor * core
+            band = np.empty((large, self.factor * (width + -width % core), 3), np.uint8)
+            for left in range(0, width, core):
+                tile = self.enlarge_tile(
+                    tf.constant(used[:, columns[left : left + self.tile]]),
+                    tf.constant(seed, tf.int64),
+                    tf.constant([top, left]),
+                )
+                band[:, self.factor * left : self.factor * left + large] = tile.numpy()
             yield band[: self.factor * min(core, height - top), : self.factor * width]
 
     def __call__(self, picture: UInt8[np.ndarray, "h w 3"], seed: int = 0) -> UInt8[np.ndarray, "H W 3"]:
@@ -93,3 +79,29 @@ class TiledEnlarger:
         """Which pixel stands at each position of an axis that is continued on both sides and filled up with tiles."""
         behind = self.margin + -size % self.core
         return np.pad(np.arange(size), (self.margin, behind), mode="symmetric")
+
+
+class TiledEnlarger(TileByTile):
+    """Enlarges pictures with a generator.
+
+    Args:
+        generator: The generator, with the weights to use.
+        tile: Height and width of a tile with its margins; more where the margins would leave too little of it.
+    """
+
+    def __init__(self, generator: EnlargingGenerator, tile: int = TILE):
+        factor, margin = generator.config.enlargement, generator.context
+        tile = max(tile, 2 * margin + _LEAST_CORE)
+
+        def enlarge(levels: tf.Tensor, seed: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+            small = tf.cast(levels, generator.variable_dtype) / 127.5 - 1.0
+            images = generator.enlarge(small[None], noise_keys(seed[None]), offset)
+            cut = factor * margin
+            return to_bytes(images[0, cut:-cut, cut:-cut])
+
+        signature = [
+            tf.TensorSpec((tile, tile, 3), tf.uint8),
+            tf.TensorSpec((), tf.int64),
+            tf.TensorSpec((2,), tf.int32),
+        ]
+        super().__init__(tf.function(enlarge, input_signature=signature, autograph=False), tile, margin, factor)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from biggan_tf.config import parts
 from biggan_tf.contracts.discriminator import Discriminator
 from biggan_tf.contracts.generator import Generator
-from biggan_tf.evaluation.metrics.game_interaction import largest_interaction
+from biggan_tf.evaluation.metrics.game_interaction import growth_factor, largest_interaction
 from biggan_tf.families.progan.config import ProGANConfig
 from biggan_tf.families.stylegan2.config import StyleGAN2Config
 from biggan_tf.games.config import WassersteinConfig
@@ -87,11 +87,6 @@ def _run(context: StudyContext) -> StudyResult:
             "lies on its formula and rises towards that rate; bars with the largest interaction of small networks."
         ),
     )
-
-
-def growth_factor(rate: Float64[np.ndarray, " E"], damping: float, singular: float) -> Float64[np.ndarray, " E"]:
-    """R = (1 - eta alpha)^2 + (eta s)^2: |1 - eta alpha + i eta s|^2, by which a step multiplies squared distances."""
-    return (1.0 - rate * damping) ** 2 + (rate * singular) ** 2
 
 
 def _interaction(random: np.random.Generator) -> Float64[np.ndarray, "d d"]:

@@ -13,6 +13,8 @@ from biggan_tf.data import input_pipeline
 from biggan_tf.latents import noise_keys
 from biggan_tf.ops.pixels import to_bytes
 from biggan_tf.ops.resizing import enlarged
+from biggan_tf.training.checkpoints.files import CheckpointError
+from biggan_tf.training.checkpoints.loading import load_generator
 from biggan_tf.training.gan import GAN
 from biggan_tf.training.sample_sheets import Grid
 from biggan_tf.types import Images
@@ -25,17 +27,18 @@ _HEADER = 16
 class EnlargementSheets:
     """Draws a row for each of the first images of the data.
 
-    A row shows the small image with its pixels as squares, its bicubic enlargement, the EMA generator's and the trained
-    generator's image, and the large image itself.
+    A row shows the small image with its pixels as squares, its bicubic enlargement, the image of a generator that was
+    trained on pixels alone if there is one, those of the EMA generator and of the trained one, and the large image.
 
     Args:
         gan: The model whose two generators draw.
         folder: The folder for the PNG files, local or a URL.
         images: The large images, in [-1, 1].
+        pixels: The generator that was trained on pixels alone; None: there is no column of it.
     """
 
-    def __init__(self, gan: GAN, folder: str, images: Images):
-        self._gan, self._folder = gan, folder
+    def __init__(self, gan: GAN, folder: str, images: Images, pixels: EnlargingGenerator | None = None):
+        self._gan, self._folder, self._pixels = gan, folder, pixels
         self._images = tf.convert_to_tensor(images, gan.generator.variable_dtype)
         self._keys = noise_keys(tf.range(self._images.shape[0], dtype=tf.int64))
         self._function = tf.function(self._columns, autograph=False)
@@ -74,6 +77,7 @@ class EnlargementSheets:
         columns = {
             "input": tf.repeat(tf.repeat(small, factor, axis=1), factor, axis=2),
             "bicubic": enlarged(small, factor),
+            **({} if self._pixels is None else {"pixel loss": self._pixels.enlarge(small, self._keys)}),
             "average": average.enlarge(small, self._keys),
             "in training": generator.enlarge(small, self._keys),
             "truth": self._images,
@@ -89,3 +93,22 @@ def first_images(data: DataConfig) -> Images:
     """
     batches = input_pipeline.one_pass(data.path, _ROWS, split=data.split, skip_damaged_shards=data.skip_damaged_shards)
     return next(iter(batches))[0]
+
+
+def pixel_generator(workdir: str, factor: int) -> EnlargingGenerator:
+    """The EMA generator of a run on pixels alone, as it is now.
+
+    Args:
+        workdir: The folder of the run.
+        factor: How many times as large it must make images.
+
+    Raises:
+        CheckpointError: If the folder holds no such run.
+    """
+    generator = load_generator(workdir)[0]
+    if not isinstance(generator, EnlargingGenerator) or generator.config.enlargement != factor:
+        raise CheckpointError(
+            f"monitoring.pixel_workdir must be a run that enlarges images {factor} times. Received: {workdir}, of "
+            f"model {generator.config.kind} that enlarges {generator.config.enlargement} times."
+        )
+    return generator

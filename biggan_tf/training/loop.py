@@ -32,7 +32,7 @@ from biggan_tf.training.aided_discriminator import with_fingerprint
 from biggan_tf.training.checkpoints import files as checkpoint_files
 from biggan_tf.training.checkpoints import resume
 from biggan_tf.training.checkpoints.saving import Checkpoints
-from biggan_tf.training.enlargement_sheets import EnlargementSheets, first_images
+from biggan_tf.training.enlargement_sheets import EnlargementSheets, first_images, pixel_generator
 from biggan_tf.training.gan import GAN
 from biggan_tf.training.growth import Growth
 from biggan_tf.training.meters import Meters
@@ -453,9 +453,15 @@ def _advise(manifest: manifest_lib.Manifest, config: Config) -> None:
 def _sheets_of(
     gan: GAN, config: Config, folder: str, manifest: manifest_lib.Manifest
 ) -> SampleSheets | EnlargementSheets:
-    """What draws the pictures of the run: samples, or images of the data that were reduced and enlarged."""
+    """What draws the pictures of the run: samples, or images of the data that were reduced and enlarged.
+
+    Raises:
+        CheckpointError: If `monitoring.pixel_workdir` holds no run on pixels alone.
+    """
     if config.model.enlargement > 1:
-        return EnlargementSheets(gan, folder, first_images(config.data))
+        workdir = config.monitoring.pixel_workdir
+        pixels = pixel_generator(workdir, config.model.enlargement) if workdir else None
+        return EnlargementSheets(gan, folder, first_images(config.data), pixels)
     return SampleSheets(gan, folder, manifest.label_names)
 
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 
 from biggan_tf import files
-from biggan_tf.config import Config, ConfigError
+from biggan_tf.config import Config, ConfigError, metric_names
 from biggan_tf.config.section import Section
 from pipeline.preprocessing.settings import Allowances, ExamplesConfig, ValidatorConfig
 from pipeline.staged.thresholds import ThresholdError, parse
@@ -17,12 +17,13 @@ class EvaluatorConfig(Section):
     """How a model is measured, and what it must reach to be blessed.
 
     Attributes:
-        metrics: Names of the metrics, as --metrics of `biggan_tf.evaluate` takes them.
+        metrics: Names of the metrics, as --metrics of `biggan_tf.evaluate` takes them: of samples, or of enlarged
+            images where the trainer's model enlarges.
         features: The network whose features are compared: "inception", "efficientnet_lite0" or "classifier".
         features_path: File of that network's weights; "": the packaged ones, or for "classifier" a network that is
             trained on the examples.
         classifier_steps: Steps of that training.
-        num_samples: Number of generated images.
+        num_samples: Number of generated images; of a model that enlarges, the first images of the training split.
         num_real: Number of real images, the first of the training split; 0: all.
         thresholds: Bounds that the metrics must meet, such as "accuracy >= 0.8".
         must_not_worsen: Metrics that must not be worse than those of the last blessed model.
@@ -111,6 +112,7 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
     for word in config.examples.allow:
         if word not in allowances:
             yield f"examples.allow must hold some of {', '.join(allowances)}. Received: {word!r}; drop or correct it."
+    yield from metric_names.problems("evaluator.metrics", config.evaluator.metrics, config.trainer.model)
     for text in config.evaluator.thresholds:
         try:
             parse(text)

@@ -26,7 +26,7 @@ _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 
 class ServedEnlarger(tf.Module):
-    """The signature `upscale` for one generator.
+    """The signature `upscale` for one generator, and what `biggan_tf.upscale --model` enlarges larger pictures with.
 
     Each picture is computed by itself, tile by tile, so it has the same bits in any batch. One that is no PNG or JPEG
     file, or has more pixels than are allowed, is answered by a black pixel and marked by `valid`. A file that is
@@ -36,12 +36,24 @@ class ServedEnlarger(tf.Module):
         generator: A copy that belongs to this object, with the weights to serve with.
         max_pixels: The most pixels of a picture.
         tile: As of `TiledEnlarger`.
+
+    Attributes:
+        enlarge_tile: That of the `TiledEnlarger`. Who loads the SavedModel in a process of its own can call it tile by
+            tile, and so need the memory of one tile and one band of the answer for a picture of any size.
+        tile_sizes: A function without inputs to the tile, the margin and the factor of a `TileByTile` of it.
     """
 
     def __init__(self, generator: EnlargingGenerator, max_pixels: int = s.MAX_PICTURE_PIXELS, tile: int = TILE):
         super().__init__(name="served_enlarger")
         self._variables = [weight.value for weight in generator.weights]
         self._enlarger, self._max_pixels = TiledEnlarger(generator, tile), max_pixels
+        tile, margin, factor = self._enlarger.tile, self._enlarger.margin, self._enlarger.factor
+        self.enlarge_tile = self._enlarger.enlarge_tile
+        self.tile_sizes = tf.function(
+            lambda: {"tile": tf.constant(tile), "margin": tf.constant(margin), "factor": tf.constant(factor)},
+            input_signature=[],
+            autograph=False,
+        )
         # Behind a function, so that the SavedModel does not follow the network.
         self._tile_of = lambda levels, seed, offset: self._enlarger.enlarge_tile(levels, seed, offset)
         self._blank = _black_pixel()

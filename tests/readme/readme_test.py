@@ -38,6 +38,7 @@ PAGES = (
     "compare",
     "search",
     "draw_samples",
+    "super_resolution",
     "evaluate",
     "import_weights",
     "serve",

@@ -112,7 +112,7 @@ def load_extractor(name: str, path: str = "") -> FeatureExtractor:
 def _inception(path: str) -> FeatureExtractor:
     digest = files.sha256(path)
     network = inception.build_inception()
-    inception.load_inception_weights(network, _read_tensors(path))
+    inception.load_inception_weights(network, read_tensors(path))
 
     def prepare(images: Images) -> tf.Tensor:
         return tf.image.resize(images, (299, 299), antialias=False)
@@ -162,5 +162,6 @@ def _classifier(path: str) -> FeatureExtractor:
     )
 
 
-def _read_tensors(path: str) -> dict[str, np.ndarray]:
+def read_tensors(path: str) -> dict[str, np.ndarray]:
+    """The tensors of a .pth file, or of an .npz of the same tensors, by name."""
     return read_npz(path) if path.endswith(".npz") else read_state_dict(path)

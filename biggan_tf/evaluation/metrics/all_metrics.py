@@ -6,16 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from biggan_tf.config import metric_names
 from biggan_tf.evaluation.extractors.features import FeatureExtractor
 from biggan_tf.evaluation.metrics import frechet, inception_score, kernel, manifold
 from biggan_tf.evaluation.metrics.feature_bank import MAX_KEPT, FeatureBank
 from biggan_tf.evaluation.metrics.reference_statistics import ReferenceStatistics
 from biggan_tf.evaluation.protocol import ComputationProtocol
 
-# These need a generator, and the `Evaluator` computes them: path lengths, the isometry of the Jacobian, equivariance.
-OF_GENERATOR = ("ppl", "ppl_z_full", "ppl_z_end", "ppl_w_full", "ppl_w_end", "jodi_z", "jodi_w", "equivariance")
-# The others are computed here.
-METRICS = ("fd", "is", "kid", "prdc", "intra_fd", "accuracy", *OF_GENERATOR)
+OF_GENERATOR = metric_names.OF_GENERATOR  # the `Evaluator` computes these, and all others are computed here
+METRICS = metric_names.OF_SAMPLES
 # What other codes call them.
 _OTHER_NAMES = {
     "fid": "fd with --features=inception and the published weights",

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from jaxtyping import Float, Float32, UInt8
 
+from biggan_tf.config import metric_names
 from biggan_tf.contracts.feature_maps import FeatureMaps
 from biggan_tf.evaluation.extractors.features import FeatureExtractor
 from biggan_tf.evaluation.metrics.feature_moments import FeatureMoments
@@ -20,9 +21,7 @@ from biggan_tf.evaluation.metrics.frechet import frechet_distance
 from biggan_tf.ops.map_distance import map_distance
 from biggan_tf.types import ByteImages, Tensor
 
-# psnr: peak signal-to-noise ratio in dB; ssim: structural similarity; map_distance: `ops.map_distance`; patch_fd: the
-# Fréchet distance between the features of patches; sharpness: the mean slope of the brightness.
-METRICS = ("psnr", "ssim", "map_distance", "patch_fd", "sharpness")
+METRICS = metric_names.OF_ENLARGEMENTS
 # An image that is equal to the other has no error to divide by.
 MOST_PSNR = 100.0
 _LUMA = (0.299, 0.587, 0.114)

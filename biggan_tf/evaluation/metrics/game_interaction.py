@@ -1,23 +1,37 @@
 """How strongly both players of a game act on one another: the largest singular value of the mixed second derivative.
 
-With theta and phi for the weights of the generator and the discriminator, near an equilibrium a simultaneous gradient
-step with learning rate eta and damping alpha multiplies the squared distance from it by
-
-    r = (1 - eta alpha)^2 + (eta s_max)^2,  s_max the largest singular value of d^2 E[D(G(z))] / d phi d theta.
-
-Without damping r is above 1, and the more so the larger s_max is. `studies.dynamics` plays such games.
+With theta and phi for the weights of the generator and the discriminator, s_max is the largest singular value of
+d^2 E[D(G(z))] / d phi d theta, and r of the linearised game follows from it. `studies.dynamics` plays such games.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
+from jaxtyping import Float64
 
 from biggan_tf.types import Logits, Tensor
 
+Rates: TypeAlias = Float64[np.ndarray, " E"]
 _ZERO = tf.UnconnectedGradients.ZERO
+
+
+def growth_factor(rates: Rates, damping: float, singular: float) -> Rates:
+    """By how much a simultaneous gradient step near an equilibrium multiplies the squared distance from it.
+
+        r = (1 - eta alpha)^2 + (eta s)^2 = |1 - eta alpha + i eta s|^2
+
+    Without damping r is above 1, and the more so the larger s is.
+
+    Args:
+        rates: eta, learning rates of both players, each of a game of its own.
+        damping: alpha.
+        singular: s, how strongly both players act on one another.
+    """
+    return (1.0 - rates * damping) ** 2 + (rates * singular) ** 2
 
 
 def largest_interaction(

@@ -13,8 +13,13 @@ from pipeline.staged.metadata import Artifact, EventType, MetadataStore, Propert
 from pipeline.staged.stage import Stage, StageContext, StageError, StageResult, link_or_copy
 
 if TYPE_CHECKING:
+    from PIL import Image
+
+    from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator
     from biggan_tf.evaluation.evaluator import Evaluator
+    from biggan_tf.evaluation.extractors.features import FeatureExtractor
     from biggan_tf.evaluation.reports.results import Result
+    from biggan_tf.evaluation.sampling.image_sources import LoadedGenerator
 
 RESULT_FILE, CLASSIFIER_FILE, SHEET_FILE = "result.json", "classifier.npz", "samples.png"
 _CLASSIFIER_BATCH = 64
@@ -25,6 +30,7 @@ BLESSED, NOT_BLESSED, REASON_FILE = "BLESSED", "NOT_BLESSED", "reasons.txt"
 class EvaluatorStage(Stage):
     """Reads a run; writes `evaluation` (result.json, samples), `blessing`, and `features` (the classifier, if any).
 
+    An image that was enlarged is compared with the large one that its small one was made of.
     A classifier that was trained on the same examples in an earlier run is used again, because numbers from different
     networks cannot be compared. If the last blessed model was measured by another protocol, it is measured again.
     """
@@ -51,8 +57,9 @@ class EvaluatorStage(Stage):
         evaluator = prepare(settings, context)
         result = evaluate(evaluator, context.input("model_run"), settings)
         features: Properties = {"of": _identity(context), "summary": settings.features}
-        if settings.features == "classifier" and has_validation_split(context):
-            accuracy = real_accuracy(evaluator, str(context.input("examples")))
+        classifier = evaluator.extractor if settings.features == "classifier" else None
+        if classifier is not None and has_validation_split(context):
+            accuracy = real_accuracy(classifier, str(context.input("examples")))
             features |= {"real_accuracy": accuracy, "summary": f"right about {accuracy:.1%} of real images"}
         baseline = None
         if "baseline_run" in context.inputs:
@@ -65,7 +72,7 @@ class EvaluatorStage(Stage):
             settings.tolerance,
             _is_lower_better,
         )
-        self._write(context, result, baseline, reasons)
+        self._write(context, evaluator, result, baseline, reasons)
         decisive = [*settings.must_not_worsen, *(thresholds.parse(text).metric for text in settings.thresholds)]
         names = [name for name in dict.fromkeys(decisive) if name in result.metrics] or list(result.metrics)[:2]
         shown = ", ".join(f"{name} {result.metrics[name]:.4g}" for name in names)
@@ -80,14 +87,21 @@ class EvaluatorStage(Stage):
         }
         return StageResult(described, gate="\n".join(reasons))
 
-    def _write(self, context: StageContext, result: Result, baseline: Result | None, reasons: list[str]) -> None:
+    def _write(
+        self,
+        context: StageContext,
+        evaluator: Evaluator | EnlargementEvaluator,
+        result: Result,
+        baseline: Result | None,
+        reasons: list[str],
+    ) -> None:
         from biggan_tf.evaluation.reports import results
 
         evaluation = context.empty_output("evaluation")
         results.save(result, evaluation / RESULT_FILE)
         if baseline:
             results.save(baseline, evaluation / "baseline.json")
-        draw_samples(context.input("model_run"), evaluation / SHEET_FILE)
+        draw_samples(evaluator, context.input("model_run"), evaluation / SHEET_FILE)
         blessing = context.empty_output("blessing")
         (blessing / (NOT_BLESSED if reasons else BLESSED)).touch()
         against = context.inputs["baseline_run"].fingerprint if "baseline_run" in context.inputs else "thresholds alone"
@@ -119,8 +133,8 @@ def _is_blessing(artifact: Artifact) -> bool:
     return artifact.type == "ModelBlessing" and artifact.properties.get("blessed") == 1
 
 
-def prepare(settings: EvaluatorConfig, context: StageContext) -> Evaluator:
-    """Loads the features and computes the statistics of the real images.
+def prepare(settings: EvaluatorConfig, context: StageContext) -> Evaluator | EnlargementEvaluator:
+    """Loads the features, and computes the statistics of the real images where samples are compared with them.
 
     Args:
         settings: How the model is measured.
@@ -129,19 +143,27 @@ def prepare(settings: EvaluatorConfig, context: StageContext) -> Evaluator:
     Raises:
         StageError: If the evaluation cannot run with these settings.
     """
+    from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator
     from biggan_tf.evaluation.evaluator import Evaluator
+    from biggan_tf.evaluation.extractors import feature_maps
     from biggan_tf.evaluation.extractors.features import load_extractor
     from biggan_tf.evaluation.metrics import reference_statistics
 
-    data = str(context.input("examples"))
+    data, enlarges = str(context.input("examples")), context.config.trainer.model.enlargement > 1
+    needs_features = not enlarges or "patch_fd" in settings.metrics
     path = settings.features_path
-    if settings.features == "classifier" and not path:
+    if settings.features == "classifier" and not path and needs_features:
         path = str(context.output("features") / CLASSIFIER_FILE)
         _classifier(settings, context, Path(path))
     else:
         context.empty_output("features")
     try:
-        extractor = load_extractor(settings.features, path)
+        extractor = load_extractor(settings.features, path) if needs_features else None
+        if enlarges or extractor is None:
+            maps = None
+            if "map_distance" in settings.metrics:
+                maps = feature_maps.of_features(settings.features, settings.features_path)
+            return EnlargementEvaluator(settings.metrics, data, "train", settings.num_samples, extractor, maps)
         reference = reference_statistics.build(data, extractor, num_images=settings.num_real)
         return Evaluator(extractor, reference, settings.metrics, settings.num_samples)
     except ValueError as error:
@@ -180,18 +202,18 @@ def has_validation_split(context: StageContext) -> bool:
     return "validation" in manifest_lib.load(str(context.input("examples"))).splits
 
 
-def real_accuracy(evaluator: Evaluator, data: str) -> float:
+def real_accuracy(classifier: FeatureExtractor, data: str) -> float:
     """Share of the real validation images that the classifier names correctly, to compare `accuracy` with.
 
     Args:
-        evaluator: Holds the classifier.
+        classifier: The classifier.
         data: Folder of the examples.
     """
     from biggan_tf.data import input_pipeline
 
     right = total = 0
     for images, labels in input_pipeline.one_pass(data, 64, split="validation"):
-        _, logits = evaluator.extractor(images)
+        _, logits = classifier(images)
         right += int((logits.argmax(axis=1) == labels.numpy()).sum())
         total += len(labels)
     return right / max(total, 1)
@@ -203,7 +225,7 @@ def _identity(context: StageContext) -> str:
     return f"{context.inputs['examples'].fingerprint} {settings.features} {settings.classifier_steps} {settings.seed}"
 
 
-def evaluate(evaluator: Evaluator, workdir: Path, settings: EvaluatorConfig) -> Result:
+def evaluate(evaluator: Evaluator | EnlargementEvaluator, workdir: Path, settings: EvaluatorConfig) -> Result:
     """Measures a run's EMA generator.
 
     Args:
@@ -214,19 +236,25 @@ def evaluate(evaluator: Evaluator, workdir: Path, settings: EvaluatorConfig) -> 
     Raises:
         StageError: If the evaluation cannot run.
     """
+    from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator
     from biggan_tf.evaluation.sampling import image_sources
     from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
 
     loaded = image_sources.load(str(workdir))
-    sampler = GeneratorSampler(loaded.generator, prior=loaded.prior, seed=settings.seed)
     try:
-        result = evaluator.evaluate(sampler, images_seen=loaded.images_seen, step=loaded.step)
+        if isinstance(evaluator, EnlargementEvaluator):
+            result = evaluator.evaluate(loaded.generator, images_seen=loaded.images_seen, step=loaded.step)
+        else:
+            sampler = GeneratorSampler(loaded.generator, prior=loaded.prior, seed=settings.seed)
+            result = evaluator.evaluate(sampler, images_seen=loaded.images_seen, step=loaded.step)
     except ValueError as error:
         raise StageError(f"The evaluation cannot run: {error}") from error
     return dataclasses.replace(result, source=str(workdir))
 
 
-def comparable(evaluator: Evaluator, context: StageContext, result: Result, settings: EvaluatorConfig) -> Result:
+def comparable(
+    evaluator: Evaluator | EnlargementEvaluator, context: StageContext, result: Result, settings: EvaluatorConfig
+) -> Result:
     """The baseline's result by the protocol of `result`: the stored one if it has that protocol, else a new one.
 
     Args:
@@ -256,29 +284,40 @@ def comparable(evaluator: Evaluator, context: StageContext, result: Result, sett
         ) from error
 
 
-def draw_samples(workdir: Path, path: Path) -> None:
-    """Draws samples: a row for each of the first ten classes.
+def draw_samples(evaluator: Evaluator | EnlargementEvaluator, workdir: Path, path: Path) -> None:
+    """Draws samples: a row for each of the first ten classes, or for each of the first images that were enlarged.
 
     Args:
+        evaluator: What the run was measured with, which has the images to enlarge.
         workdir: Folder of the run.
         path: The PNG file to write.
     """
     from biggan_tf import files
-    from biggan_tf.data.class_names import ClassNames
-    from biggan_tf.evaluation.reports.sheet_drawing import draw_sheet
-    from biggan_tf.evaluation.sampling import image_sources, sheet_plans
-    from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
+    from biggan_tf.evaluation import enlargement_evaluator
+    from biggan_tf.evaluation.sampling import image_sources
 
     loaded = image_sources.load(str(workdir))
+    if isinstance(evaluator, enlargement_evaluator.EnlargementEvaluator):
+        sheet = enlargement_evaluator.sheet(evaluator.columns(loaded.generator))
+    else:
+        sheet = _sample_sheet(loaded)
+    with files.replacing(path) as file:
+        sheet.save(file, "PNG")
+
+
+def _sample_sheet(loaded: LoadedGenerator) -> Image.Image:
+    from biggan_tf.data.class_names import ClassNames
+    from biggan_tf.evaluation.reports.sheet_drawing import draw_sheet
+    from biggan_tf.evaluation.sampling import sheet_plans
+    from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
+
     sampler = GeneratorSampler(loaded.generator, prior=loaded.prior)
     if sampler.num_classes:
         names = ClassNames.of(loaded.label_names, sampler.num_classes)
         plan = sheet_plans.by_class(sampler, names, list(range(min(10, sampler.num_classes))), 10)
     else:
         plan = sheet_plans.at_random(sampler, 8, 8, [])
-    sheet = draw_sheet(plan.render(sampler), plan.row_captions, plan.column_captions, "")
-    with files.replacing(path) as file:
-        sheet.save(file, "PNG")
+    return draw_sheet(plan.render(sampler), plan.row_captions, plan.column_captions, "")
 
 
 def _is_lower_better(name: str) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import time
 from pathlib import Path
 from typing import Any, ClassVar
+
+import numpy as np
+from PIL import Image
 
 from pipeline.staged.config import InfraValidatorConfig, PipelineConfig
 from pipeline.staged.stage import Stage, StageContext, StageResult, link_or_copy
@@ -41,7 +45,8 @@ class InfraValidator(Stage):
         reason = ""
         try:
             has_model = 1
-            seconds = check_served(stamped.parent, context.folder / "server.log", config.infra_validator)
+            log, enlarges = context.folder / "server.log", config.trainer.model.enlargement > 1
+            seconds = check_served(stamped.parent, log, config.infra_validator, enlarges)
         except InfraValidationError as error:
             reason, seconds, has_model = str(error), 0.0, 0
             shutil.rmtree(output / STAMPED)
@@ -52,13 +57,14 @@ class InfraValidator(Stage):
         )
 
 
-def check_served(base: Path, log: Path, settings: InfraValidatorConfig) -> float:
+def check_served(base: Path, log: Path, settings: InfraValidatorConfig, enlarges: bool = False) -> float:
     """Serves a model from another process and asks it for pictures.
 
     Args:
         base: The model base path, the folder that holds the numbered version.
         log: File for the server's output.
         settings: How long and how often to try, and how many pictures to ask for.
+        enlarges: Whether the model is given pictures to enlarge.
 
     Returns:
         The seconds from the start of the server to its last answer.
@@ -69,13 +75,13 @@ def check_served(base: Path, log: Path, settings: InfraValidatorConfig) -> float
     reason = ""
     for _ in range(settings.num_tries):
         try:
-            return _try(base, log, settings)
+            return _try(base, log, settings, enlarges)
         except InfraValidationError as error:
             reason = str(error)
     raise InfraValidationError(f"{reason} (tries: {settings.num_tries})")
 
 
-def _try(base: Path, log: Path, settings: InfraValidatorConfig) -> float:
+def _try(base: Path, log: Path, settings: InfraValidatorConfig, enlarges: bool) -> float:
     from serving.client import ClientError, GeneratorClient
 
     start = time.monotonic()
@@ -85,8 +91,20 @@ def _try(base: Path, log: Path, settings: InfraValidatorConfig) -> float:
             server.wait_until_open(settings.max_loading_time_s, settings.poll_s)
             with GeneratorClient(server.target, model=MODEL_NAME, timeout_s=60.0) as client:
                 for seed in range(settings.num_samples):
-                    if not client.sample_png([0], seeds=[seed])[0].startswith(_PNG):
+                    if enlarges:
+                        (answer,) = client.upscale([_small_picture()], [seed])
+                    else:
+                        (answer,) = client.sample_png([0], seeds=[seed])
+                    if not answer.startswith(_PNG):
                         raise InfraValidationError("The server's answer is no PNG file.")
         except (ClientError, server_process.ServerError) as error:
             raise InfraValidationError(str(error)) from error
     return time.monotonic() - start
+
+
+def _small_picture() -> bytes:
+    """A PNG file of grey levels that rise from corner to corner."""
+    file = io.BytesIO()
+    levels = np.add.outer(np.arange(48), np.arange(64)).astype(np.uint8)
+    Image.fromarray(levels).save(file, "PNG")
+    return file.getvalue()

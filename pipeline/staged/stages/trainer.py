@@ -43,7 +43,9 @@ class Trainer(Stage):
         model = context.empty_output("model")
         os.rename(exported, model / SERVING_FOLDER)
         identity = uuid.uuid4().hex
-        (model / SERVING_FOLDER / UUID_FILE).write_text(identity + "\n", encoding="ascii")
+        uuid_file = model / SERVING_FOLDER / UUID_FILE
+        uuid_file.parent.mkdir(exist_ok=True)  # an export without warm-up requests has no assets.extra
+        uuid_file.write_text(identity + "\n", encoding="ascii")
         summary = f"{trainer.training.num_steps} steps, {images_seen:,} images seen"
         return StageResult(
             {

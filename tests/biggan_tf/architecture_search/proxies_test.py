@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from biggan_tf.architecture_search import proxies
-from biggan_tf.config.search import PROXIES
+from biggan_tf.config.search import DEFAULT_PROXIES, PROXIES
 from tests.biggan_tf.training import tiny
 
 
@@ -68,3 +68,17 @@ def test_the_slope_is_the_spread_of_gradient_norms():
     )
     expected = np.std([0.0, 1.0, 2.0, 3.0])
     assert proxies.PROXIES["discriminator_slope"].measure(networks) == pytest.approx(expected, rel=1e-5)
+
+
+def test_r_follows_from_the_interaction_and_from_the_learning_rates(monkeypatch):
+    monkeypatch.setattr(proxies, "_interaction", lambda networks: 30.0)
+    recipe = tiny.config()
+    recipe.training.generator.learning_rate, recipe.training.discriminator.learning_rate = 0.01, 0.04
+    networks = types.SimpleNamespace(gan=types.SimpleNamespace(config=recipe))
+    # eta^2 = 0.01 * 0.04, damping 1
+    assert proxies.PROXIES["linearised_r"].measure(networks) == pytest.approx((1 - 0.02) ** 2 + (0.02 * 30.0) ** 2)
+
+
+def test_by_default_nothing_counts_twice():
+    assert {*DEFAULT_PROXIES, "interaction"} == set(PROXIES)
+    assert "linearised_r" in DEFAULT_PROXIES

@@ -34,12 +34,18 @@ class Trainings:
         return EntryMeasurement(entry.name, Parameters(generator=1, discriminator=1), (run,), metrics)
 
 
+def memory_of(recipe):
+    return 2**20 * recipe.model.generator_channels
+
+
 @pytest.fixture
 def trainings(monkeypatch):
     made = Trainings()
     monkeypatch.setattr(comparing, "compare", made)
     monkeypatch.setattr(
-        space, "cost_of", lambda recipe: space.CandidateCost(10, 10, 250 * recipe.model.generator_channels, 50)
+        space,
+        "cost_of",
+        lambda recipe: space.CandidateCost(10, 10, 250 * recipe.model.generator_channels, memory_of(recipe)),
     )
 
     def measure(recipe, names, images, labels, seed):
@@ -121,6 +127,11 @@ def test_the_page_and_the_table_say_what_became_of_each(config, trainings, tmp_p
     header, rows = page.table(config, found)
     assert header[:4] == ["recipe", "width", "norm", "attention"]
     assert header[-3:-1] == ["round 1: fd tiny", "round 2: fd tiny"]
+    assert header[4:8] == ["operations", "parameters", "memory", "score"]
+    base = next(row for row in rows if row[0] == "base")
+    assert base[4:8] == ["1.00", "1.00", "1.00", ""]
+    wide = next(row for row in rows if row[1] == "2")
+    assert wide[4:7] == ["0.50", "1.00", "0.50"]
     assert len(rows) == 7
     by_name = {row[0]: row[-1] for row in rows}
     assert by_name["base"] == "the recipe to be compared with"
@@ -135,7 +146,9 @@ def test_the_page_and_the_table_say_what_became_of_each(config, trainings, tmp_p
     html = (tmp_path / "out" / page.PAGE).read_text()
     assert "A &lt;toy&gt; search" in html
     assert "img alt" in html
-    assert "Rank correlation (Spearman)" in (tmp_path / "out" / page.TABLE).read_text()
+    text = (tmp_path / "out" / page.TABLE).read_text()
+    assert "Rank correlation (Spearman)" in text
+    assert "and 4 MiB of a training on one device" in text
 
 
 def test_a_training_that_failed_is_told_and_does_not_go_on(config, trainings, tmp_path):

@@ -5,6 +5,7 @@ from biggan_tf.config import ConfigError
 from biggan_tf.config.search import LimitsConfig, SearchChoice, SearchOption, SearchRoundConfig
 from biggan_tf.training import cost
 from tests.biggan_tf.architecture_search import toy
+from tests.biggan_tf.families.super_resolution import smallest as super_resolution
 from tests.biggan_tf.training import tiny
 
 
@@ -105,3 +106,11 @@ def test_the_search_of_the_shapes_is_sound():
         for option in choice.options:
             options = {other.name: other.options[0].name for other in config.space} | {choice.name: option.name}
             assert list(space.changed(config, options).problems()) == []
+
+
+def test_a_base_that_enlarges_images_is_refused():
+    made = toy.search(base=super_resolution.config())
+    with pytest.raises(
+        ConfigError, match=r"base must be a recipe whose generator draws.*model super_resolution, which"
+    ):
+        made.validate()

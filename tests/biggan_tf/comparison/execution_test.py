@@ -10,9 +10,11 @@ import pytest
 from biggan_tf import files
 from biggan_tf.comparison import child_process, execution, plan
 from biggan_tf.comparison.execution import ComparisonExecution, ExecutionError
+from biggan_tf.config.comparison import ComparisonEntry
 from biggan_tf.training import loop
 from biggan_tf.training.shutdown import Shutdown
 from tests.biggan_tf.comparison import toy
+from tests.biggan_tf.families.super_resolution import smallest as super_resolution
 from tests.data import made_data
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -37,6 +39,9 @@ class Commands:
         if status == 0 and name == "evaluate":
             assert flags["output"] == files.join(run.workdir, execution.FOLDER)
             files.write_text(execution.result_path(run), "{}")
+            if run.config.model.enlargement > 1:
+                assert flags["num_real"] == "16"
+                files.write_text(execution.samples_path(run), "")
         elif status == 0 and name == "sample":
             assert flags["classes"] == "class_0,class_1,class_2"
             assert flags["num"] == "6"
@@ -71,6 +76,16 @@ def test_every_run_is_trained_measured_and_sampled_one_after_the_other(made, tmp
     assert called == steps("hinge-0", "hinge-1", "logistic-0")
     assert len(reports) == 3
     assert execute(made, tmp_path, monkeypatch) == (loop.DONE, [])
+
+
+def test_enlarged_images_come_with_their_evaluation(tmp_path, monkeypatch):
+    made_data.write(tmp_path / "data", num_shards=1, per_shard=12)
+    entry = ComparisonEntry("sharp", super_resolution.config())
+    made = toy.comparison(tmp_path / "data", entries=(entry,))
+    assert execute(made, tmp_path, monkeypatch) == (loop.DONE, [("train", "sharp-0"), ("evaluate", "sharp-0")])
+    (run,) = toy.runs_of(made, tmp_path)
+    os.remove(execution.samples_path(run))  # they are written again by what wrote them
+    assert execute(made, tmp_path, monkeypatch) == (loop.DONE, [("evaluate", "sharp-0")])
 
 
 def test_an_interrupted_comparison_goes_on_where_it_was(made, tmp_path, monkeypatch):

@@ -58,11 +58,28 @@ def test_a_library_users_network_is_float32_unless_asked_otherwise():
         ({"model__generator_upsampling": (True,)}, "needs model.generator_table beside it"),
         ({"model__architecture": "biggan_deep", "model__generator_channels": 6}, "must be a multiple of 4"),
         ({"checkpoints__keep": 0}, "checkpoints.keep must be at least 1"),
+        (
+            {"evaluation__every_steps": 5, "evaluation__metrics": ("fd", "psnr")},
+            "evaluation.metrics must be some of fd, is, kid",
+        ),
+        ({"evaluation__every_minutes": 5.0, "evaluation__metrics": ()}, "with model biggan. Received: none"),
     ],
 )
 def test_each_problem_says_what_must_hold_what_came_and_what_to_do(changes, message):
     problems = _broken(**changes)
     assert any(message in problem for problem in problems), problems
+
+
+def test_scheduled_metrics_of_networks_that_enlarge_are_their_own():
+    config = importlib.import_module("configs.super_resolution_cifar10").get_config()
+    config.evaluation.every_steps = 100
+    assert config.problems() == []
+    config.evaluation.metrics = Config().evaluation.metrics
+    (problem,) = config.problems()
+    assert problem.startswith("evaluation.metrics must be some of psnr, ssim, map_distance, patch_fd, sharpness with")
+    assert "Received: fd;" in problem
+    config.evaluation.every_steps = 0  # never computed
+    assert config.problems() == []
 
 
 def test_all_problems_come_at_once():

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator
+from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator, sheet
 from biggan_tf.evaluation.protocol import ProtocolMismatchError
 from biggan_tf.evaluation.reports import results
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
@@ -66,8 +66,15 @@ def test_a_result_comes_back_and_others_are_not_compared_with_it(result, data, t
 
 def test_a_sheet_has_a_column_for_each_way(data, generator):
     evaluator = EnlargementEvaluator(NAMES, data, "train", 10)
-    plain, with_pixels = evaluator.sheet(generator, rows=2), evaluator.sheet(generator, generator, rows=2)
-    assert with_pixels.size[0] > plain.size[0]
+    columns = evaluator.columns(generator, generator, rows=2)
+    assert list(columns) == ["input", "bicubic", "pixel loss", "generator", "truth"]
+    assert {pictures.shape for pictures in columns.values()} == {(2, 8, 8, 3)}
+    np.testing.assert_array_equal(columns["truth"][1], made_data.image_of(1, 1))
+    np.testing.assert_array_equal(columns["pixel loss"], columns["generator"])
+    assert sheet(columns).size[0] > 5 * 96
+    assert list(evaluator.columns(generator)) == ["input", "bicubic", "generator", "truth"]
+    with pytest.raises(ValueError, match=r"must enlarge 2 times.*super_resolution that enlarges 4 times"):
+        evaluator.columns(generator, smallest.model(factor=4).generator())
 
 
 def test_higher_psnr_is_better():

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from biggan_tf.studies.dynamics import growth_factor
+from biggan_tf.evaluation.metrics.game_interaction import growth_factor
 from tests.biggan_tf.studies.small_results import small_result
 
 
 def test_the_growth_is_that_of_the_eigenvalues():
     # The update of (phi, theta) by one pair of singular vectors: I - eta [[alpha, s], [-s, alpha]].
     update = np.eye(2) - 0.07 * np.array([[1.0, 4.0], [-4.0, 1.0]])
-    np.testing.assert_allclose(np.abs(np.linalg.eigvals(update)) ** 2, growth_factor(0.07, 1.0, 4.0), rtol=1e-12)
+    found = growth_factor(np.array([0.07]), 1.0, 4.0)
+    np.testing.assert_allclose(np.abs(np.linalg.eigvals(update)) ** 2, found.repeat(2), rtol=1e-12)
 
 
 @pytest.mark.slow

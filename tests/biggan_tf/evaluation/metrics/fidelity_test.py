@@ -52,6 +52,27 @@ def test_sums_are_means_over_all_images():
     assert tuple(whole.results(truth)) == names
 
 
+def test_the_distance_of_patches_is_that_of_numpy(extractor):
+    images, truth = (RNG.integers(0, 256, (10, 64, 96, 3)).astype(np.uint8) for _ in range(2))
+    images //= 2
+    sums = {name: FidelitySums(("patch_fd",), extractor, None, 32) for name in ("images", "truth")}
+    for begin, end in ((0, 7), (7, 10)):  # the moments of the parts are merged
+        sums["images"].add(images[begin:end], truth[begin:end])
+        sums["truth"].add(truth[begin:end], truth[begin:end])
+
+    def moments(pictures):
+        cut = [each[y : y + 32, x : x + 32] for each in pictures for y in (0, 32) for x in (0, 32, 64)]
+        features = extractor(np.stack(cut))[0].astype(np.float64)
+        return features.mean(axis=0), np.cov(features, rowvar=False)
+
+    (mean_1, cov_1), (mean_2, cov_2) = moments(images), moments(truth)
+    # |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), whose root has the eigenvalues' roots
+    roots = np.sqrt(np.linalg.eigvals(cov_1 @ cov_2).real.clip(0.0))
+    expected = np.sum((mean_1 - mean_2) ** 2) + np.trace(cov_1) + np.trace(cov_2) - 2.0 * roots.sum()
+    assert sums["images"].results(sums["truth"]) == {"patch_fd": pytest.approx(expected, rel=1e-4)}
+    assert sums["truth"].results(sums["truth"])["patch_fd"] == pytest.approx(0.0, abs=1e-6 * expected)
+
+
 def test_a_metric_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match=r"must be some of psnr, ssim, .*Received: fid"):
         fidelity.check_names(["psnr", "fid"])

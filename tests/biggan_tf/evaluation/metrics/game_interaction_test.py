@@ -25,3 +25,11 @@ def test_networks_that_do_not_act_on_one_another_have_none():
         lambda: tf.reduce_sum(phi)[None] + tf.reduce_sum(theta), [theta], [phi], np.random.default_rng(0)
     )
     assert found == 0.0
+
+
+@pytest.mark.parametrize(("rate", "damping", "singular"), [(0.1, 1.0, 2.0), (0.02, 0.0, 5.0), (0.3, 2.0, 0.5)])
+def test_r_is_the_squared_modulus_of_the_eigenvalues_of_a_step(rate, damping, singular):
+    step = np.array([[1 - rate * damping, rate * singular], [-rate * singular, 1 - rate * damping]])
+    expected = np.abs(np.linalg.eigvals(step)).max() ** 2
+    found = game_interaction.growth_factor(np.array([rate]), damping, singular)
+    assert found == pytest.approx(expected, rel=1e-12)

@@ -1,12 +1,18 @@
 """The gates' own logic, without a training: which model is the baseline, and a server that does not start."""
 
 import pytest
+from PIL import Image
 
-from pipeline.staged.config import InfraValidatorConfig, PipelineConfig
+from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator
+from biggan_tf.training.checkpoints.loading import load_generator
+from pipeline.staged.config import EvaluatorConfig, InfraValidatorConfig, PipelineConfig
 from pipeline.staged.metadata import EventType, ExecutionState, MetadataStore
 from pipeline.staged.stage import StageContext, StageError
 from pipeline.staged.stages import evaluator, infra_validator
 from pipeline.staged.stages.pusher import Pusher
+from tests.biggan_tf.families.super_resolution import smallest as super_resolution
+from tests.data import made_data
+from tests.serving.export import saved_run
 
 
 @pytest.fixture
@@ -57,6 +63,24 @@ def test_server_that_does_not_start_closes_the_gate(tmp_path):
     settings = InfraValidatorConfig(model_server_binary="/bin/false", num_tries=2, poll_s=0.01)
     with pytest.raises(infra_validator.InfraValidationError, match=r"ended with status 1.*\(tries: 2\)"):
         infra_validator.check_served(tmp_path, tmp_path / "log", settings)
+
+
+def test_a_generator_that_enlarges_is_measured_by_the_images_of_the_examples(store, tmp_path):
+    made_data.write(tmp_path / "data", num_shards=1, per_shard=12)
+    saved_run.save(tmp_path / "run", super_resolution.config())
+    config = PipelineConfig(trainer=super_resolution.config())
+    config.evaluator = EvaluatorConfig(metrics=("psnr", "sharpness"), num_samples=10)
+    (tmp_path / "out").mkdir()
+    inputs = {"examples": store.add_artifact("Examples", str(tmp_path / "data"), {})}
+    context = StageContext(config, inputs, tmp_path / "out")
+    measured = evaluator.prepare(config.evaluator, context)
+    result = evaluator.evaluate(measured, tmp_path / "run", config.evaluator)
+    expected = EnlargementEvaluator(("psnr", "sharpness"), str(tmp_path / "data"), num_images=10)
+    assert result.metrics == expected.evaluate(load_generator(tmp_path / "run")[0]).metrics
+    assert "bicubic_psnr" in result.metrics
+    evaluator.draw_samples(measured, tmp_path / "run", tmp_path / "samples.png")
+    with Image.open(tmp_path / "samples.png") as sheet:
+        assert sheet.size[0] > 4 * 96
 
 
 @pytest.mark.parametrize("missing", ["model_blessing", "infra_blessing"])

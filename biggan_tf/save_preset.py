@@ -43,7 +43,9 @@ def main(argv: Sequence[str]) -> int:
     try:
         for flag in (_WORKDIR, _OUTPUT, _RESULTS):
             files.require_file_system(f"--{flag.name}", flag.value)
-        preset_of_run(_WORKDIR.value, _OUTPUT.value, texts, _STEP.value, _DISCRIMINATOR.value, _RESULTS.value)
+        preset_of_run(
+            _WORKDIR.value, _OUTPUT.value, texts, _STEP.value, _DISCRIMINATOR.value, _RESULTS.value, progress=True
+        )
         print(_OUTPUT.value)  # noqa: T201 - the output
         if _UPLOAD.value:
             print(hub.upload(_OUTPUT.value, _UPLOAD.value, _PRIVATE.value))  # noqa: T201

@@ -11,9 +11,9 @@ from biggan_tf.evaluation.extractors.features import FeatureExtractor
 from biggan_tf.evaluation.metrics import all_metrics as metrics
 from biggan_tf.evaluation.metrics import feature_bank
 from biggan_tf.evaluation.metrics.reference_statistics import ReferenceStatistics
-from biggan_tf.evaluation.sampling import standing_statistics
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
 from biggan_tf.evaluation.sampling.image_sources import LoadedGenerator
+from biggan_tf.inference import standing_statistics
 from biggan_tf.inference.batch_norm_moments import copy_of
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -164,8 +164,7 @@ def load_moments(folder: str | os.PathLike[str], generator: Generator, progress:
     """The moments that the generator of a preset is served with.
 
     Args:
-        folder: The folder of the preset. One without a file of moments was written by version 0.1 or in Python: they
-            are then measured when they are needed.
+        folder: The folder of the preset. Where it has no file of moments, they are measured when they are needed.
         generator: The generator that `load_networks` returned for it.
         progress: Whether a bar tells how far a measurement is; not by default.
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from biggan_tf.contracts.network import layers_of
+from biggan_tf.progress import track
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,17 +30,19 @@ class LayerSpectrum:
     deviation: float
 
 
-def layer_spectra(network: keras.Model, num_frequencies: int = 8) -> list[LayerSpectrum]:
+def layer_spectra(network: keras.Model, num_frequencies: int = 8, progress: bool = False) -> list[LayerSpectrum]:
     """The spectra of all kernels of dense layers and convolutions, in the order of the network's variables.
 
     Args:
         network: Any network; a kernel is what a layer has as its `kernel`.
         num_frequencies: F of `transfer_matrices`.
+        progress: Whether a bar counts the variables; not by default.
     """
     layers = layers_of(network, keras.layers.Layer).values()
     kernels = {id(layer.kernel) for layer in layers if getattr(layer, "kernel", None) is not None}
     spectra = []
-    for variable in network.trainable_variables:
+    variables = network.trainable_variables
+    for variable in track(variables, len(variables), "singular values", "variable", progress):
         shape = tuple(variable.shape)
         if id(variable) not in kernels or len(shape) not in (2, 4):
             continue

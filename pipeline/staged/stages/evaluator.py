@@ -142,7 +142,13 @@ def prepare(settings: EvaluatorConfig, context: StageContext) -> Evaluator:
         context.empty_output("features")
     try:
         extractor = load_extractor(settings.features, path)
-        reference = reference_statistics.build(data, extractor, num_images=settings.num_real)
+        reference = reference_statistics.load_or_build(
+            reference_statistics.kept_path(data, extractor, num_images=settings.num_real),
+            data,
+            extractor,
+            num_images=settings.num_real,
+            progress=True,
+        )
         return Evaluator(extractor, reference, settings.metrics, settings.num_samples)
     except ValueError as error:
         raise StageError(f"The evaluation cannot run: {error}") from error
@@ -169,6 +175,7 @@ def _classifier(settings: EvaluatorConfig, context: StageContext, path: Path) ->
         manifest.label_names,
         num_steps=settings.classifier_steps,
         seed=settings.seed,
+        progress=True,
     )
     small_classifier.save(trained, path)
 
@@ -220,7 +227,7 @@ def evaluate(evaluator: Evaluator, workdir: Path, settings: EvaluatorConfig) -> 
     loaded = image_sources.load(str(workdir))
     sampler = GeneratorSampler(loaded.generator, prior=loaded.prior, seed=settings.seed)
     try:
-        result = evaluator.evaluate(sampler, images_seen=loaded.images_seen, step=loaded.step)
+        result = evaluator.evaluate(sampler, images_seen=loaded.images_seen, step=loaded.step, progress=True)
     except ValueError as error:
         raise StageError(f"The evaluation cannot run: {error}") from error
     return dataclasses.replace(result, source=str(workdir))

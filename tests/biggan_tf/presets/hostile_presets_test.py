@@ -43,9 +43,8 @@ def test_moments_that_cannot_be_are_refused(folder):
     other = type(generator).from_config(generator.get_config())
     some = StandingStatistics((0.0,), tuple(rows[:1] for rows in sound.moments), sound.method)
     negative = StandingStatistics(sound.truncations, tuple(-1.0 - np.abs(rows) for rows in sound.moments), sound.method)
-    endless = StandingStatistics(
-        sound.truncations, tuple(rows * np.float32(np.inf) for rows in sound.moments), sound.method
-    )
+    infinite = tuple(np.full_like(rows, np.inf) for rows in sound.moments)
+    endless = StandingStatistics(sound.truncations, infinite, sound.method)
     cases = [
         (plan, sound, other, "Received: those of others"),
         (plan, some, generator, "at all truncations of its plan"),

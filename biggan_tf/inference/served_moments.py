@@ -48,7 +48,12 @@ def plan_of(generator: Generator) -> StandingPlan:
 
 
 def has_served_moments(generator: Generator) -> bool:
-    """Whether an export gives a generator other moments than it holds: it has batch norms, with one set of moments."""
+    """Whether an export gives a generator other moments than it holds.
+
+    It does to one that draws from latents and whose batch norms hold one set of moments.
+    """
+    if generator.config.enlargement > 1:
+        return False
     norms = layers_of(generator, BatchNorm).values()
     return any(norm.options.num_statistics == 1 for norm in norms)
 

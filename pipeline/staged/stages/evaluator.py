@@ -195,9 +195,13 @@ def real_accuracy(evaluator: Evaluator, data: str) -> float:
         data: Folder of the examples.
     """
     from biggan_tf.data import input_pipeline
+    from biggan_tf.data import manifest as manifest_lib
+    from biggan_tf.progress import track
 
+    num_batches = -(-manifest_lib.load(data).splits["validation"].num_records // 64)
+    batches = input_pipeline.one_pass(data, 64, split="validation")
     right = total = 0
-    for images, labels in input_pipeline.one_pass(data, 64, split="validation"):
+    for images, labels in track(batches, num_batches, "accuracy on real images", "batch"):
         _, logits = evaluator.extractor(images)
         right += int((logits.argmax(axis=1) == labels.numpy()).sum())
         total += len(labels)

@@ -10,7 +10,7 @@ from biggan_tf import files
 from biggan_tf.config import Config
 from biggan_tf.data import manifest as manifest_lib
 from biggan_tf.evaluation.reports import results
-from biggan_tf.inference.served_moments import has_served_moments
+from biggan_tf.inference.served_moments import has_served_moments, plan_of
 from biggan_tf.presets.preset import DataRecipe, Leaf, Measurement, Preset
 from biggan_tf.presets.pretrained import save_to_preset
 from biggan_tf.training.checkpoints import files as checkpoint_files
@@ -44,6 +44,7 @@ def preset_of_run(
     step: int | None = None,
     with_discriminator: bool = True,
     results_folder: str = "",
+    standing_passes: int | None = None,
     progress: bool = False,
 ) -> Preset:
     """Writes the preset of a checkpoint: its moving average, and what the run's files say of it.
@@ -60,6 +61,8 @@ def preset_of_run(
             well.
         results_folder: Where `biggan_tf.evaluate` wrote its results, of which those of this step are taken over;
             "": WORKDIR/evaluation.
+        standing_passes: How many passes standing statistics are averaged over; None: those that the run has kept are
+            taken, or else as many as an export takes; 0: the preset has none, and whoever needs some measures them.
         progress: Whether a bar tells how far the measurement of standing statistics is; not by default.
 
     Returns:
@@ -83,10 +86,11 @@ def preset_of_run(
         loaded.images_seen,
     )
     moments = None
-    if has_served_moments(loaded.generator):
+    if standing_passes != 0 and has_served_moments(loaded.generator):
         # In float32, as `biggan_tf.sample` and an export of the run measure them.
         measured = load_checkpoint(workdir, loaded.step, policy="float32").generator
-        moments = kept_moments(workdir, loaded.step, measured, progress=progress)
+        plan = None if standing_passes is None else dataclasses.replace(plan_of(measured), num_passes=standing_passes)
+        moments = kept_moments(workdir, loaded.step, measured, plan, progress)
     return save_to_preset(folder, loaded.generator, discriminator, preset=preset, moments=moments)
 
 

@@ -23,7 +23,7 @@ from biggan_tf import files
 from biggan_tf.config import flags as config_flags
 from biggan_tf.config import shared_flags
 from biggan_tf.evaluation.extractors.features import EXTRACTORS, load_extractor
-from biggan_tf.evaluation.metrics import reference_statistics
+from biggan_tf.evaluation.metrics import all_metrics, reference_statistics
 from biggan_tf.evaluation.reports import run_report
 from biggan_tf.evaluation.reports.html_report import HtmlReport
 from biggan_tf.evaluation.sampling import image_sources
@@ -123,11 +123,11 @@ def _analyse(settings: _Settings) -> None:
         parts.begin("samples")
         run_report.add_samples(report, ema, raw, settings.num_classes)
         parts.begin("singular values")
-        run_report.add_spectra(report, ema.generator, settings.num_frequencies)
+        run_report.add_spectra(report, ema.generator, settings.num_frequencies, progress=True)
         parts.begin("directions")
         run_report.add_directions(report, ema)
         parts.begin("classes")
-        run_report.add_leakage(report, ema, settings.num_classes)
+        run_report.add_leakage(report, ema, settings.num_classes, progress=True)
         parts.begin("moving average")
         run_report.add_ema_distance(report, ema.generator, raw.generator)
         run_report.add_history(report, run_report.read_log(files.join(settings.workdir, "metrics.jsonl")))
@@ -144,9 +144,16 @@ def _add_curves(settings: _Settings, report: HtmlReport, ema: LoadedGenerator, d
     """Adds what compares samples with real images."""
     parts.begin("features of real images")
     extractor = load_extractor(settings.features, settings.features_path)
-    reference = reference_statistics.build(data, extractor, num_images=settings.num_samples)
+    path = reference_statistics.kept_path(data, extractor, num_images=settings.num_samples)
+    reference = reference_statistics.load_or_build(
+        path, data, extractor, num_images=settings.num_samples, progress=True
+    )
+    for remark in all_metrics.too_few(reference, settings.num_samples):
+        print(remark)  # noqa: T201 - whoever reads the curves must know it
     parts.begin("curve of truncations")
-    run_report.add_truncation_curve(report, ema, reference, extractor, settings.truncations, settings.num_samples)
+    run_report.add_truncation_curve(
+        report, ema, reference, extractor, settings.truncations, settings.num_samples, progress=True
+    )
 
 
 if __name__ == "__main__":

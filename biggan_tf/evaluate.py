@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
+import io
 from collections.abc import Sequence
 
 from biggan_tf import environment
@@ -88,7 +88,7 @@ class _Settings:
         images: A folder of images, or an .npz.
         data: The folder of the real images; "": those of the run.
         split: The part of the real images to compare with.
-        reference: The file of the real images' features; "": a file beside the data, see `_reference_path`.
+        reference: The file of the real images' features; "": one beside the data (`reference_statistics.kept_path`).
         labels: How often each class is generated, one of `LABELS`.
         metrics: Some of `metrics.METRICS`, or of `fidelity.METRICS` of a run that enlarges images; (): the default.
         features: The name of the extractor.
@@ -157,6 +157,13 @@ def _settings() -> _Settings:
             "one of --workdir, --weights, --saved_model and --images must be given. "
             f"Received: {', '.join(f'--{flag.name}' for flag in sources) or 'none'}"
         )
+    if _SWEEP.value and _COMPARE.value:
+        raise ValueError(
+            "--sweep gives a result for each truncation, so --compare has nothing to compare with one. Received: both; "
+            "evaluate the truncation that you mean by --truncation."
+        )
+    if _SWEEP.value and not (_WORKDIR.value or _WEIGHTS.value):
+        raise ValueError(f"--sweep needs a generator: --workdir or --weights. Received: --{sources[0].name}")
     # Which of the two kinds are wanted, the run will tell.
     unknown = [name for name in _METRICS.value if name not in (*metrics.METRICS, *fidelity.METRICS)]
     if unknown:
@@ -216,10 +223,13 @@ def _evaluate(settings: _Settings) -> None:
         return
     settings = dataclasses.replace(settings, metrics=settings.metrics or ("fd",))
     metrics.check_names(settings.metrics)
+    _require_possible(settings, data, loaded)
+    if earlier is not None:
+        _require_comparable(settings, data, loaded, earlier)
     with strategy.scope() if strategy else contextlib.nullcontext():
         extractor = _extractor(settings, data)
     if earlier is not None:
-        _require_comparable(settings, data, extractor, earlier)
+        _require_same_features(settings, extractor, earlier)
     reference = _reference(settings, data, extractor, strategy)
     evaluator = Evaluator(extractor, reference, settings.metrics, settings.num_samples, strategy, settings.labels)
     if loaded is not None:
@@ -276,17 +286,56 @@ def _evaluate_enlargements(settings: _Settings, loaded: LoadedGenerator, data: s
     _keep(settings, dataclasses.replace(result, source=settings.source), earlier)
 
 
-def _require_comparable(settings: _Settings, data: str, extractor: FeatureExtractor, earlier: Result) -> None:
-    """Refuses an earlier result whose protocol cannot be that of the new one, before any image is computed."""
-    known = dataclasses.replace(
-        earlier.protocol,
-        features=extractor.protocol,
-        computation=metrics.computation(settings.metrics, extractor),
-    )
+def _require_possible(settings: _Settings, data: str, loaded: LoadedGenerator | None) -> None:
+    """Refuses what cannot be measured, before a classifier is trained or any image is computed."""
+    if not data and not (settings.reference and files.exists(settings.reference)):
+        raise ValueError("--data must name the real images, or --reference a file of their statistics")
+    of_generator = [name for name in settings.metrics if name in metrics.OF_GENERATOR]
+    if loaded is None and of_generator:
+        raise ValueError(f"{', '.join(of_generator)} needs a generator: --workdir or --weights. Received: images alone")
+
+
+def _require_comparable(settings: _Settings, data: str, loaded: LoadedGenerator | None, earlier: Result) -> None:
+    """Refuses an earlier result whose protocol cannot be that of the new one, as far as that is known at once.
+
+    The weights of a classifier are known when it is trained, how often each class is drawn when the real images are
+    counted, and how many images a folder has when they are read.
+    """
+    old = earlier.protocol
+    known = dataclasses.replace(old, features=dataclasses.replace(old.features, features=settings.features))
     if data:
         images = reference_statistics.image_protocol(manifest_lib.load(data), settings.split, settings.num_real)
         known = dataclasses.replace(known, reference=images)
+    if loaded is not None:
+        samples = settings.sampling.sampler(loaded).protocol(settings.num_samples)
+    else:
+        samples = _samples_of_files(settings, old.samples.labels)
+    samples = dataclasses.replace(samples, labels=old.samples.labels)
+    ignoring = ("samples.num_images",) if settings.images else ()
+    results.require_comparable(dataclasses.replace(known, samples=samples), old, ignoring)
+
+
+def _require_same_features(settings: _Settings, extractor: FeatureExtractor, earlier: Result) -> None:
+    """Refuses an earlier result of other features, or of numbers computed otherwise, before any image is computed."""
+    computation = metrics.computation(settings.metrics, extractor)
+    known = dataclasses.replace(earlier.protocol, features=extractor.protocol, computation=computation)
     results.require_comparable(known, earlier.protocol)
+
+
+def _samples_of_files(settings: _Settings, labels: str) -> SampleProtocol:
+    """What decides images in files, whose number is not known yet, or those of an exported model."""
+    if settings.images:
+        return SampleProtocol("images", "unknown", "unknown", "unknown", labels="given")
+    truncation = 1.0 if settings.sampling.truncation is None else settings.sampling.truncation
+    return SampleProtocol(
+        "saved_model",
+        "exported",
+        f"exported {truncation:g}",
+        "exported",
+        settings.num_samples,
+        settings.sampling.seed,
+        labels,
+    )
 
 
 def _extractor(settings: _Settings, data: str) -> FeatureExtractor:
@@ -310,10 +359,9 @@ def _train_classifier(data: str, split: str, num_steps: int) -> small_classifier
 def _reference(
     settings: _Settings, data: str, extractor: FeatureExtractor, strategy: tf.distribute.Strategy | None
 ) -> reference_statistics.ReferenceStatistics:
-    if not data and not (settings.reference and files.exists(settings.reference)):
-        raise ValueError("--data must name the real images, or --reference a file of their statistics")
     return reference_statistics.load_or_build(
-        settings.reference or _reference_path(settings, data, extractor),
+        settings.reference
+        or reference_statistics.kept_path(data, extractor, settings.split, settings.num_real, settings.output),
         data,
         extractor,
         split=settings.split,
@@ -322,29 +370,6 @@ def _reference(
         strategy=strategy,
         progress=True,
     )
-
-
-def _reference_path(settings: _Settings, data: str, extractor: FeatureExtractor) -> str:
-    """The file beside the data that keeps the features of these real images, for the next evaluation with them.
-
-    Everything that decides the features is in its name, so that it never holds those of other images. Where the folder
-    around the data cannot be written to, it is in the folder of the results.
-    """
-    images = reference_statistics.image_protocol(manifest_lib.load(data), settings.split, settings.num_real)
-    identity = f"{images.data_fingerprint} {images.preprocessing} {extractor.protocol}"
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
-    name = f"{extractor.protocol.features}-{images.split}-{images.num_images}-{digest}.npz"
-    folder = f"{data.rstrip('/')}.features"
-    beside = files.join(folder, name)
-    if files.exists(beside):
-        return beside
-    try:
-        files.make_folder(folder)
-        files.write_bytes(f"{beside}.probe", b"")
-        files.remove(f"{beside}.probe")
-    except OSError:
-        return files.join(settings.output, name)
-    return beside
 
 
 def _generator_result(
@@ -356,39 +381,35 @@ def _generator_result(
 
 
 def _sweep(settings: _Settings, evaluator: Evaluator, loaded: LoadedGenerator) -> None:
-    rows, sampler, output = [], settings.sampling.sampler(loaded), settings.output
+    rows, kept, paths, sampler = [], [], [], settings.sampling.sampler(loaded)
     for truncation in settings.sweep:
         result = _generator_result(settings, evaluator, loaded, sampler.at(truncation))
-        results.save(result, files.join(output, f"truncation_{truncation:g}.json"))
+        paths.append(results.keep(result, settings.output))
+        kept.append(result)
         rows.append({"truncation": truncation, **result.metrics})
-    truncation_curve.write_csv(rows, files.join(output, "truncation.csv"))
-    figure = truncation_curve.draw(rows, evaluator.extractor.distance_name)
-    with files.replacing(files.join(output, "truncation.png")) as file:
-        figure.savefig(file, format="png", dpi=120)
-    print(files.read_text(files.join(output, "truncation.csv")))  # noqa: T201 - the output
+    plot, table = io.BytesIO(), truncation_curve.as_csv(rows)
+    truncation_curve.draw(rows, evaluator.extractor.distance_name).savefig(plot, format="png", dpi=120)
+    path = results.keep_sweep(kept, paths, table, plot.getvalue(), settings.output)
+    print("\n".join([table, *dict.fromkeys(remark for result in kept for remark in result.remarks)]))  # noqa: T201
+    print(f"\n{path}")  # noqa: T201 - the output
 
 
 def _files_result(settings: _Settings, evaluator: Evaluator, earlier: Result | None) -> Result:
     """The result of images in files, or of an exported model."""
     class_names, batch_size = evaluator.reference.class_names, settings.sampling.batch_size
-    of_generator = [name for name in evaluator.names if name in metrics.OF_GENERATOR]
-    if of_generator:
-        raise ValueError(f"{', '.join(of_generator)} needs a generator: --workdir or --weights. Received: images alone")
+    frequencies = evaluator.frequencies(len(class_names))
+    samples = _samples_of_files(settings, "uniform" if frequencies is None else "data")
     if settings.images:
         batches = image_sources.folder_batches(settings.images, class_names, batch_size)
-        samples = SampleProtocol(
-            weights="images", batch_norm="unknown", truncation="unknown", prior="unknown", labels="given"
-        )
     else:
-        truncation = 1.0 if settings.sampling.truncation is None else settings.sampling.truncation
-        seed = settings.sampling.seed
-        frequencies = evaluator.frequencies(len(class_names))
         batches = image_sources.saved_model_batches(
-            settings.saved_model, settings.num_samples, truncation, seed, len(class_names), batch_size, frequencies
-        )
-        labels = "uniform" if frequencies is None else "data"
-        samples = SampleProtocol(
-            "saved_model", "exported", f"exported {truncation:g}", "exported", settings.num_samples, seed, labels
+            settings.saved_model,
+            settings.num_samples,
+            1.0 if settings.sampling.truncation is None else settings.sampling.truncation,
+            settings.sampling.seed,
+            len(class_names),
+            batch_size,
+            frequencies,
         )
     if earlier is not None:
         # How many images there are in files is known after they were read.
@@ -400,7 +421,7 @@ def _files_result(settings: _Settings, evaluator: Evaluator, earlier: Result | N
         progress="images" if settings.images else "samples",
     )
     samples = dataclasses.replace(samples, num_images=bank.moments.count)
-    values = evaluator.metrics_of(bank)
+    values = evaluator.metrics_of(bank, progress=True)
     return Result(values, evaluator.protocol(samples), settings.source, remarks=evaluator.remarks_on(bank))
 
 

@@ -95,7 +95,7 @@ def _invert() -> None:
     target = inversion.read_picture(_INPUT.value, generator.config.resolution)
     extractor = None if _FEATURES.value == _NO_FEATURES else load_extractor(_FEATURES.value, _FEATURES_PATH.value)
     found = inversion.invert(
-        GeneratorSampler(generator, prior=loaded.prior, seed=options.seed), target, options, extractor
+        GeneratorSampler(generator, prior=loaded.prior, seed=options.seed), target, options, extractor, progress=True
     )
     output = Path(_OUTPUT.value)
     output.mkdir(parents=True, exist_ok=True)

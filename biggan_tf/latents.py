@@ -170,6 +170,11 @@ def noise_keys(seeds: Int[Tensor, " N"]) -> RowKeys:
     return tf.stack([seeds, -tf.ones_like(seeds)], axis=1)
 
 
+def served_method(prior: str) -> str:
+    """What a truncation of latents means in an export: a normal prior is cut off by it, values of others are scaled."""
+    return "resampling" if prior == "normal" else "scaling"
+
+
 def row_latents(
     seeds: Int[Tensor, " N"],
     truncations: Float[Tensor, " N"] | None,
@@ -197,7 +202,7 @@ def row_latents(
     Returns:
         float32 [N, z_dim].
     """
-    by = method or ("resampling" if prior == "normal" else "scaling")
+    by = method or served_method(prior)
 
     def draw(row: tuple[Tensor, Tensor | None]) -> Values:
         seed, truncation = row

@@ -56,7 +56,7 @@ _CUTOFF = shared_flags.truncation_cutoff()
 _LAYERS = flags.DEFINE_list("layers", list(style_plans.RANGES), "For mixing: coarse, middle, fine or e.g. 2-5.")
 _FRAMES = flags.DEFINE_integer("frames", 64, "For walk: how many.", lower_bound=1)
 _METHOD = shared_flags.truncation_method(METHODS)
-_STANDING = shared_flags.standing()
+_STANDING = shared_flags.standing_or_served()
 _SEED = shared_flags.seed()
 _BATCH_SIZE = shared_flags.batch_size()
 _DATA = shared_flags.data(" for --kind=neighbours")
@@ -128,7 +128,8 @@ def _settings() -> _Settings:
         as_served=True,
     )
     sheet = sheets.SheetRequest(
-        image_sources.load(_WORKDIR.value, _WEIGHTS.value, ema=not _RAW.value),
+        # In float32, as an export serves it, whatever the training computed in.
+        image_sources.load(_WORKDIR.value, _WEIGHTS.value, ema=not _RAW.value, policy="float32"),
         sampling,
         classes=_CLASSES.value,
         rows=_ROWS.value,

@@ -32,6 +32,13 @@ _DATA_LICENCE = flags.DEFINE_string("data_licence", "", "Terms of the images of 
 _DESCRIPTION = flags.DEFINE_string("description", "", "What it is, for the model card.")
 _DISCRIMINATOR = flags.DEFINE_bool("discriminator", True, "Store the discriminator too, to train the preset further.")
 _RESULTS = flags.DEFINE_string("results", "", "Folder of the run's results; default: WORKDIR/evaluation.")
+_STANDING = flags.DEFINE_integer(
+    "standing",
+    None,
+    "Passes to measure batch norm's moments in, which the preset is drawn and served with, e.g. 20; 0: leave them out. "
+    "Default: those of the run's last export or sample, else 100.",
+    lower_bound=0,
+)
 _UPLOAD = flags.DEFINE_string("upload", "", "Address to upload the preset to, hf://OWNER/NAME; default: nowhere.")
 _PRIVATE = flags.DEFINE_bool("private", False, "With --upload: make the repository private.")
 
@@ -43,7 +50,16 @@ def main(argv: Sequence[str]) -> int:
     try:
         for flag in (_WORKDIR, _OUTPUT, _RESULTS):
             files.require_file_system(f"--{flag.name}", flag.value)
-        preset_of_run(_WORKDIR.value, _OUTPUT.value, texts, _STEP.value, _DISCRIMINATOR.value, _RESULTS.value)
+        preset_of_run(
+            _WORKDIR.value,
+            _OUTPUT.value,
+            texts,
+            _STEP.value,
+            _DISCRIMINATOR.value,
+            _RESULTS.value,
+            _STANDING.value,
+            progress=True,
+        )
         print(_OUTPUT.value)  # noqa: T201 - the output
         if _UPLOAD.value:
             print(hub.upload(_OUTPUT.value, _UPLOAD.value, _PRIVATE.value))  # noqa: T201

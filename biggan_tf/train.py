@@ -118,7 +118,7 @@ def _train(config: Config, workdir: str) -> int:
             print(json.dumps(_expectations(config, workdir), indent=2))  # noqa: T201 - the output
             return 0
         evaluates = config.evaluation.every_steps or config.evaluation.every_minutes
-        evaluate = ScheduledEvaluation(workdir) if evaluates else None
+        evaluate = ScheduledEvaluation(workdir, progress=True) if evaluates else None
         return loop.train(config, workdir, profile=_PROFILE.value, evaluate=evaluate, trackers=trackers)
     except (HubError, InitialWeightsError, WeightsFileError) as error:
         config_flags.fail(f"The run cannot begin with {config.initial.weights}: {error}")

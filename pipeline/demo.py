@@ -66,7 +66,8 @@ def _demonstrate(output: Path, root: Path, beam_arguments: list[str]) -> None:
                 f"{config.trainer.model.kind}; give such a recipe to pipeline.run."
             ]
         )
-    reports = pipeline_run.run_stages(config, str(root), "", beam_arguments)
+    own = tuple(flag.name for flag in flags.FLAGS.get_key_flags_for_module(sys.modules[__name__]))
+    reports = pipeline_run.run_stages(config, str(root), "", beam_arguments, own)
     artifacts = {(report.stage, key): Path(a.uri) for report in reports for key, a in report.outputs.items()}
     version = Path(str(reports[-1].outputs["pushed_model"].properties["pushed_destination"]))
     requests = demo_requests.ask(version.parent, output, config.trainer.model.num_classes)

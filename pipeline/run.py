@@ -26,9 +26,9 @@ from absl import flags
 from biggan_tf import files
 from biggan_tf.config import command_help
 from biggan_tf.config import flags as config_flags
+from pipeline.errors import UsageError
 from pipeline.staged import pipeline_run
 from pipeline.staged.config import PipelineConfig
-from pipeline.staged.stage import StageError
 
 _CONFIG = config_flags.define_config(required=False, example="configs/pipeline_demo.py")
 _ROOT = flags.DEFINE_string(
@@ -57,17 +57,20 @@ def main(argv: list[str]) -> int:
 def _run_or_show(beam_arguments: list[str]) -> None:
     root = _ROOT.value
     if not root:
-        raise StageError("--pipeline_root must name a local folder. Received: none; see --help.")
+        raise UsageError("--pipeline_root must name a local folder. Received: none; see --help.")
     try:
         files.require_local("--pipeline_root", root)
     except files.NoFileSystemError as error:
-        raise StageError(str(error)) from error
+        raise UsageError(str(error)) from error
+    own = tuple(flag.name for flag in flags.FLAGS.get_key_flags_for_module(sys.modules[__name__]))
     if _SHOW.value:
+        if beam_arguments:
+            pipeline_run.check_flags(beam_arguments, own)
         sys.stdout.write(pipeline_run.show(root, _ARTIFACT.value))
         return
     config = config_flags.resolve(_CONFIG, PipelineConfig)
     config.validate()
-    pipeline_run.run_stages(config, root, _UNTIL.value, beam_arguments)
+    pipeline_run.run_stages(config, root, _UNTIL.value, beam_arguments, own)
 
 
 def _indented(text: str) -> str:

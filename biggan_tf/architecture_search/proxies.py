@@ -19,8 +19,8 @@ from biggan_tf.contracts.discriminator import Judgement
 from biggan_tf.contracts.game import Batch, Phase
 from biggan_tf.evaluation.metrics.game_interaction import growth_factor, largest_interaction
 from biggan_tf.evaluation.metrics.jacobian_isometry import jacobian_isometry
-from biggan_tf.evaluation.sampling import standing_statistics
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
+from biggan_tf.inference import standing_statistics
 from biggan_tf.training.gan import GAN
 from biggan_tf.types import Images, Labels, Tensor
 

@@ -131,7 +131,7 @@ class EvaluationConfig(Section):
     num_samples: int = 10_000
     num_real: int = 0  # of the reference; 0: all
     labels: str = "data"  # of the samples: "data", as often as among the real images | "uniform"
-    reference_path: str = ""  # made from the data where it is missing; "": workdir/evaluation/reference.npz
+    reference_path: str = ""  # made from the data where it is missing; "": beside the data
 
 
 @dataclasses.dataclass

@@ -67,6 +67,12 @@ def standing() -> flags.FlagHolder[int]:
     return flags.DEFINE_integer("standing", 0, text, lower_bound=0)
 
 
+def standing_or_served() -> flags.FlagHolder[int | None]:
+    """`--standing` for a command that draws what a server does unless it is told otherwise."""
+    text = "Passes to measure batch norm's moments in; 0: training's. Default: as a server has them."
+    return flags.DEFINE_integer("standing", None, text, lower_bound=0)
+
+
 def seed() -> flags.FlagHolder[int]:
     """`--seed`: decides latents and labels."""
     return flags.DEFINE_integer("seed", 0, "Any integer; decides latents and classes.")

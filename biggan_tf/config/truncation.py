@@ -29,6 +29,12 @@ class TruncationRule:
         return self.space == STYLES
 
 
+# The truncations that batch norms are served with standing statistics for, and how these are measured. An export, a
+# preset, `biggan_tf.sample` and Python take these numbers unless they are told others, so that their pictures agree.
+SERVED_TRUNCATIONS = tuple(round(0.1 * step, 1) for step in range(11))
+STANDING_PASSES = 100  # arXiv:1809.11096, appendix C
+STANDING_BATCH_SIZE = 64
+
 # Below 0.02 all pictures of a class look the same.
 OF_LATENTS = TruncationRule(LATENTS, 0.02, 1.0, 0.5)
 # 0 gives the mean style's picture alone, 1 leaves the styles as they are, and above 1 they are exaggerated.

@@ -65,8 +65,9 @@ class Evaluator:
         data_path: str,
         *,
         split: str = "train",
-        kept_path: str = "",
+        kept_folder: str = "",
         strategy: tf.distribute.Strategy | None = None,
+        progress: bool = False,
     ) -> Evaluator:
         """The evaluator that a run's configuration describes.
 
@@ -74,19 +75,25 @@ class Evaluator:
             config: Names the metrics, the extractor and the numbers of images.
             data_path: The folder of the real images, as `pipeline.preprocess` wrote it.
             split: The part of the real images to compare with.
-            kept_path: The file of the real images' features, read or written, where `config.reference_path` names
-                none; "": they are computed and not stored.
+            kept_folder: Where `config.reference_path` names no file, the real images' features are kept beside the data
+                (`reference_statistics.kept_path`), or in this folder where that cannot be written; "": they are
+                computed and not stored.
             strategy: As in the class.
+            progress: Whether a bar tells how far the features of the real images are; not by default.
         """
         metrics.check_names(config.metrics)
         extractor = load_extractor(config.features, config.features_path)
+        path = config.reference_path
+        if kept_folder and not path:
+            path = reference_statistics.kept_path(data_path, extractor, split, config.num_real, kept_folder)
         reference = reference_statistics.load_or_build(
-            config.reference_path or kept_path,
+            path,
             data_path,
             extractor,
             split=split,
             num_images=config.num_real,
             strategy=strategy,
+            progress=progress,
         )
         return cls(extractor, reference, config.metrics, config.num_samples, strategy, config.labels)
 
@@ -108,7 +115,7 @@ class Evaluator:
             sampler: The generator, with all that decides its images.
             images_seen: How many real images it was trained on, noted in the result; 0: unknown.
             step: The step of its checkpoint, noted likewise.
-            progress: Whether to show a progress bar.
+            progress: Whether bars tell how far the samples and each metric are; not by default.
         """
         self.reference.require(self.extractor, sampler.generator.config.resolution)
         sampler = sampler.drawing(self.frequencies(sampler.num_classes))
@@ -119,8 +126,8 @@ class Evaluator:
             strategy=self.strategy,
             progress="samples" if progress else "",
         )
-        of_generator, paths = self._of_generator(sampler)
-        values = {**self.metrics_of(bank), **of_generator}
+        of_generator, paths = self._of_generator(sampler, progress)
+        values = {**self.metrics_of(bank, progress), **of_generator}
         protocol = dataclasses.replace(self.protocol(sampler.protocol(self.num_images)), paths=paths)
         return Result(values, protocol, images_seen=images_seen, step=step, remarks=self.remarks_on(bank))
 
@@ -128,25 +135,32 @@ class Evaluator:
         """What a reader of the metrics must know about them, a sentence each."""
         return metrics.remarks(self.names, self.reference, bank)
 
-    def _of_generator(self, sampler: GeneratorSampler) -> tuple[dict[str, float], PathProtocol]:
+    def _of_generator(self, sampler: GeneratorSampler, progress: bool) -> tuple[dict[str, float], PathProtocol]:
         """The metrics that need the generator itself, and what decides them."""
         values, features = {}, self.extractor.protocol.features
         num_pairs, num_jacobians = min(self.num_images, metrics.PATH_PAIRS), min(self.num_images, 20)
         if "ppl" in self.names:
-            values[f"ppl_{features}"] = perceptual_path_length(sampler, self.extractor, num_pairs=num_pairs)
+            values[f"ppl_{features}"] = perceptual_path_length(
+                sampler, self.extractor, num_pairs=num_pairs, progress=progress
+            )
         path, protocol = StylePath(num_pairs), PathProtocol()
         for name in (name for name in self.names if name in PATHS):
-            values[f"{name}_{features}"] = path.measure(name, sampler, self.extractor)
+            values[f"{name}_{features}"] = path.measure(name, sampler, self.extractor, progress)
             protocol = path.protocol()
         for name in (name for name in self.names if name in SPACES):
-            values[name] = jacobian_isometry(name, sampler, num_jacobians)
+            values[name] = jacobian_isometry(name, sampler, num_jacobians, progress)
             protocol = dataclasses.replace(protocol, num_jacobians=num_jacobians, jacobians=METHOD)
         if "equivariance" in self.names:
-            values |= equivariance(sampler, num_images=num_pairs)
+            values |= equivariance(sampler, num_images=num_pairs, progress=progress)
             protocol = dataclasses.replace(protocol, num_moved=num_pairs, motions=motions(sampler))
         return values, protocol
 
-    def metrics_of(self, bank: feature_bank.FeatureBank) -> dict[str, float]:
-        """Computes those of the metrics that need nothing but features, from the features of generated images."""
+    def metrics_of(self, bank: feature_bank.FeatureBank, progress: bool = False) -> dict[str, float]:
+        """Computes those of the metrics that need nothing but features.
+
+        Args:
+            bank: The features of generated images.
+            progress: Whether bars tell how far each metric is; not by default.
+        """
         names = [name for name in self.names if name not in metrics.OF_GENERATOR]
-        return metrics.compute(names, self.reference, bank, self.extractor) if names else {}
+        return metrics.compute(names, self.reference, bank, self.extractor, progress) if names else {}

@@ -23,6 +23,7 @@ from biggan_tf.evaluation.extractors.features import FeatureExtractor
 from biggan_tf.evaluation.sampling.directions import drawn_styles
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler, style_generator
 from biggan_tf.ops.pixels import to_bytes
+from biggan_tf.progress import track
 from biggan_tf.types import Features, Images, RowKeys, Scalar, Tensor
 
 ONE_STYLE, LAYER_STYLES = "w", "w+"
@@ -117,6 +118,7 @@ def invert(
     target: UInt8[np.ndarray, "H W 3"],
     options: InversionOptions,
     extractor: FeatureExtractor | None = None,
+    progress: bool = False,
 ) -> Inversion:
     """Searches for the styles of a picture.
 
@@ -125,6 +127,7 @@ def invert(
         target: The picture, of the generator's resolution.
         options: How.
         extractor: The network whose features are compared; None: pixels alone are.
+        progress: Whether a bar counts the steps; not by default.
 
     Raises:
         ValueError: If the generator has no styles, or no noise that could be searched for, the picture has another
@@ -144,7 +147,7 @@ def invert(
     begin = np.tile(mean[None, None], (1, generator.num_styles, 1)).astype(np.float32)
     shape = (1, 1 if options.space == ONE_STYLE else generator.num_styles, len(mean))
     before, start = search.distances(begin), search.picture_of(begin)
-    found = search.run(np.broadcast_to(mean, shape).astype(np.float32), length)
+    found = search.run(np.broadcast_to(mean, shape).astype(np.float32), length, progress)
     ws = np.broadcast_to(found, begin.shape).copy()
     after = {**search.distances(ws), **{f"{name}_of_mean": value for name, value in before.items()}}
     noise = tuple(each.numpy() for each in search.noise)
@@ -181,7 +184,9 @@ class _Search:
             )
         return maps
 
-    def run(self, begin: Float[np.ndarray, "1 L V"], length: float) -> Float[np.ndarray, "1 L V"]:
+    def run(
+        self, begin: Float[np.ndarray, "1 L V"], length: float, progress: bool = False
+    ) -> Float[np.ndarray, "1 L V"]:
         """Takes all steps of Adam from some styles on; noise that is searched for moves with them."""
         styles = tf.Variable(begin)
         optimizer = keras.optimizers.Adam(beta_1=0.9, beta_2=0.999)
@@ -202,7 +207,8 @@ class _Search:
             for each in self.noise:
                 each.assign(noise_maps.normalised(each))
 
-        for number in range(self._options.num_steps):
+        num_steps = self._options.num_steps
+        for number in track(range(num_steps), num_steps, "search", "step", progress):
             optimizer.learning_rate.assign(self._options.rate(number))
             step(tf.constant(number), tf.constant(length * self._options.noise(number), tf.float32))
         return styles.numpy()

@@ -10,9 +10,11 @@ from biggan_tf import files
 from biggan_tf.config import Config
 from biggan_tf.data import manifest as manifest_lib
 from biggan_tf.evaluation.reports import results
+from biggan_tf.inference.served_moments import has_served_moments, plan_of
 from biggan_tf.presets.preset import DataRecipe, Leaf, Measurement, Preset
 from biggan_tf.presets.pretrained import save_to_preset
 from biggan_tf.training.checkpoints import files as checkpoint_files
+from biggan_tf.training.checkpoints.kept_moments import kept_moments
 from biggan_tf.training.checkpoints.loading import load_checkpoint, load_discriminator
 
 _RESULTS = "evaluation"
@@ -42,8 +44,13 @@ def preset_of_run(
     step: int | None = None,
     with_discriminator: bool = True,
     results_folder: str = "",
+    standing_passes: int | None = None,
+    progress: bool = False,
 ) -> Preset:
     """Writes the preset of a checkpoint: its moving average, and what the run's files say of it.
+
+    The batch norms' standing statistics, which the preset is sampled and served with, are those that the run has kept,
+    or are measured now.
 
     Args:
         workdir: The folder of the run.
@@ -54,6 +61,9 @@ def preset_of_run(
             well.
         results_folder: Where `biggan_tf.evaluate` wrote its results, of which those of this step are taken over;
             "": WORKDIR/evaluation.
+        standing_passes: How many passes standing statistics are averaged over; None: those that the run has kept are
+            taken, or else as many as an export takes; 0: the preset has none, and whoever needs some measures them.
+        progress: Whether a bar tells how far the measurement of standing statistics is; not by default.
 
     Returns:
         What was written.
@@ -75,7 +85,13 @@ def preset_of_run(
         loaded.step,
         loaded.images_seen,
     )
-    return save_to_preset(folder, loaded.generator, discriminator, preset=preset)
+    moments = None
+    if standing_passes != 0 and has_served_moments(loaded.generator):
+        # In float32, as `biggan_tf.sample` and an export of the run measure them.
+        measured = load_checkpoint(workdir, loaded.step, policy="float32").generator
+        plan = None if standing_passes is None else dataclasses.replace(plan_of(measured), num_passes=standing_passes)
+        moments = kept_moments(workdir, loaded.step, measured, plan, progress)
+    return save_to_preset(folder, loaded.generator, discriminator, preset=preset, moments=moments)
 
 
 def _data_recipe(config: Config, fingerprint: str, licence: str) -> DataRecipe:

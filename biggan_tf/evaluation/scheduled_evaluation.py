@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 
 import tensorflow as tf
 
@@ -11,33 +12,39 @@ from biggan_tf.config import Config
 from biggan_tf.contracts.generator import Generator
 from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator
 from biggan_tf.evaluation.evaluator import Evaluator
+from biggan_tf.evaluation.protocol import ProtocolMismatchError
 from biggan_tf.evaluation.reports import results
 from biggan_tf.evaluation.reports.results import Result
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
 
 FOLDER = "evaluation"
+_REFERENCE = "reference.json"
+_LOGGER = logging.getLogger(__name__)
 
 
 class ScheduledEvaluation:
     """Computes `config.evaluation.metrics` of a generator in training. Of several workers the first alone calls it.
 
-    Nothing is loaded before the first call. The reference statistics are stored in the workdir, or at
-    `evaluation.reference_path`, so that a resumed run compares with the same ones; statistics of other data or of
-    another extractor are refused. Every call writes its numbers with their protocol to
-    `workdir/evaluation/step-00001000.json`.
+    Nothing is loaded before the first call. The features of the real images are kept beside the data, where
+    `biggan_tf.evaluate` finds them too, or at `evaluation.reference_path`. What they are of is noted in
+    `workdir/evaluation/reference.json`, so that a resumed run compares with the same ones: other data or another
+    extractor are refused. Every call writes its numbers with their protocol to `workdir/evaluation/step-00001000.json`.
 
     Args:
         workdir: The run's folder, local or a URL; "": nothing is written.
         strategy: Its replicas share the work of the extractor; None: one device.
+        progress: Whether bars tell how far an evaluation is; not by default.
 
     Example:
         >>> loop.train(config, workdir, evaluate=ScheduledEvaluation(workdir))
     """
 
-    def __init__(self, workdir: str = "", strategy: tf.distribute.Strategy | None = None):
+    def __init__(self, workdir: str = "", strategy: tf.distribute.Strategy | None = None, progress: bool = False):
         self._workdir = workdir
         self._folder = files.join(workdir, FOLDER) if workdir else ""
         self._strategy = strategy
+        self._progress = progress
+        self._told: set[str] = set()  # the remarks that were logged
         self._evaluator: Evaluator | None = None
         self._enlargements: EnlargementEvaluator | None = None
         self._sampler: GeneratorSampler | None = None
@@ -59,6 +66,10 @@ class ScheduledEvaluation:
             result = self._of_enlargements(generator, config, step, images_seen)
         else:
             result = self._of_samples(generator, config, step, images_seen)
+        for remark in result.remarks:
+            if remark not in self._told:  # it holds for each evaluation of the run
+                _LOGGER.warning("%s", remark)
+                self._told.add(remark)
         if self._folder:
             result = dataclasses.replace(result, source=self._workdir)
             results.save(result, files.join(self._folder, f"step-{step:08d}.json"))
@@ -70,17 +81,50 @@ class ScheduledEvaluation:
         if self._sampler is None or self._sampler.generator is not generator:
             # Kept for the next call, because a new sampler would trace its graphs again.
             self._sampler = GeneratorSampler(generator, prior=config.model.prior)
-        return self._evaluator.evaluate(self._sampler, images_seen=images_seen, step=step)
+        return self._evaluator.evaluate(self._sampler, images_seen=images_seen, step=step, progress=self._progress)
 
     def _of_enlargements(self, generator: Generator, config: Config, step: int, images_seen: int) -> Result:
         if self._enlargements is None:
             self._enlargements = EnlargementEvaluator.from_config(
                 config.evaluation, config.data.path, config.data.split
             )
-        return self._enlargements.evaluate(generator, images_seen=images_seen, step=step)
+        return self._enlargements.evaluate(generator, images_seen=images_seen, step=step, progress=self._progress)
 
     def _make_evaluator(self, config: Config) -> Evaluator:
-        kept = files.join(self._folder, "reference.npz") if self._folder else ""
-        return Evaluator.from_config(
-            config.evaluation, config.data.path, split=config.data.split, kept_path=kept, strategy=self._strategy
+        evaluation = config.evaluation
+        of_version_0_1 = files.join(self._folder, "reference.npz") if self._folder else ""
+        if of_version_0_1 and not evaluation.reference_path and files.exists(of_version_0_1):
+            evaluation = dataclasses.replace(evaluation, reference_path=of_version_0_1)
+        evaluator = Evaluator.from_config(
+            evaluation,
+            config.data.path,
+            split=config.data.split,
+            kept_folder=self._folder,
+            strategy=self._strategy,
+            progress=self._progress,
         )
+        if self._folder:
+            self._require_same_reference(evaluator)
+        return evaluator
+
+    def _require_same_reference(self, evaluator: Evaluator) -> None:
+        """Notes what the features are of, or refuses those of another set than this run noted before."""
+        path = files.join(self._folder, _REFERENCE)
+        reference = evaluator.reference
+        now = {"features": dataclasses.asdict(reference.features), "images": dataclasses.asdict(reference.images)}
+        if not files.exists(path):
+            files.write_json(path, now)
+            return
+        noted = files.read_json(path)
+        differing = [
+            f"{name}: {noted.get(part, {}).get(name)!r} and {value!r}"
+            for part, values in now.items()
+            for name, value in values.items()
+            if noted.get(part, {}).get(name) != value
+        ]
+        if differing:
+            raise ProtocolMismatchError(
+                f"{path} says what this run's evaluations compare with, and it is not what is asked for now; they "
+                f"differ in\n  - " + "\n  - ".join(differing) + "\nRemove that file to compare with another set from "
+                "now on."
+            )

@@ -7,6 +7,7 @@
     metrics.json                a list of `Measurement`
     generator.safetensors       the moving average of the generator
     discriminator.safetensors   optional: the discriminator, for training further
+    moments.safetensors         optional: the moments that the generator's batch norms are served with
     README.md                   the model card, written from all of these; nobody reads it back
 
 A preset may come from a stranger. Nothing of it is executed, no more is read than the limits below, and whatever a
@@ -27,15 +28,17 @@ from biggan_tf.config import Config, from_dict, to_dict
 from biggan_tf.config.field_values import field_types, fitted
 from biggan_tf.contracts.discriminator import Discriminator
 from biggan_tf.contracts.generator import Generator
+from biggan_tf.inference.served_moments import ServedMoments, has_served_moments
 from biggan_tf.interop.safetensors_networks import load_safetensors, save_safetensors
 from biggan_tf.interop.weights_file_error import WeightsFileError, shown
-from biggan_tf.presets import model_card
+from biggan_tf.presets import model_card, moments_file
 from biggan_tf.presets.preset import DataRecipe, Leaf, Measurement, Preset, without_places
 
 LAYOUT = 1
 PRESET, CONFIG, LABELS, DATA, METRICS = "preset.json", "config.json", "labels.json", "data.json", "metrics.json"
 GENERATOR, DISCRIMINATOR, CARD = "generator.safetensors", "discriminator.safetensors", "README.md"
-FILES = (PRESET, CONFIG, LABELS, DATA, METRICS, GENERATOR, DISCRIMINATOR, CARD)
+MOMENTS = "moments.safetensors"
+FILES = (PRESET, CONFIG, LABELS, DATA, METRICS, GENERATOR, DISCRIMINATOR, MOMENTS, CARD)
 _MAX_JSON_BYTES = 16 << 20  # the names of 100,000 classes
 _MAX_TEXT = 10_000
 _FACTS = ("name", "licence", "description", "step", "images_seen", "version")
@@ -52,6 +55,7 @@ def write_preset(
     preset: Preset,
     generator: Generator,
     discriminator: Discriminator | None = None,
+    moments: ServedMoments | None = None,
 ) -> Preset:
     """Writes a preset. The same contents give the same bytes, and preset.json is written last.
 
@@ -60,6 +64,8 @@ def write_preset(
         preset: What the preset says. Places of this machine are taken out of its configuration.
         generator: The network with the weights to keep, those of the moving average.
         discriminator: The discriminator of the same training; None: the preset has none.
+        moments: The moments that the generator is served with; what is not measured yet is measured now. None: the
+            preset has none, and whoever needs some measures them.
 
     Returns:
         What was written.
@@ -72,12 +78,14 @@ def write_preset(
     preset = dataclasses.replace(preset, config=config, version=__version__)
     folder = os.fspath(folder)
     files.make_folder(folder)
-    for name in (PRESET, DISCRIMINATOR):  # until the new one is complete, the folder is no preset
+    for name in (PRESET, DISCRIMINATOR, MOMENTS):  # until the new one is complete, the folder is no preset
         if os.path.exists(os.path.join(folder, name)):
             files.remove(os.path.join(folder, name))
     save_safetensors(generator, os.path.join(folder, GENERATOR))
     if discriminator is not None:
         save_safetensors(discriminator, os.path.join(folder, DISCRIMINATOR))
+    if moments is not None and has_served_moments(generator):
+        moments_file.write(os.path.join(folder, MOMENTS), moments.plan, moments.grid(), generator)
     facts = {name: getattr(preset, name) for name in _FACTS}
     contents = {
         CONFIG: to_dict(config),
@@ -150,6 +158,26 @@ def load_networks(
         raise WeightsFileError(f"{_at(folder, DISCRIMINATOR)} must hold a discriminator. Received: none")
     _require_same_model(folder, DISCRIMINATOR, preset, discriminator)
     return generator, discriminator
+
+
+def load_moments(folder: str | os.PathLike[str], generator: Generator, progress: bool = False) -> ServedMoments:
+    """The moments that the generator of a preset is served with.
+
+    Args:
+        folder: The folder of the preset. Where it has no file of moments, they are measured when they are needed.
+        generator: The generator that `load_networks` returned for it.
+        progress: Whether a bar tells how far a measurement is; not by default.
+
+    Raises:
+        WeightsFileError: If the file is damaged, or its moments are those of other weights.
+    """
+    path = os.path.join(os.fspath(folder), MOMENTS)
+    if not os.path.exists(path) or not has_served_moments(generator):
+        return ServedMoments(generator, progress=progress)
+    plan, statistics = moments_file.read(path, generator)
+    if statistics.truncations != plan.truncations:
+        raise WeightsFileError(f"{path} must have moments at all truncations of its plan. Received: some of them")
+    return ServedMoments(generator, plan, statistics, progress=progress)
 
 
 def _networks(folder: str, name: str, policy: str) -> tuple[Generator | None, Discriminator | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from biggan_tf import latents
 from biggan_tf.contracts.discriminator import Discriminator
 from biggan_tf.contracts.generator import Generator
 from biggan_tf.data.class_names import ClassNames
+from biggan_tf.inference.served_moments import ServedMoments
 from biggan_tf.ops.pixels import to_bytes
 from biggan_tf.presets import preset_folder, sources
 from biggan_tf.presets.preset import Preset
@@ -29,21 +31,32 @@ class Pretrained:
         preset: What the preset says.
         generator: The network with the weights to sample from, those of the moving average.
         discriminator: The discriminator of the same training; None: there is none.
+        moments: The moments that the generator's batch norms are served with; None: they are measured when they are
+            first needed, by the plan of an export.
 
     Attributes:
         preset: As given.
-        generator: As given.
+        generator: As given. Its batch norms hold the moments of training but while `generate` draws.
         discriminator: As given.
+        moments: As given, or what has been measured since.
 
     Example:
         >>> model = biggan_tf.from_preset("runs/preset")
         >>> images = model.generate(["cat", "dog"], seed=3, truncation=0.5)  # uint8 [2, 32, 32, 3]
     """
 
-    def __init__(self, preset: Preset, generator: Generator, discriminator: Discriminator | None = None):
+    def __init__(
+        self,
+        preset: Preset,
+        generator: Generator,
+        discriminator: Discriminator | None = None,
+        moments: ServedMoments | None = None,
+    ):
         self.preset = preset
         self.generator = generator
         self.discriminator = discriminator
+        self.moments = moments or ServedMoments(generator, progress=True)
+        self._lock = threading.Lock()  # while the batch norms hold the moments of one truncation
         self._images: dict[bool, Callable[..., Images]] = {}  # by whether there is a truncation
 
     @property
@@ -60,14 +73,18 @@ class Pretrained:
     ) -> UInt8[np.ndarray, "N H W 3"]:
         """Draws images. A class, a seed and a truncation give the same image, whichever others are drawn with it.
 
-        The latents and the noise of a seed are those of a served model (`serving.export`).
+        The latents and the noise of a seed are those of a served model (`serving.export`), and so are the pictures at
+        every truncation that it takes: batch norms then have the standing statistics that it serves with. A preset
+        without any measures them at the first call with such a truncation, and says so.
 
         Args:
             labels: The class of each image, its index or its name; a single one: one image for each seed. None, the
                 default: an image of each class, or without classes an image for each seed.
             seed: The seed of each image; a single one: that of the first image, and the next ones count on from it.
             truncation: The threshold or factor of the latents, or psi of the styles where the family truncates these.
-                None: neither is truncated.
+                None, the default: neither is truncated, with the moments of training. (A client or the page that is
+                given none asks for 0.5, or for 0.7 where styles are truncated; a served model cuts latents off at 1 or
+                below.)
             batch_size: How many images are computed at a time.
 
         Raises:
@@ -82,11 +99,12 @@ class Pretrained:
         if truncation is not None and not (truncation > 0 or (truncation == 0 and self._truncates_styles)):
             raise ValueError(f"truncation must be larger than 0, or None for no truncation. Received: {truncation}")
         images_of = self._compiled(truncation is not None)
+        level = tf.constant(1.0 if truncation is None else truncation)
         parts = []
-        for start in range(0, len(seeds), batch_size):
-            rows = slice(start, start + batch_size)
-            images = images_of(chosen[rows], seeds[rows], tf.constant(1.0 if truncation is None else truncation))
-            parts.append(np.asarray(to_bytes(images)))
+        with self._lock, self.moments.at(truncation):
+            for start in range(0, len(seeds), batch_size):
+                rows = slice(start, start + batch_size)
+                parts.append(np.asarray(to_bytes(images_of(chosen[rows], seeds[rows], level))))
         return np.concatenate(parts)
 
     def save_to_preset(self, folder: str | os.PathLike[str]) -> None:
@@ -95,7 +113,8 @@ class Pretrained:
         Args:
             folder: It is made if it is not there. Files of a preset that it holds are replaced.
         """
-        save_to_preset(folder, self.generator, self.discriminator, preset=self.preset)
+        moments = self.moments if self.moments.known is not None else None
+        save_to_preset(folder, self.generator, self.discriminator, preset=self.preset, moments=moments)
 
     @property
     def _truncates_styles(self) -> bool:
@@ -163,7 +182,8 @@ def from_preset(source: str | os.PathLike[str], policy: str = "float32") -> Pret
     """
     folder = sources.find(source)
     preset = preset_folder.read_preset(folder)
-    return Pretrained(preset, *preset_folder.load_networks(folder, preset, policy))
+    generator, discriminator = preset_folder.load_networks(folder, preset, policy)
+    return Pretrained(preset, generator, discriminator, preset_folder.load_moments(folder, generator, progress=True))
 
 
 def save_to_preset(
@@ -172,6 +192,7 @@ def save_to_preset(
     discriminator: Discriminator | None = None,
     *,
     preset: Preset,
+    moments: ServedMoments | None = None,
 ) -> Preset:
     """Writes trained networks as a preset. `python -m biggan_tf.save_preset` does so for a run.
 
@@ -180,9 +201,11 @@ def save_to_preset(
         generator: The network with the weights to keep, those of the moving average.
         discriminator: The discriminator of the same training; None: the preset has none.
         preset: What the preset says. Without a name it is called after the folder.
+        moments: The moments that the generator's batch norms are served with, such as `ServedMoments(generator)`; what
+            is not measured yet is measured now. None: whoever needs some measures them, each time anew.
 
     Returns:
         What was written.
     """
     name = preset.name or os.path.basename(os.path.abspath(folder))
-    return preset_folder.write_preset(folder, dataclasses.replace(preset, name=name), generator, discriminator)
+    return preset_folder.write_preset(folder, dataclasses.replace(preset, name=name), generator, discriminator, moments)

@@ -14,14 +14,17 @@ from jaxtyping import Float
 from biggan_tf import latents, precision
 from biggan_tf.config import Config, OptimizerConfig, from_dict, to_dict
 from biggan_tf.config.parts import GameConfig, load
+from biggan_tf.config.truncation import STANDING_PASSES
 from biggan_tf.contracts.augmentation import Augmentation
 from biggan_tf.contracts.enlarging_generator import EnlargingGenerator
 from biggan_tf.contracts.game import Batch, Game, GameWithState, Phase, Round
 from biggan_tf.contracts.growing import GrowingNetwork
 from biggan_tf.contracts.network import variables_by_path
+from biggan_tf.inference.served_moments import ServedMoments, has_served_moments, plan_of
 from biggan_tf.ops.fading import faded_images
 from biggan_tf.ops.pixels import to_bytes
 from biggan_tf.ops.replicas import means_over_replicas, num_replicas
+from biggan_tf.presets.moments_file import digest
 from biggan_tf.training import compute_report, fit_inputs, phases, schedules
 from biggan_tf.training.aided_discriminator import discriminator_of
 from biggan_tf.training.condition_terms import with_condition
@@ -107,6 +110,8 @@ class GAN(keras.Model):
         self.ema_generator = config.model.generator("ema_generator")
         freeze(self.generator, self.discriminator, config.initial.frozen)
         self.ema_generator.trainable = False
+        self._standing: ServedMoments | None = None
+        self._standing_of = ("", 0)  # the weights, by their digest, and the passes that it was measured with
         self._condition = config.model.condition.build()
         self._ema = MovingAverage(self.generator, self.ema_generator, config.model.averages_buffers)
         self._augmentation = augmentation or config.augmentation.build()
@@ -360,17 +365,22 @@ class GAN(keras.Model):
         seed: int = 0,
         truncation: float | None = None,
         count: int | None = None,
+        standing_passes: int = STANDING_PASSES,
     ) -> ByteImages:
         """Draws pictures of the EMA generator, grey levels from 0 to 255.
 
-        A picture depends on its class, its seed and the truncation alone. It has the latents that `biggan_tf.sample`
-        and a server draw for the same ones.
+        A picture depends on its class, its seed and the truncation alone. It is the one that `biggan_tf.sample` and a
+        server draw for the same ones, but for rounding: a GAN draws in the precision that it trains in.
 
         Args:
             labels: The class of each picture; None: picture n is of class n, over and over.
             seed: Of the first picture; the next one has the next seed. 0 by default.
             truncation: Threshold of the latents, or psi of the styles where the family truncates these; None: neither.
             count: How many pictures; None: one for each label, or 8 without labels.
+            standing_passes: Of batch norms, at a truncation that a server takes: how many passes of 64 images are
+                averaged for the moments that they draw with, as an export does it. They are measured when the weights
+                or the truncation are new. 0: the moments of training are taken, which costs nothing and gives other
+                pictures than a server.
         """
         model = self.config.model
         if isinstance(self.ema_generator, EnlargingGenerator):
@@ -385,7 +395,17 @@ class GAN(keras.Model):
             raise ValueError(f"There must be a label for each of {count} pictures. Received: {len(classes)}.")
         seeds = tf.range(count, dtype=tf.int64) + tf.constant(seed, tf.int64)
         level = None if truncation is None else tf.constant(truncation, tf.float32)
-        return to_bytes(latents.images_of_rows(self.ema_generator, classes, seeds, level))
+        with self._served_moments(standing_passes).at(truncation if standing_passes else None):
+            return to_bytes(latents.images_of_rows(self.ema_generator, classes, seeds, level))
+
+    def _served_moments(self, num_passes: int) -> ServedMoments:
+        """The moments that an export of the EMA generator would serve with; known as long as its weights stay."""
+        generator = self.ema_generator
+        weights = digest(generator) if has_served_moments(generator) else ""
+        if self._standing is None or self._standing_of != (weights, num_passes):
+            plan = dataclasses.replace(plan_of(generator), num_passes=max(1, num_passes))
+            self._standing, self._standing_of = ServedMoments(generator, plan, progress=True), (weights, num_passes)
+        return self._standing
 
     def state(self) -> dict[str, dict[str, keras.Variable]]:
         """All variables that decide how the training goes on, by part and name: what a checkpoint holds."""

@@ -6,7 +6,7 @@ import functools
 import logging
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from absl import logging as absl_logging
@@ -14,7 +14,7 @@ from absl import logging as absl_logging
 from biggan_tf import files, stop_signals, storage_failure
 from biggan_tf.config import ConfigError
 from biggan_tf.config import flags as config_flags
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, UsageError
 from pipeline.staged import execution_records, lineage, lineage_drawing
 from pipeline.staged.config import PipelineConfig
 from pipeline.staged.execution_records import STORE
@@ -22,7 +22,8 @@ from pipeline.staged.metadata import MetadataStore
 from pipeline.staged.runner import Report, Runner
 from pipeline.staged.stage import GateError, StageError, StageInterrupted
 
-DONE, FAILED, GATE_CLOSED, STORAGE, INTERRUPTED = 0, 1, 3, storage_failure.STATUS, stop_signals.STOPPED  # exit codes
+DONE, FAILED, WRONG_FLAG, GATE_CLOSED = 0, 1, 2, 3  # exit codes
+STORAGE, INTERRUPTED = storage_failure.STATUS, stop_signals.STOPPED
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -51,7 +52,7 @@ def guarded(work: Callable[[], None], explain_gate: Callable[[GateError], str], 
         return INTERRUPTED
     except (StageError, PipelineError, ConfigError) as error:
         sys.stderr.write(f"Error: {error}\n")
-        return FAILED
+        return WRONG_FLAG if isinstance(error, UsageError) else FAILED
     except sqlite3.Error as error:
         if failure := execution_records.disk_failure(error, Path(root, STORE)):
             return _storage_failed(failure, root)
@@ -74,7 +75,27 @@ def _storage_failed(error: OSError, root: str) -> int:
     return STORAGE
 
 
-def run_stages(config: PipelineConfig, root: str, until: str, beam_arguments: list[str]) -> list[Report]:
+def check_flags(beam_arguments: list[str], own: Sequence[str] = ()) -> None:
+    """Refuses what is neither a flag of the command nor an option of Beam, before any stage begins.
+
+    Args:
+        beam_arguments: What of the command line is no flag of the command.
+        own: The names of the command's own flags, one of which may have been meant.
+
+    Raises:
+        UsageError: If there is such a word, or a runner that cannot be.
+    """
+    # At its import Beam logs which of its optional parts are missing.
+    logging.getLogger().setLevel(logging.ERROR)
+    from pipeline.preprocessing import runners
+
+    logging.getLogger().setLevel(logging.WARNING)
+    runners.make_options(beam_arguments, own)
+
+
+def run_stages(
+    config: PipelineConfig, root: str, until: str, beam_arguments: list[str], own: Sequence[str] = ()
+) -> list[Report]:
     """Brings the pipeline up to date, and draws its lineage, also when a stage fails.
 
     Args:
@@ -82,15 +103,14 @@ def run_stages(config: PipelineConfig, root: str, until: str, beam_arguments: li
         root: The pipeline's folder.
         until: Name of the last stage to run; "": all stages.
         beam_arguments: Beam's options as on a command line.
+        own: The names of the command's own flags, one of which a misspelt option may have meant.
 
     Returns:
         What each stage has written, in their order.
     """
-    # Beam is imported here. At its import it logs which of its optional parts are missing.
-    logging.getLogger().setLevel(logging.ERROR)
+    check_flags(beam_arguments, own)
     from pipeline.staged.stages.all_stages import STAGES
 
-    logging.getLogger().setLevel(logging.WARNING)
     with Runner(root, config, beam_arguments) as runner:
         try:
             return runner.run(STAGES, until)

@@ -31,7 +31,9 @@ from importlib import metadata as distributions
 from pathlib import Path
 from typing import Any
 
+from biggan_tf.config import checks
 from biggan_tf.folder_lock import FolderInUseError, FolderLock
+from pipeline.errors import UsageError
 from pipeline.staged import execution_records, fingerprints
 from pipeline.staged.execution_records import WORK, ExecutionRecord
 from pipeline.staged.hash_memory import HashMemory
@@ -109,13 +111,16 @@ class Runner:
             What each stage has written, in their order.
 
         Raises:
+            UsageError: If there is no such stage.
             GateError: If a stage says that the pipeline must not go on.
             StageError: If a stage failed.
             StageInterrupted: If the run was asked to stop; the same call continues it.
         """
         names = [stage.name for stage in stages]
         if until and until not in names:
-            raise StageError(f"--until must be one of {', '.join(names)}. Received: {until!r}.")
+            raise UsageError(
+                f"--until must be one of {', '.join(names)}. Received: {until!r}; {checks.nearest(until, names)}"
+            )
         last = names.index(until) if until else len(names) - 1
         reports = []
         for number, stage in enumerate(stages[: last + 1], 1):

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import sys
+from typing import NoReturn
 
 from biggan_tf import __version__, environment
 
@@ -17,8 +19,18 @@ from serving import signatures as s
 from serving.client import ClientError, GeneratorClient
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells which flag a misspelt one may have meant."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = message.partition("unrecognized arguments: ")[2].partition(" ")[0].partition("=")[0]
+        options = [option for action in self._actions for option in action.option_strings]
+        near = difflib.get_close_matches(unknown, options, n=1) if unknown else []
+        super().error(f"{message}; did you mean {near[0]}?" if near else message)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m serving.client", description="Fetches images from a served generator.")
+    parser = _Parser("python -m serving.client", description="Fetches images from a served generator.")
     parser.add_argument("--version", action="version", version=f"biggan_tf {__version__}")
     parser.add_argument(
         "--target",

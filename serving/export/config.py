@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from biggan_tf.config import settings
 from biggan_tf.config.section import Section
 from biggan_tf.config.settings import setting
+from biggan_tf.config.truncation import SERVED_TRUNCATIONS, STANDING_BATCH_SIZE, STANDING_PASSES
 from serving import signatures as s
 
 
@@ -34,12 +35,16 @@ class ExportConfig(Section):
         choices=(s.EXACT, s.FAST),
     )
     truncations: tuple[float, ...] = setting(
-        tuple(round(0.1 * step, 1) for step in range(11)),
+        SERVED_TRUNCATIONS,
         "Truncations that standing statistics are measured for, in even steps from 0 to 1, e.g. 0,0.5,1; between two "
         "of them the statistics are interpolated.",
     )
-    passes: int = setting(100, "Forward passes that are averaged for each truncation; the paper takes 100.", at_least=1)
-    batch_size: int = setting(64, "Images in each of these passes, e.g. 16 where memory is short.", at_least=1)
+    passes: int = setting(
+        STANDING_PASSES, "Forward passes that are averaged for each truncation; the paper takes 100.", at_least=1
+    )
+    batch_size: int = setting(
+        STANDING_BATCH_SIZE, "Images in each of these passes, e.g. 16 where memory is short.", at_least=1
+    )
     discriminator: bool = setting(
         False, "Export the signature discriminate as well: the discriminator's logits of images."
     )

@@ -6,17 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from biggan_tf.config import to_dict
+from biggan_tf.config.truncation import SERVED_TRUNCATIONS, STANDING_BATCH_SIZE, STANDING_PASSES
 from biggan_tf.contracts.generator import Generator
 from biggan_tf.contracts.inference import BatchNormMoments
 from biggan_tf.data.class_names import ClassNames
-from biggan_tf.evaluation.sampling import standing_statistics
-from biggan_tf.inference.batch_norm_moments import moments_of
+from biggan_tf.inference.batch_norm_moments import has_batch_norm, moments_of
+from biggan_tf.inference.served_moments import ServedMoments, StandingPlan, has_served_moments
+from biggan_tf.latents import served_method
 from biggan_tf.presets import preset_folder, sources
 from biggan_tf.training.checkpoints.files import CheckpointError, newest_whole, read_summary
-from biggan_tf.training.checkpoints.loading import load_discriminator, load_generator
+from biggan_tf.training.checkpoints.kept_moments import kept_moments
+from biggan_tf.training.checkpoints.loading import load_checkpoint, load_discriminator
 from serving import signatures as s
 from serving.export.config import ExportConfig
 from serving.export.export_generator import export_generator
+
+_USUAL = (SERVED_TRUNCATIONS, STANDING_PASSES, STANDING_BATCH_SIZE)
 
 
 def class_labels(label_names: Sequence[str], num_classes: int) -> list[dict[str, str]]:
@@ -51,15 +56,18 @@ def export_run(workdir: str, base: str, settings: ExportConfig, step: int | None
         FolderInUseError: Another process exports to the folder.
         OSError: The folder could not be written, or the checkpoint not be read.
     """
-    generator, config, images_seen = load_generator(workdir, step)
-    folder = newest_whole(workdir, step)
+    # In float32, as `biggan_tf.sample` has it, so that both measure and draw alike.
+    loaded = load_checkpoint(workdir, step, policy="float32")
+    generator, config = loaded.generator, loaded.config
+    folder = newest_whole(workdir, loaded.step)
     if folder is None:
         raise CheckpointError(f"The checkpoint of {workdir} went away while it was read; export again.")
     summary = read_summary(folder)
-    moments, measured = _standing_moments(generator, settings, progress)
+    kept = kept_moments(workdir, loaded.step, generator, _plan(generator, settings), progress)
+    moments, measured = _moments_to_serve(kept, generator)
     provenance = {
         "config": to_dict(config),
-        "images_seen": int(images_seen),
+        "images_seen": int(loaded.images_seen),
         "step": summary.step,
         "metrics": dict(summary.metrics),
         "data_fingerprint": summary.data_fingerprint,
@@ -105,7 +113,13 @@ def export_preset(source: str, base: str, settings: ExportConfig, progress: bool
         raise ValueError(
             f"--discriminator needs a preset with a discriminator. Received: {source}, without one; leave it out."
         )
-    moments, measured = _standing_moments(generator, settings, progress)
+    kept = preset_folder.load_moments(folder, generator, progress)
+    plan = _plan(generator, settings)
+    # The preset's own unless the settings name another number than the usual one.
+    asks_for_others = (plan.truncations, plan.num_passes, plan.batch_size) != _USUAL
+    if kept.known is None or (asks_for_others and plan != kept.plan):
+        kept = ServedMoments(generator, plan, progress=progress)
+    moments, measured = _moments_to_serve(kept, generator)
     provenance = {
         "config": to_dict(preset.config),
         "preset": preset.name,
@@ -129,29 +143,29 @@ def export_preset(source: str, base: str, settings: ExportConfig, progress: bool
     )
 
 
-def _standing_moments(
-    generator: Generator, settings: ExportConfig, progress: bool
-) -> tuple[BatchNormMoments, dict[str, Any]]:
-    """The standing statistics that the batch norms serve with, and how they were measured, for the provenance.
+def _plan(generator: Generator, settings: ExportConfig) -> StandingPlan:
+    """How the settings of an export want the moments of the batch norms measured.
 
-    Both are empty for a generator without batch norm. The statistics must belong to the latents that the export will
-    draw (`row_latents`), so the method follows the prior: a normal is truncated by resampling, any other by scaling.
+    They must belong to the latents that the export will draw (`row_latents`), so the method follows the prior.
     """
-    if not standing_statistics.applies_to(generator):
+    method = served_method(generator.config.prior)
+    return StandingPlan(settings.truncations, method, settings.passes, settings.batch_size)
+
+
+def _moments_to_serve(moments: ServedMoments, generator: Generator) -> tuple[BatchNormMoments, dict[str, Any]]:
+    """The moments that the batch norms serve with, and how they were measured, for the provenance.
+
+    Both are empty for a generator without batch norm. One that holds moments for several truncations keeps them.
+    """
+    if not has_batch_norm(generator):
         return {}, {}
-    method = "resampling" if generator.config.prior == "normal" else "scaling"
-    statistics = standing_statistics.measure(
-        generator,
-        settings.truncations,
-        method=method,
-        num_passes=settings.passes,
-        batch_size=settings.batch_size,
-        progress=progress,
-    )
+    if not has_served_moments(generator):
+        return moments_of(generator), {}
+    statistics = moments.grid()
     measured = {
         "truncations": [float(t) for t in statistics.truncations],
         "method": statistics.method,
-        "passes": settings.passes,
-        "batch_size": settings.batch_size,
+        "passes": moments.plan.num_passes,
+        "batch_size": moments.plan.batch_size,
     }
     return moments_of(statistics.grid_generator(generator)), {"standing_statistics": measured}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 import re
+from collections.abc import Iterable
 
 _CPUS = os.cpu_count() or 1
 
@@ -87,6 +89,8 @@ class ServerOptions:
     grpc_max_request_bytes: int = 32 * 2**20
 
 
+# From how alike two names, from 0 to 1, one is taken for the other misspelt.
+_NEAR = 0.8
 _BOOLS = {
     **dict.fromkeys(("true", "t", "1", "yes", "y"), True),
     **dict.fromkeys(("false", "f", "0", "no", "n"), False),
@@ -100,20 +104,34 @@ def parse(arguments: list[str]) -> tuple[ServerOptions, list[str]]:
         arguments: The words of the command line after the program's name.
 
     Returns:
-        The options, and the words that are no flag of ours (the server names them and goes on).
+        The options, and the words that are no flag of ours (the server names them and goes on, as
+        tensorflow_model_server does).
 
     Raises:
-        FlagError: A value is not of its flag's type.
+        FlagError: A value is not of its flag's type, or a word is near to one of our flags. Who misspells
+            --auth_tokens_file must not get a server that asks for no tokens.
     """
     options, unknown = ServerOptions(), []
     types = {field.name: type(field.default) for field in dataclasses.fields(ServerOptions)}
     for argument in arguments:
         match = re.fullmatch(r"--(\w+)(?:=(.*))?", argument, re.DOTALL)
         if not match or match[1] not in types:
+            _refuse_if_misspelt(argument, types)
             unknown.append(argument)
             continue
         setattr(options, match[1], _read(match[1], types[match[1]], match[2]))
     return options, unknown
+
+
+def _refuse_if_misspelt(argument: str, known: Iterable[str]) -> None:
+    """Raises for a word that may mean one of our flags: it has nearly its name, or its name and another form."""
+    name = argument.partition("=")[0].strip("-")
+    near = difflib.get_close_matches(name.replace("-", "_"), known, n=1, cutoff=_NEAR)
+    if near:
+        raise FlagError(
+            f"{argument.partition('=')[0]} must be one of the flags, as --NAME=VALUE. Received: {argument}; "
+            f"did you mean --{near[0]}?"
+        )
 
 
 def usage(program: str) -> str:

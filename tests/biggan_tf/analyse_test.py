@@ -1,10 +1,11 @@
 import dataclasses
 import re
 
+import numpy as np
 import pytest
 
-from biggan_tf.evaluation.metrics import reference_statistics
-from biggan_tf.evaluation.reports import run_report
+from biggan_tf.evaluation.metrics import feature_bank, reference_statistics
+from biggan_tf.evaluation.reports import ema_sweep, run_report
 from biggan_tf.evaluation.reports.html_report import HtmlReport
 from biggan_tf.evaluation.sampling.image_sources import LoadedGenerator
 from biggan_tf.studies import registry
@@ -58,6 +59,40 @@ def test_the_report_holds_every_section_and_needs_nothing_else(loaded, data_fold
     # What these studies draw of a run is in no table of the report.
     headers = re.findall(r"<th>([^<]*)</th>", text)
     assert not {"D", "variance between classes", "share of the average", "mean part", "covariance part"} & set(headers)
+
+
+def drawn_labels(monkeypatch):
+    """The labels of all images whose features are compared, by what they are compared for."""
+    drawn, collect = {}, feature_bank.collect
+
+    def collected(batches, extractor, **options):
+        bank = collect(batches, extractor, **options)
+        drawn.setdefault(options["num_images"], []).append(np.bincount(bank.labels, minlength=3))
+        return bank
+
+    monkeypatch.setattr(feature_bank, "collect", collected)
+    return drawn
+
+
+def test_curves_draw_the_classes_as_often_as_the_data_has_them_and_say_what_they_lack(
+    loaded, data_folder, extractor, monkeypatch, capsys
+):
+    reference = reference_statistics.build(data_folder, extractor)
+    bank = dataclasses.replace(reference.bank, class_counts=np.array([60, 0, 6]))
+    reference = dataclasses.replace(reference, bank=bank)
+    drawn = drawn_labels(monkeypatch)
+    monkeypatch.setattr(ema_sweep, "_PASSES", 1)
+    rows = ema_sweep.sweep(loaded, loaded, reference, extractor, 12, shares=(1.0,), progress=True)
+    assert len(rows) == 1
+    report = HtmlReport("x")
+    run_report.add_truncation_curve(report, loaded, reference, extractor, [0.5], 12, progress=True)
+    assert [counts[1] for counts in drawn[12]] == [0, 0]
+    assert all(counts[0] > counts[2] for counts in drawn[12])
+    assert "each class as often as among the real images" in report.html()
+    assert "The covariance of 12 features needs more than 12 images; there are 12 generated." in report.html()
+    bars = capsys.readouterr().err
+    for name in ("standing statistics", "samples at share 1", "samples at truncation 0.5"):
+        assert f"{name}: 100%" in bars, name
 
 
 def test_a_history_without_a_log_says_so():

@@ -8,7 +8,10 @@ import pytest
 from PIL import Image
 
 from biggan_tf import __version__
+from biggan_tf.config import Config
+from biggan_tf.data import input_pipeline
 from biggan_tf.evaluation import evaluator as evaluator_lib
+from biggan_tf.evaluation.extractors import small_classifier
 from biggan_tf.evaluation.extractors.features import FeatureProtocol
 from biggan_tf.evaluation.metrics import all_metrics as metrics
 from biggan_tf.evaluation.metrics import reference_statistics
@@ -23,6 +26,7 @@ from biggan_tf.evaluation.reports import results
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
 from biggan_tf.training.checkpoints.deciding_metric import name_and_direction
 from tests.biggan_tf.evaluation.conftest import CLASS_NAMES, coloured_images, data_folder, extractor, generator
+from tests.serving.export import saved_run
 
 __all__ = ["data_folder", "extractor", "generator"]
 
@@ -126,6 +130,109 @@ def test_results_of_other_steps_and_protocols_stay(tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert [line["metrics"]["fd"] for line in lines] == [1.0, 2.0, 3.0]
     assert [tmp_path / line["file"] for line in lines] == [pathlib.Path(path) for path in paths]
+
+
+def test_results_of_other_metrics_sources_and_trainings_stay(tmp_path):
+    protocol = MetricProtocol(FeatureProtocol("tiny", "0", "none"), ImageProtocol(), SampleProtocol())
+    first = results.Result({"fd": 1.0, "accuracy": 0.5}, protocol, "a", step=1)
+    given = [
+        first,
+        dataclasses.replace(first, metrics={"accuracy": 0.5, "intra_fd": 3.0}),
+        dataclasses.replace(first, source="b"),
+        dataclasses.replace(first, metrics={"fd": 2.0, "accuracy": 0.5}),  # the run was trained anew
+        dataclasses.replace(first, metrics={"fd": 4.0, "accuracy": 0.5}),
+    ]
+    paths = [results.keep(result, tmp_path) for result in given]
+    assert len(set(paths)) == 5
+    assert [results.load(path) for path in paths] == given
+    assert paths[3] == paths[0].replace(".json", "-2.json")
+    assert paths[4] == paths[0].replace(".json", "-3.json")
+    assert results.keep(given[3], tmp_path) == paths[3]  # the same again needs no other file
+    lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [tmp_path / line["file"] for line in lines] == [pathlib.Path(path) for path in [*paths, paths[3]]]
+
+
+def test_sweeps_stay_and_the_newest_is_found_by_its_name(tmp_path):
+    protocol = MetricProtocol(FeatureProtocol("tiny", "0", "none"), ImageProtocol(), SampleProtocol())
+    kept = [results.Result({"fd": 1.0}, protocol, step=1), results.Result({"fd": 2.0}, protocol, step=1)]
+    first = results.keep_sweep(kept, ["out/a.json", "out/b.json"], "one\n", b"plot of one", str(tmp_path))
+    other = results.keep_sweep(kept, ["out/a.json", "out/c.json"], "two\n", b"plot of two", str(tmp_path))
+    again = results.keep_sweep(kept, ["out/a.json", "out/c.json"], "three\n", b"plot of three", str(tmp_path))
+    assert [pathlib.Path(path).read_text() for path in (first, other, again)] == ["one\n", "two\n", "three\n"]
+    assert [pathlib.Path(path).with_suffix(".png").read_bytes()[8:] for path in (first, other, again)] == [
+        b"one", b"two", b"three"]  # fmt: skip
+    assert (tmp_path / "truncation.csv").read_text() == "three\n"
+    assert pathlib.Path(first).name.startswith("truncation-step-00000001-tiny-")
+
+
+@pytest.fixture(scope="module")
+def workdir(generator, data_folder, tmp_path_factory):
+    """The folder of a run whose generator is the tiny one."""
+    folder = str(tmp_path_factory.mktemp("run"))
+    config = Config(name="tiny")
+    config.model, config.data.path = generator.config, data_folder
+    saved_run.save(folder, config)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def classifier(data_folder, tmp_path_factory):
+    """The file of a classifier of two steps."""
+    path = tmp_path_factory.mktemp("classifier") / "classifier.npz"
+    batches = input_pipeline.one_pass(data_folder, 32).repeat()
+    small_classifier.save(small_classifier.train(batches, 32, CLASS_NAMES, num_steps=2), path)
+    return path
+
+
+@pytest.mark.slow
+def test_a_sweep_keeps_a_result_for_each_truncation_and_says_what_its_numbers_lack(
+    commands, workdir, data_folder, classifier, tmp_path
+):
+    flags = [f"--workdir={workdir}", f"--data={data_folder}", "--features=classifier", f"--features_path={classifier}"]
+    flags += ["--metrics=fd,kid,prdc", "--num_samples=24", "--sweep=0.5,1", f"--output={tmp_path}"]
+    for _ in range(2):
+        done = commands.run("biggan_tf.evaluate", *flags)
+        assert done.status == 0, done.stderr[-2000:]
+    assert done.stdout.startswith("truncation,fd_classifier")
+    assert "needs more than" in done.stdout
+    assert "there are 24 generated" in done.stdout
+    for name in ("kid", "prdc, real images", "prdc, samples", "prdc, both", "samples"):
+        assert f"{name}: 100%" in done.stderr, name
+    kept = [results.load(path) for path in tmp_path.glob("result-*.json")]
+    assert sorted(result.protocol.samples.truncation for result in kept) == ["resampling 0.5", "resampling 1"]
+    assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 4
+    (own,) = tmp_path.glob("truncation-*.csv")
+    assert own.read_bytes() == (tmp_path / "truncation.csv").read_bytes()
+    assert own.with_suffix(".png").exists()
+
+
+@pytest.mark.slow
+def test_what_cannot_be_is_refused_before_any_work(commands, workdir, data_folder, tmp_path):
+    protocol = MetricProtocol(
+        FeatureProtocol("classifier", "0" * 64, "none, 32 pixels"),
+        ImageProtocol("abc", "train", "test-1", 32, 96),
+        SampleProtocol(num_images=24, seed=5),
+    )
+    old = tmp_path / "old.json"
+    results.save(results.Result({"fd_classifier": 1.0}, protocol), old)
+    common = [f"--data={data_folder}", "--features=classifier", "--num_samples=24", f"--output={tmp_path / 'out'}"]
+    run = [*common, f"--workdir={workdir}"]
+    cases = [
+        ([*run, f"--compare={old}"], "samples.seed: 0 and 5"),
+        ([*run, "--seed=5", "--num_real=48", f"--compare={old}"], "reference.num_images: 48 and 96"),
+        ([*run, "--seed=5", "--truncation=0.5", f"--compare={old}"], "samples.truncation: 'resampling 0.5' and 'none'"),
+        ([*run, "--seed=5", "--features=efficientnet_lite0", f"--compare={old}"], "'efficientnet_lite0' and"),
+        ([*run, "--sweep=0.5,1", f"--compare={old}"], "--sweep gives a result for each truncation"),
+        ([*common, f"--images={tmp_path}", "--sweep=0.5"], "--sweep needs a generator"),
+        ([*common, f"--images={tmp_path}", "--metrics=fd,ppl"], "ppl needs a generator"),
+    ]
+    for flags, text in cases:
+        done = commands.run("biggan_tf.evaluate", *flags)
+        assert done.status == 2
+        assert text in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "%|" not in done.stderr  # no bar: nothing was computed
+    assert not (tmp_path / "out").exists()  # no classifier was trained
 
 
 def test_path_lengths_that_are_not_measured_yet_hinder_no_comparison():

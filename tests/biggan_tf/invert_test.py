@@ -32,6 +32,7 @@ def test_a_picture_is_projected_and_the_folder_says_how(commands, workdir, tmp_p
     done = commands.run("biggan_tf.invert", workdir, *flags, "--space=w+", "--steps=20", "--seed=3", "--search_noise")
     assert done.status == 0, done.stderr
     assert done.stdout == f"{tmp_path / 'found'}\n"
+    assert "search: 100%" in done.stderr
     with np.load(tmp_path / "found" / "w.npz") as archive:
         assert archive["w"].shape == (1, 4, 6)
         assert archive["seed"] == 3

@@ -79,6 +79,28 @@ def test_a_walk_is_an_animation_or_a_folder_of_its_frames(commands, workdir, tmp
 
 
 @pytest.mark.slow
+def test_standing_statistics_are_measured_with_a_bar_and_kept_for_the_next_call(commands, workdir, tmp_path):
+    def drawn(name, *flags):
+        flags = (f"--workdir={workdir}", "--kind=images", "--num=4", *flags, f"--output={tmp_path / name}")
+        done = commands.run("biggan_tf.sample", *flags)
+        assert done.status == 0, done.stderr[-2000:]
+        with np.load(tmp_path / name) as archive:
+            return archive["arr_0"], "standing statistics: 100%" in done.stderr
+
+    first, is_measured = drawn("first.npz", "--truncation=0.7")
+    again, is_measured_again = drawn("again.npz", "--truncation=0.7")
+    assert (is_measured, is_measured_again) == (True, False)
+    np.testing.assert_array_equal(first, again)
+    few, is_measured = drawn("few.npz", "--truncation=0.7", "--standing=2")
+    assert is_measured
+    assert np.any(few != first)
+    _, is_measured = drawn("training.npz", "--truncation=0.7", "--standing=0")
+    assert not is_measured
+    _, is_measured = drawn("none.npz")
+    assert not is_measured
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "text"),
     [

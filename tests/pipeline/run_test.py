@@ -7,16 +7,22 @@ import pytest
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 1, "--pipeline_root must name a local folder"),
+        ([], 2, "--pipeline_root must name a local folder"),
         (["--pipeline_root=none", "--show"], 1, "without metadata.sqlite"),
         (["--config=configs/pipeline_dmo.py"], 2, "did you mean pipeline_demo?"),
         (["--config=configs/pipeline_demo.py", "--config.trainer.trainin.seed=1"], 2, "trainer.training.seed"),
         (["--config=configs/smoke.py", "--pipeline_root={root}"], 1, "Received: Config"),
         (
             ["--config=configs/pipeline_demo.py", "--pipeline_root={root}", "--until=Trainr"],
-            1,
-            "ExampleGen, Statistics",
+            2,
+            "ExampleGen, StatisticsGen",
         ),
+        (
+            ["--config=configs/pipeline_demo.py", "--pipeline_root={root}", "--until=Trainr"],
+            2,
+            "Received: 'Trainr'; did you mean Trainer?",
+        ),
+        (["--config=configs/pipeline_demo.py", "--pipeline_root=gs://bucket/x"], 2, "--pipeline_root must be"),
         (
             ["--config=configs/pipeline_demo.py", "--pipeline_root={root}", "--config.evaluator.thresholds=('fd',)"],
             1,
@@ -45,6 +51,23 @@ def test_a_mistake_in_the_demos_default_recipe_is_one_message(commands, tmp_path
     assert message in finished.stderr
     assert "Traceback" not in finished.stderr
     assert finished.status == code
+
+
+@pytest.mark.parametrize(
+    ("flag", "meant"),
+    [("--untl=Trainer", "--until"), ("--artifct=3", "--artifact"), ("--runer=FnApiRunner", "--runner")],
+)
+def test_a_misspelt_flag_is_refused_with_the_name_that_was_meant_before_a_stage_begins(commands, tmp_path, flag, meant):
+    root = tmp_path / "root"
+    finished = commands.run("pipeline.run", "--config=configs/pipeline_demo.py", f"--pipeline_root={root}", flag)
+    assert finished.status == 2
+    name = flag.partition("=")[0]
+    assert f"{name} is neither a flag of this command nor a Beam option. Did you mean {meant}?" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert not root.exists()
+    shown = commands.run("pipeline.run", f"--pipeline_root={root}", "--show", flag)
+    assert shown.status == 2
+    assert f"Did you mean {meant}?" in shown.stderr
 
 
 def test_starting_builds_no_model():

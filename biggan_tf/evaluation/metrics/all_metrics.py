@@ -36,6 +36,7 @@ def compute(
     reference: ReferenceStatistics,
     generated: FeatureBank,
     extractor: FeatureExtractor,
+    progress: bool = False,
 ) -> dict[str, float]:
     """Computes the metrics that need nothing but features.
 
@@ -44,6 +45,7 @@ def compute(
         reference: The features of real images.
         generated: The features of generated images.
         extractor: The network that both come from. It gives the Fréchet distance its name, such as "fid".
+        progress: Whether bars tell how far those are that take long; not by default.
 
     Returns:
         Numbers by name. A metric may have several: "prdc" gives "precision", "recall", "density" and "coverage".
@@ -65,11 +67,15 @@ def compute(
         results |= {extractor.score_name: score.mean, f"{extractor.score_name}_deviation": score.deviation}
     if "kid" in names:
         value = kernel.kernel_distance(
-            real.features, generated.features, num_subsets=KERNEL_SUBSETS, subset_size=KERNEL_SUBSET_SIZE
+            real.features,
+            generated.features,
+            num_subsets=KERNEL_SUBSETS,
+            subset_size=KERNEL_SUBSET_SIZE,
+            progress=progress,
         )
         results |= {"kid": value.mean, "kid_deviation": value.deviation}
     if "prdc" in names:
-        scores = manifold.manifold_scores(real.features, generated.features, nearest_k=NEAREST_K)
+        scores = manifold.manifold_scores(real.features, generated.features, nearest_k=NEAREST_K, progress=progress)
         results |= {
             "precision": scores.precision,
             "recall": scores.recall,
@@ -102,8 +108,18 @@ def remarks(names: Sequence[str], reference: ReferenceStatistics, generated: Fea
     """What a reader of the numbers must know about them, a sentence each; () where nothing is unusual."""
     if not {"fd", "intra_fd"} & set(names):
         return ()
-    size = len(generated.moments.mean)
-    counts = {"generated": generated.moments.count, "real": reference.bank.moments.count}
+    return too_few(reference, generated.moments.count)
+
+
+def too_few(reference: ReferenceStatistics, num_generated: int) -> tuple[str, ...]:
+    """A sentence where a covariance is taken of too few images; () where there are enough.
+
+    Args:
+        reference: The real images.
+        num_generated: How many images are compared with them.
+    """
+    size = len(reference.bank.moments.mean)
+    counts = {"generated": num_generated, "real": reference.bank.moments.count}
     few = " and ".join(f"{count} {kind}" for kind, count in counts.items() if count <= size)
     if not few:
         return ()

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float
 
 from biggan_tf.evaluation.metrics import image_motions
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
+from biggan_tf.progress import track
 
 # The largest shift along an axis, as a share of the image's width.
 LARGEST_SHIFT = 0.125
@@ -48,7 +49,7 @@ class _Error:
         return float("inf") if mean == 0.0 else float(10 * np.log10(4 / mean))
 
 
-def equivariance(sampler: GeneratorSampler, *, num_images: int = 1000) -> dict[str, float]:
+def equivariance(sampler: GeneratorSampler, *, num_images: int = 1000, progress: bool = False) -> dict[str, float]:
     """Measures EQ-T for whole and for fractional pixels, and EQ-R.
 
     The motions are drawn by the sampler's seed, one of each kind for every batch. The paper takes 50,000 images.
@@ -56,6 +57,7 @@ def equivariance(sampler: GeneratorSampler, *, num_images: int = 1000) -> dict[s
     Args:
         sampler: The generator, with all that decides its images. Its coordinates are as before afterwards.
         num_images: How many images are drawn.
+        progress: Whether a bar counts the batches; not by default.
 
     Returns:
         "eq_t_integer", "eq_t_fractional" and "eq_r", in dB; more is better.
@@ -74,7 +76,8 @@ def equivariance(sampler: GeneratorSampler, *, num_images: int = 1000) -> dict[s
     errors = {name: _Error() for name in ("eq_t_integer", "eq_t_fractional", "eq_r")}
     random = np.random.default_rng(sampler.seed)
     try:
-        for numbers in _batches(num_images, sampler.batch_size):
+        batches = list(_batches(num_images, sampler.batch_size))
+        for numbers in track(batches, len(batches), "equivariance", "batch", progress):
             original = _images(sampler, plane, before, numbers)
             x, y = random.uniform(-LARGEST_SHIFT, LARGEST_SHIFT, 2) * size
             moved = image_motions.shifted_by_pixels(original, round(x), round(y))

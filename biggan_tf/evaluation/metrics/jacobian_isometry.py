@@ -22,22 +22,24 @@ from jaxtyping import Float
 
 from biggan_tf.evaluation.metrics.spectra import isometry_deviation
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler, inputs_of, style_generator
+from biggan_tf.progress import track
 from biggan_tf.types import Images, RowKeys, Tensor
 
 SPACES = {"jodi_z": "z", "jodi_w": "w"}
 METHOD = "all directions, forward mode"  # for the protocol
 
 
-def jacobian_isometry(name: str, sampler: GeneratorSampler, num_images: int = 20) -> float:
+def jacobian_isometry(name: str, sampler: GeneratorSampler, num_images: int = 20, progress: bool = False) -> float:
     """Measures JODI.
 
     Args:
         name: "jodi_z", or "jodi_w" for a generator with styles, where one style steers all layers.
         sampler: Draws latents, classes and noises, and truncates as it does.
         num_images: Over how many images it is averaged. Each costs as many passes as the space has dimensions.
+        progress: Whether a bar counts the images; not by default.
     """
     deviations = []
-    for number in range(num_images):
+    for number in track(range(num_images), num_images, name, "image", progress):
         z = tf.convert_to_tensor(sampler.latents([number]), tf.float32)
         embedding = sampler.embed(sampler.labels([number])) if sampler.num_classes else None
         point, images_of = _map(SPACES[name], sampler, z, embedding, sampler.keys([number]))

@@ -7,6 +7,8 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float
 
+from biggan_tf.progress import track
+
 
 @dataclasses.dataclass(frozen=True)
 class KernelDistance:
@@ -23,6 +25,7 @@ def kernel_distance(
     num_subsets: int = 100,
     subset_size: int = 1000,
     seed: int = 0,
+    progress: bool = False,
 ) -> KernelDistance:
     """KID of two sets of features.
 
@@ -32,6 +35,7 @@ def kernel_distance(
         num_subsets: How many pairs of random subsets are averaged.
         subset_size: Images in a subset, drawn without replacement. Where a set has fewer, all of it.
         seed: Decides the subsets.
+        progress: Whether a bar counts the subsets; not by default.
     """
     size = min(subset_size, len(real), len(generated))
     if size < 2 or num_subsets < 1:
@@ -45,7 +49,7 @@ def kernel_distance(
             real[random.choice(len(real), size, replace=False)],
             generated[random.choice(len(generated), size, replace=False)],
         )
-        for _ in range(num_subsets)
+        for _ in track(range(num_subsets), num_subsets, "kid", "subset", progress)
     ]
     return KernelDistance(float(np.mean(values)), float(np.std(values)))
 

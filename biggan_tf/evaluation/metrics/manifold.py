@@ -13,6 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
+from biggan_tf.progress import track
+
 
 @dataclasses.dataclass(frozen=True)
 class ManifoldScores:
@@ -41,6 +43,7 @@ def manifold_scores(
     *,
     nearest_k: int = 5,
     block_size: int = 1024,
+    progress: bool = False,
 ) -> ManifoldScores:
     """The four scores of two sets of features.
 
@@ -49,19 +52,21 @@ def manifold_scores(
         generated: Features of generated images.
         nearest_k: The k of the balls. Density and coverage were published with 5, precision and recall with 3.
         block_size: How many rows of a distance matrix are in memory at a time.
+        progress: Whether bars tell how far each of the three matrices of distances is; not by default.
     """
     if not 1 <= nearest_k < min(len(real), len(generated)):
         raise ValueError(
             f"nearest_k must be at least 1 and below the number of images ({len(real)} real, "
             f"{len(generated)} generated). Received: nearest_k={nearest_k}"
         )
-    real_radii = neighbour_distances(real, nearest_k, block_size)
-    generated_radii = neighbour_distances(generated, nearest_k, block_size)
+    names = [f"prdc, {part}" if progress else "" for part in ("real images", "samples", "both")]
+    real_radii = neighbour_distances(real, nearest_k, block_size, names[0])
+    generated_radii = neighbour_distances(generated, nearest_k, block_size, names[1])
     inside_any_real = np.zeros(len(generated), bool)
     inside_real_count = 0
     recalled = np.zeros(len(real), bool)
     covered = np.zeros(len(real), bool)
-    for rows, distances in _distance_blocks(real, generated, block_size):
+    for rows, distances in _distance_blocks(real, generated, block_size, names[2]):
         inside_real = distances <= real_radii[rows, None]
         inside_any_real |= inside_real.any(axis=0)
         inside_real_count += int(np.count_nonzero(inside_real))
@@ -81,11 +86,18 @@ def manifold_scores(
 
 
 def neighbour_distances(
-    features: Float[np.ndarray, "N F"], k: int, block_size: int = 1024
+    features: Float[np.ndarray, "N F"], k: int, block_size: int = 1024, progress: str = ""
 ) -> Float64[np.ndarray, " N"]:
-    """The squared distance of each feature to its k-th nearest other one."""
+    """The squared distance of each feature to its k-th nearest other one.
+
+    Args:
+        features: The features.
+        k: Which neighbour.
+        block_size: How many rows of the distances are in memory at a time.
+        progress: The name of a bar that counts the rows; "": no bar.
+    """
     radii = np.empty(len(features))
-    for rows, distances in _distance_blocks(features, features, block_size):
+    for rows, distances in _distance_blocks(features, features, block_size, progress):
         distances[np.arange(len(distances)), np.arange(len(features))[rows]] = -1.0  # The feature itself comes first.
         radii[rows] = np.partition(distances, k, axis=1)[:, k]
     return radii
@@ -104,13 +116,14 @@ def nearest_neighbours(
 
 
 def _distance_blocks(
-    a: Float[np.ndarray, "N F"], b: Float[np.ndarray, "M F"], block_size: int
+    a: Float[np.ndarray, "N F"], b: Float[np.ndarray, "M F"], block_size: int, progress: str = ""
 ) -> Iterator[tuple[slice, Float64[np.ndarray, "B M"]]]:
     """Squared distances of consecutive rows of `a`, at most `block_size`, to all of `b`."""
     # Distances do not change when both move; about the mean the products lose fewer digits.
     centre = b.mean(axis=0, dtype=np.float64)
     norms = np.concatenate([np.sum((part - centre) ** 2, axis=1) for part in _parts(b, block_size)])
-    for start in range(0, len(a), block_size):
+    starts = range(0, len(a), block_size)
+    for start in track(starts, len(starts), progress, "block", bool(progress)):
         rows = slice(start, min(start + block_size, len(a)))
         block = a[rows] - centre
         distances = np.empty((len(block), len(b)))

@@ -8,10 +8,16 @@ from jaxtyping import Float, Float64
 from biggan_tf.evaluation.extractors.features import FeatureExtractor
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
 from biggan_tf.evaluation.sampling.sheet_plans import great_circle
+from biggan_tf.progress import track
 
 
 def perceptual_path_length(
-    sampler: GeneratorSampler, extractor: FeatureExtractor, *, num_pairs: int = 1000, epsilon: float = 1e-3
+    sampler: GeneratorSampler,
+    extractor: FeatureExtractor,
+    *,
+    num_pairs: int = 1000,
+    epsilon: float = 1e-3,
+    progress: bool = False,
 ) -> float:
     """How far the features move, squared, for a small step along the great circle between two latents.
 
@@ -25,11 +31,13 @@ def perceptual_path_length(
         extractor: The network whose features are compared, where the paper takes VGG16's.
         num_pairs: How many steps are measured. The paper takes 100,000.
         epsilon: The length of a step, as a share of the way from one latent to the other. The paper takes 1e-4.
+        progress: Whether a bar counts the batches; not by default.
     """
     random = np.random.default_rng(sampler.seed)
     sampler = sampler.in_float32()  # in bfloat16 the step is smaller than what rounding changes
     lengths: list[np.ndarray] = []
-    for start in range(0, num_pairs, sampler.batch_size):
+    starts = range(0, num_pairs, sampler.batch_size)
+    for start in track(starts, len(starts), "ppl", "batch", progress):
         numbers = np.arange(start, min(start + sampler.batch_size, num_pairs))
         first, second = (np.asarray(sampler.latents(2 * numbers + i)) for i in (0, 1))
         share = random.uniform(size=(len(numbers), 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import zipfile
@@ -125,6 +126,38 @@ def load_or_build(
     if path:
         save(statistics, path)
     return statistics
+
+
+def kept_path(
+    data_path: str, extractor: FeatureExtractor, split: str = "train", num_images: int = 0, otherwise: str = ""
+) -> str:
+    """The file beside the data that keeps the features of these real images, for whoever compares with them next.
+
+    Everything that decides the features is in its name, so that it never holds those of other images.
+
+    Args:
+        data_path: The folder of the real images.
+        extractor: The network that turns images into features.
+        split: The part of the data.
+        num_images: Only this many images from the start of the split; 0: all.
+        otherwise: The folder that the file is in where the one around the data cannot be written to; "": there is
+            none, and the answer is "", so that `load_or_build` keeps nothing.
+    """
+    images = image_protocol(manifest_lib.load(data_path), split, num_images)
+    identity = f"{images.data_fingerprint} {images.preprocessing} {extractor.protocol}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
+    name = f"{extractor.protocol.features}-{images.split}-{images.num_images}-{digest}.npz"
+    folder = f"{data_path.rstrip('/')}.features"
+    beside = files.join(folder, name)
+    if files.exists(beside):
+        return beside
+    try:
+        files.make_folder(folder)
+        files.write_bytes(f"{beside}.probe", b"")
+        files.remove(f"{beside}.probe")
+    except OSError:
+        return files.join(otherwise, name) if otherwise else ""
+    return beside
 
 
 def image_protocol(manifest: manifest_lib.Manifest, split: str, num_images: int = 0) -> ImageProtocol:

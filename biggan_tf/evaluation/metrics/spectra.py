@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import keras
 import numpy as np
 from jaxtyping import Complex, Float
 
 from biggan_tf.contracts.network import layers_of
+from biggan_tf.progress import track
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,15 +28,18 @@ class LayerSpectrum:
     transfer: Float[np.ndarray, "F F 2"] | None
 
 
-def layer_spectra(network: keras.Model, num_frequencies: int = 8) -> list[LayerSpectrum]:
+def layer_spectra(network: keras.Model, num_frequencies: int = 8, progress: bool = False) -> list[LayerSpectrum]:
     """The spectra of all kernels of dense layers and convolutions, in the order of the network's variables.
 
     Args:
         network: Any network; a kernel is what a layer has as its `kernel`.
         num_frequencies: F of `transfer_matrices`.
+        progress: Whether a bar counts the kernels; not by default.
     """
     spectra = []
-    for name, kernel in _kernels(network):
+    kernels = _kernels(network)
+    for name, variable in track(kernels, len(kernels), "singular values", "kernel", progress):
+        kernel = np.asarray(variable, np.float64)
         values = np.linalg.svd(kernel.reshape(-1, kernel.shape[-1]), compute_uv=False)
         scaled = kernel / max(values[0], 1e-30)
         transfer = transfer_spectrum(scaled, num_frequencies) if kernel.ndim == 4 else None
@@ -52,16 +55,18 @@ def layer_deviations(network: keras.Model) -> dict[str, float]:
     Args:
         network: Any network; a kernel is what a layer has as its `kernel`.
     """
-    return {name: kernel_deviation(kernel) for name, kernel in _kernels(network)}
+    return {name: kernel_deviation(np.asarray(kernel, np.float64)) for name, kernel in _kernels(network)}
 
 
-def _kernels(network: keras.Model) -> Iterator[tuple[str, Float[np.ndarray, " *S"]]]:
+def _kernels(network: keras.Model) -> list[tuple[str, keras.Variable]]:
     """The path and the kernel of each layer with a kernel of two or four axes."""
     layers = layers_of(network, keras.layers.Layer).values()
     kernels = {id(layer.kernel) for layer in layers if getattr(layer, "kernel", None) is not None}
-    for variable in network.trainable_variables:
-        if id(variable) in kernels and len(variable.shape) in (2, 4):
-            yield "/".join(variable.path.split("/")[:-1]), np.asarray(variable, np.float64)
+    return [
+        ("/".join(variable.path.split("/")[:-1]), variable)
+        for variable in network.trainable_variables
+        if id(variable) in kernels and len(variable.shape) in (2, 4)
+    ]
 
 
 def transfer_matrices(kernel: Float[np.ndarray, "H W I O"], num_frequencies: int) -> Complex[np.ndarray, "K I O"]:

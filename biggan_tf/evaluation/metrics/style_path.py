@@ -11,6 +11,7 @@ from jaxtyping import Float, Float64
 from biggan_tf.evaluation.extractors.features import FeatureExtractor
 from biggan_tf.evaluation.protocol import PathProtocol
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler, style_generator
+from biggan_tf.progress import track
 from biggan_tf.types import Images, RowKeys, Tensor
 
 # By the name of the metric: the space, and where on the way a step begins.
@@ -43,19 +44,23 @@ class StylePath:
         """What decides the numbers apart from the generator and the features."""
         return PathProtocol(self.num_pairs, self.epsilon, f"box to {_LARGEST}, no crop", kept=_KEPT)
 
-    def measure(self, name: str, sampler: GeneratorSampler, extractor: FeatureExtractor) -> float:
+    def measure(
+        self, name: str, sampler: GeneratorSampler, extractor: FeatureExtractor, progress: bool = False
+    ) -> float:
         """Measures one kind of path.
 
         Args:
             name: One of `PATHS`.
             sampler: Draws pairs with one class and one noise for both, and truncates styles as it does.
             extractor: The network whose features are compared.
+            progress: Whether a bar counts the batches; not by default.
         """
         space, part = PATHS[name]
         sampler = sampler.in_float32()  # in bfloat16 a step of 1e-4 is smaller than what rounding changes
         random = np.random.default_rng(sampler.seed)
         lengths = []
-        for start in range(0, self.num_pairs, sampler.batch_size):
+        starts = range(0, self.num_pairs, sampler.batch_size)
+        for start in track(starts, len(starts), name, "batch", progress):
             numbers = np.arange(start, min(start + sampler.batch_size, self.num_pairs))
             share = random.uniform(size=(len(numbers), 1)) if part == "full" else np.zeros((len(numbers), 1))
             near, far = (

@@ -15,6 +15,7 @@ from biggan_tf.contracts.network import layers_of
 from biggan_tf.evaluation.sampling.generator_sampler import embed, inputs_of
 from biggan_tf.inference.batch_norm_moments import copy_of, has_batch_norm
 from biggan_tf.layers.batch_norm import BatchNorm
+from biggan_tf.progress import track
 from biggan_tf.types import Activations, Latents, Tensor
 
 _Moments = tuple[np.ndarray, np.ndarray]  # mean and variance of each channel
@@ -40,7 +41,13 @@ class NormLeakage:
 
 
 def measure(
-    generator: Generator, labels: Sequence[int], *, prior: str | None = None, images_per_class: int = 32, seed: int = 0
+    generator: Generator,
+    labels: Sequence[int],
+    *,
+    prior: str | None = None,
+    images_per_class: int = 32,
+    seed: int = 0,
+    progress: bool = False,
 ) -> list[NormLeakage]:
     """Runs each class by itself and compares the moments of what reaches each batch norm.
 
@@ -51,6 +58,7 @@ def measure(
             with.
         images_per_class: Each class gets the same latents, so that nothing but the class differs.
         seed: Decides the latents.
+        progress: Whether a bar counts the classes; not by default.
     """
     if len(set(labels)) < 2:
         raise ValueError(f"leakage needs two classes or more. Received: {labels}")
@@ -59,7 +67,7 @@ def measure(
     sample = latents.prior(prior or generator.config.prior)
     z = sample(tf.constant([seed, 3]), [images_per_class, generator.config.z_dim])
     recorder = _Recorder(generator)
-    by_class = [recorder.moments(z, label) for label in labels]
+    by_class = [recorder.moments(z, label) for label in track(labels, len(labels), "classes", "class", progress)]
     return [_leakage(name, [moments[name] for moments in by_class]) for name in by_class[0]]
 
 

@@ -11,9 +11,9 @@ from biggan_tf.evaluation.extractors.features import FeatureExtractor
 from biggan_tf.evaluation.metrics import all_metrics as metrics
 from biggan_tf.evaluation.metrics import feature_bank
 from biggan_tf.evaluation.metrics.reference_statistics import ReferenceStatistics
-from biggan_tf.evaluation.sampling import standing_statistics
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
 from biggan_tf.evaluation.sampling.image_sources import LoadedGenerator
+from biggan_tf.inference import standing_statistics
 from biggan_tf.inference.batch_norm_moments import copy_of
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -45,8 +45,11 @@ def sweep(
     extractor: FeatureExtractor,
     num_samples: int,
     shares: Sequence[float] = SHARES,
+    progress: bool = False,
 ) -> list[dict[str, float]]:
     """The Fréchet distance and its two parts for each blend of the two generators' weights.
+
+    The classes come as often as among the real images.
 
     Args:
         ema: The moving average of the weights.
@@ -55,19 +58,32 @@ def sweep(
         extractor: The network whose features are compared; the one that made `reference`.
         num_samples: Images of each blend.
         shares: See `blend`.
+        progress: Whether bars tell how far each blend is; not by default.
 
     Returns:
         One row for each share: "share of the average" and the metrics by name. Where the generator has batch norms,
         all rows have standing statistics, so that they can be compared.
     """
     rows = []
+    frequencies = reference.class_frequencies(ema.generator.config.num_classes)
     for share in shares:
         generator = blend(ema.generator, raw.generator, share)
         if standing_statistics.applies_to(generator):
             standing_statistics.measure_and_apply(
-                generator, None, prior=ema.prior, num_passes=_PASSES, batch_size=_PASS_SIZE
+                generator,
+                None,
+                prior=ema.prior,
+                num_passes=_PASSES,
+                batch_size=_PASS_SIZE,
+                frequencies=frequencies,
+                progress=progress,
             )
-        sampler = GeneratorSampler(generator, prior=ema.prior)
-        bank = feature_bank.collect(sampler.batches(num_samples), extractor, num_images=num_samples)
+        sampler = GeneratorSampler(generator, prior=ema.prior, frequencies=frequencies)
+        bank = feature_bank.collect(
+            sampler.batches(num_samples),
+            extractor,
+            num_images=num_samples,
+            progress=f"samples at share {share:g}" if progress else "",
+        )
         rows.append({"share of the average": share, **metrics.compute(("fd",), reference, bank, extractor)})
     return rows

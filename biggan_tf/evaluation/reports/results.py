@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
+import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import tensorflow as tf
@@ -71,8 +73,12 @@ def load(path: str | Path) -> Result:
 
 
 def file_name(result: Result) -> str:
-    """The name of a result's file: another step or another protocol has another one, so that no result is lost."""
-    digest = hashlib.sha256(json.dumps(dataclasses.asdict(result.protocol), sort_keys=True).encode()).hexdigest()
+    """The name of a result's file.
+
+    Another source, step or protocol and other metrics have another name, so that no result is lost.
+    """
+    identity = [dataclasses.asdict(result.protocol), result.source, sorted(result.metrics)]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     step = f"step-{result.step:08d}-" if result.step else ""
     return f"result-{step}{result.protocol.features.features}-{digest[:8]}.json"
 
@@ -82,16 +88,57 @@ def keep(result: Result, folder: str | Path) -> str:
 
     Args:
         result: What was measured.
-        folder: The folder of the results; results by other protocols and at other steps in it stay.
+        folder: The folder of the results. All results in it stay, also one of the same name with other numbers, as
+            after a run was trained anew.
 
     Returns:
         The path of the result's own file.
     """
-    path = files.join(folder, file_name(result))
+    content = json.dumps(dataclasses.asdict(result))
+    path = unused(files.join(folder, file_name(result)), lambda path: json.dumps(files.read_json(path)) == content)
     for name in (path, files.join(folder, "result.json")):
         save(result, name)
-    line = {"time": time.time(), "file": file_name(result), "source": result.source, "step": result.step}
+    line = {"time": time.time(), "file": os.path.basename(path), "source": result.source, "step": result.step}
     files.append_line(files.join(folder, "history.jsonl"), json.dumps(line | {"metrics": result.metrics}))
+    return path
+
+
+def unused(path: str, is_the_same: Callable[[str], bool]) -> str:
+    """The path, or where a file of another content lies there, the same with "-2", "-3" ... before its suffix.
+
+    Args:
+        path: Where a file is about to be written.
+        is_the_same: Whether the file at a path has the content that is about to be written.
+    """
+    stem, suffix = os.path.splitext(path)
+    for number in itertools.count(2):
+        if not files.exists(path) or is_the_same(path):
+            break
+        path = f"{stem}-{number}{suffix}"
+    return path
+
+
+def keep_sweep(kept: Sequence[Result], paths: Sequence[str], rows: str, plot: bytes, folder: str) -> str:
+    """Writes the table and the plot of a sweep under names of their own, and as truncation.csv and .png, the newest.
+
+    Args:
+        kept: The results of the sweep.
+        paths: Their own files, from `keep`.
+        rows: The table as CSV.
+        plot: The plot as PNG.
+        folder: The folder of the results.
+
+    Returns:
+        The path of the table's own file.
+    """
+    digest = hashlib.sha256(" ".join(os.path.basename(path) for path in paths).encode()).hexdigest()
+    step = f"step-{kept[0].step:08d}-" if kept[0].step else ""
+    name = f"truncation-{step}{kept[0].protocol.features.features}-{digest[:8]}"
+    path = unused(files.join(folder, f"{name}.csv"), lambda path: files.read_text(path) == rows)
+    for table in (path, files.join(folder, "truncation.csv")):
+        files.write_text(table, rows)
+    for picture in (f"{os.path.splitext(path)[0]}.png", files.join(folder, "truncation.png")):
+        files.write_bytes(picture, plot)
     return path
 
 

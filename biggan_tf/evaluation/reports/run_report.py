@@ -22,7 +22,7 @@ from biggan_tf.contracts.generator import Generator
 from biggan_tf.contracts.style_generator import StyleGenerator
 from biggan_tf.data.class_names import ClassNames
 from biggan_tf.evaluation.extractors.features import FeatureExtractor
-from biggan_tf.evaluation.metrics import spectra
+from biggan_tf.evaluation.metrics import all_metrics, spectra
 from biggan_tf.evaluation.metrics.reference_statistics import ReferenceStatistics
 from biggan_tf.evaluation.reports import class_leakage, truncation_curve
 from biggan_tf.evaluation.reports.html_report import HtmlReport
@@ -58,10 +58,10 @@ def add_samples(report: HtmlReport, ema: LoadedGenerator, raw: LoadedGenerator, 
         report.image(draw_sheet(plan.render(sampler), plan.row_captions), title)
 
 
-def add_spectra(report: HtmlReport, generator: Generator, num_frequencies: int) -> None:
+def add_spectra(report: HtmlReport, generator: Generator, num_frequencies: int, progress: bool = False) -> None:
     """Singular values of every layer, and of each convolution at `num_frequencies` frequencies in each direction."""
     report.section("Singular values")
-    all_spectra = spectra.layer_spectra(generator, num_frequencies)
+    all_spectra = spectra.layer_spectra(generator, num_frequencies, progress)
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.subplots()
     for i, spectrum in enumerate(all_spectra):
@@ -129,7 +129,7 @@ def add_directions(report: HtmlReport, loaded: LoadedGenerator, num_styles: int 
     report.text("Each step is one deviation of the styles along the direction; the picture itself is in the middle.")
 
 
-def add_leakage(report: HtmlReport, loaded: LoadedGenerator, num_classes: int) -> None:
+def add_leakage(report: HtmlReport, loaded: LoadedGenerator, num_classes: int, progress: bool = False) -> None:
     """How much the first `num_classes` classes differ in the moments of the batch norms that they share."""
     report.section("Classes and the batch norm that they share")
     available = loaded.generator.config.num_classes
@@ -140,7 +140,7 @@ def add_leakage(report: HtmlReport, loaded: LoadedGenerator, num_classes: int) -
         report.missing("This generator has fewer than two classes.")
         return
     labels = list(range(min(num_classes, available)))
-    results = class_leakage.measure(loaded.generator, labels, prior=loaded.prior)
+    results = class_leakage.measure(loaded.generator, labels, prior=loaded.prior, progress=progress)
     names = ClassNames.of(loaded.label_names, available).names
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots()
@@ -242,6 +242,7 @@ def add_truncation_curve(
     extractor: FeatureExtractor,
     truncations: Sequence[float],
     num_samples: int,
+    progress: bool = False,
 ) -> None:
     """The Fréchet distance, its parts, precision and recall over truncations, with a row of samples at each."""
     report.section("Truncation")
@@ -251,16 +252,18 @@ def add_truncation_curve(
     untruncated = GeneratorSampler(loaded.generator)
     names = ClassNames.of(loaded.label_names, untruncated.num_classes)
     shown = in_a_row(untruncated, names, 8).column_captions
-    rows = truncation_curve.measure(untruncated, reference, extractor, truncations, num_samples)
+    rows = truncation_curve.measure(untruncated, reference, extractor, truncations, num_samples, progress)
     samplers = [untruncated.at(truncation) for truncation in truncations]
     pictures = [in_a_row(sampler, names, 8).render(sampler)[0] for sampler in samplers]
     report.figure(truncation_curve.draw(rows, extractor.distance_name), "Quality against variety")
     captions = [f"truncation {truncation:g}" for truncation in truncations]
     report.image(draw_sheet(np.stack(pictures), captions, shown), "Samples at each truncation")
     report.text(
-        f"{num_samples} samples for each truncation against {reference.images.num_images} real images; spread is the "
-        "trace of the samples' feature covariance. A lower truncation lowers the spread."
+        f"{num_samples} samples for each truncation, {_classes_of(loaded, reference)}, against "
+        f"{reference.images.num_images} real images; spread is the trace of the samples' feature covariance. A lower "
+        "truncation lowers the spread."
     )
+    _add_remarks(report, reference, num_samples)
     parts = tuple(f"{extractor.distance_name}_{part}_part" for part in ("mean", "covariance"))
     names_of_columns = [name for name in rows[0] if name not in parts]
     header = [name.removeprefix(f"{extractor.distance_name}_").replace("_", " ") for name in names_of_columns]
@@ -271,3 +274,15 @@ def add_truncation_curve(
 def _point_to_study(report: HtmlReport, question: str, study: str) -> None:
     """Names the study that has a figure which this report leaves to it."""
     report.text(f"{question}: python -m biggan_tf.study {study} --workdir=RUN --output=DIR")
+
+
+def _classes_of(loaded: LoadedGenerator, reference: ReferenceStatistics) -> str:
+    """How often each class was drawn, as a part of a sentence."""
+    frequencies = reference.class_frequencies(loaded.generator.config.num_classes)
+    return "all classes equally often" if frequencies is None else "each class as often as among the real images"
+
+
+def _add_remarks(report: HtmlReport, reference: ReferenceStatistics, num_samples: int) -> None:
+    """What a reader of the distances must know about them."""
+    for remark in all_metrics.too_few(reference, num_samples):
+        report.text(remark)

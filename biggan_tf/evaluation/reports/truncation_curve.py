@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from biggan_tf import files
 from biggan_tf.evaluation.extractors.features import FeatureExtractor
 from biggan_tf.evaluation.metrics import all_metrics as metrics
 from biggan_tf.evaluation.metrics import feature_bank
@@ -25,8 +23,11 @@ def measure(
     extractor: FeatureExtractor,
     truncations: Sequence[float],
     num_samples: int,
+    progress: bool = False,
 ) -> list[dict[str, float]]:
     """The Fréchet distance with its parts, precision, recall, density and coverage at each truncation.
+
+    The classes come as often as among the real images.
 
     Args:
         sampler: Of the generator, at any truncation.
@@ -34,25 +35,31 @@ def measure(
         extractor: The network whose features are compared; the one that made `reference`.
         truncations: Each is a row of the result.
         num_samples: Images at each truncation.
+        progress: Whether a bar tells how far each truncation is; not by default.
 
     Returns:
         For each truncation "truncation", "spread", which is the trace of the features' covariance, and the metrics.
     """
-    rows = []
+    rows, sampler = [], sampler.drawing(reference.class_frequencies(sampler.num_classes))
     for truncation in truncations:
-        bank = feature_bank.collect(sampler.at(truncation).batches(num_samples), extractor, num_images=num_samples)
+        bank = feature_bank.collect(
+            sampler.at(truncation).batches(num_samples),
+            extractor,
+            num_images=num_samples,
+            progress=f"samples at truncation {truncation:g}" if progress else "",
+        )
         values = metrics.compute(("fd", "prdc"), reference, bank, extractor)
         rows.append({"truncation": truncation, "spread": float(np.trace(bank.moments.covariance)), **values})
     return rows
 
 
-def write_csv(rows: Sequence[dict[str, float]], path: str | Path) -> None:
-    """Writes a line for each truncation, with "truncation" and the metrics as columns."""
+def as_csv(rows: Sequence[dict[str, float]]) -> str:
+    """A line for each truncation, with "truncation" and the metrics as columns."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    files.write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 def draw(rows: Sequence[dict[str, float]], distance: str) -> Figure:

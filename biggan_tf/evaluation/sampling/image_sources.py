@@ -14,8 +14,10 @@ from PIL import Image
 
 from biggan_tf.contracts.generator import Generator
 from biggan_tf.data import manifest as manifest_lib
+from biggan_tf.inference.served_moments import ServedMoments
 from biggan_tf.interop.published import load_published
 from biggan_tf.presets import preset_folder, sources
+from biggan_tf.training.checkpoints.kept_moments import kept_moments
 from biggan_tf.training.checkpoints.loading import load_checkpoint
 
 ByteBatches: TypeAlias = Iterator[tuple[UInt8[np.ndarray, "N H W 3"], Int[np.ndarray, " N"]]]
@@ -32,6 +34,8 @@ class LoadedGenerator:
         images_seen: How many real images it was trained on, repetitions counted; 0: unknown.
         step: The step of its checkpoint; 0: unknown.
         data_path: The folder of the real images that it was trained on; "": unknown.
+        moments: The moments that its batch norms are served with; None: no export serves it as it is, such as weights
+            in training.
     """
 
     generator: Generator
@@ -39,6 +43,7 @@ class LoadedGenerator:
     images_seen: int = 0
     data_path: str = ""
     step: int = 0
+    moments: ServedMoments | None = None
 
     @property
     def prior(self) -> str:
@@ -46,7 +51,7 @@ class LoadedGenerator:
         return self.generator.config.prior
 
 
-def load(workdir: str = "", weights: str = "", ema: bool = True) -> LoadedGenerator:
+def load(workdir: str = "", weights: str = "", ema: bool = True, policy: str | None = None) -> LoadedGenerator:
     """Loads a run's generator or published weights; one of the two must be named.
 
     Args:
@@ -54,6 +59,7 @@ def load(workdir: str = "", weights: str = "", ema: bool = True) -> LoadedGenera
         weights: A .pth file of the PyTorch BigGAN, a .pkl of StyleGAN2, StyleGAN3 or R3GAN, a .safetensors file, a
             folder of the TF-Hub port, or a preset: its folder, its name or its address on a hub.
         ema: Of a run, the moving average of the weights; False: the weights being trained.
+        policy: The dtype policy of a run's generator; None: that of the run.
     """
     if bool(workdir) == bool(weights):
         raise ValueError("one generator must be named: --workdir=DIR or --weights=FILE. Received: both or neither")
@@ -61,20 +67,22 @@ def load(workdir: str = "", weights: str = "", ema: bool = True) -> LoadedGenera
         return _preset(weights)
     if weights:
         return LoadedGenerator(load_published(weights, ema)[0])
-    loaded = load_checkpoint(workdir, ema=ema)
+    loaded = load_checkpoint(workdir, ema=ema, policy=policy)
     data_path = loaded.config.data.path
     try:
         label_names = manifest_lib.load(data_path).label_names
     except manifest_lib.DataError:
         label_names = ()  # The run may have been copied away from its data.
-    return LoadedGenerator(loaded.generator, label_names, loaded.images_seen, data_path, loaded.step)
+    moments = kept_moments(workdir, loaded.step, loaded.generator, progress=True) if ema else None
+    return LoadedGenerator(loaded.generator, label_names, loaded.images_seen, data_path, loaded.step, moments)
 
 
 def _preset(source: str) -> LoadedGenerator:
     folder = sources.find(source)
     preset = preset_folder.read_preset(folder)
     generator, _ = preset_folder.load_networks(folder, preset, with_discriminator=False)
-    return LoadedGenerator(generator, preset.label_names, preset.images_seen, step=preset.step)
+    moments = preset_folder.load_moments(folder, generator, progress=True)
+    return LoadedGenerator(generator, preset.label_names, preset.images_seen, step=preset.step, moments=moments)
 
 
 def folder_batches(folder: str, label_names: tuple[str, ...], batch_size: int) -> ByteBatches:

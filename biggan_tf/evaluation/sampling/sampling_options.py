@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from biggan_tf.evaluation.sampling import standing_statistics
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
 from biggan_tf.evaluation.sampling.image_sources import LoadedGenerator
+from biggan_tf.inference import standing_statistics
+from biggan_tf.inference.served_moments import ServedMoments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +18,9 @@ class SamplingOptions:
         truncation: Threshold or scale of the latents, or psi of the styles where the family truncates these; None:
             neither is truncated.
         method: What a truncation of latents means: "resampling", "hub" or "scaling", see `latents.truncated_normal`.
-        standing_passes: How many passes standing statistics are averaged over; 0: the moments of training are used.
+        standing_passes: How many passes standing statistics are averaged over, for the truncation that is sampled
+            alone; 0: the moments of training are used; None: those that an export serves with, where a server draws at
+            the truncation at all, so that the pictures are a server's.
         standing_batch_size: Images in each of these passes.
         seed: Decides latents and labels.
         batch_size: How many images are computed at a time.
@@ -34,7 +37,7 @@ class SamplingOptions:
 
     truncation: float | None = None
     method: str = "resampling"
-    standing_passes: int = 0
+    standing_passes: int | None = 0
     standing_batch_size: int = 64
     seed: int = 0
     batch_size: int = 32
@@ -45,7 +48,6 @@ class SamplingOptions:
 
     def sampler(self, loaded: LoadedGenerator) -> GeneratorSampler:
         """The sampler at the truncation of these options."""
-        standing = f"standing {self.standing_passes} x {self.standing_batch_size}"
         return GeneratorSampler(
             loaded.generator,
             truncation=self.truncation,
@@ -54,7 +56,7 @@ class SamplingOptions:
             seed=self.seed,
             batch_size=self.batch_size,
             weights=self.weights,
-            batch_norm=standing if self.standing_passes else "running",
+            batch_norm=self._batch_norm(loaded),
             frequencies=self.frequencies,
             cutoff=self.cutoff,
             as_served=self.as_served,
@@ -67,6 +69,9 @@ class SamplingOptions:
             loaded: Its generator is changed.
             truncation: The one that is sampled next; None: latents are not truncated.
         """
+        moments = self._served_moments(loaded)
+        if moments is not None:
+            moments.apply(truncation)
         if self.standing_passes:
             standing_statistics.measure_and_apply(
                 loaded.generator,
@@ -76,4 +81,21 @@ class SamplingOptions:
                 num_passes=self.standing_passes,
                 batch_size=self.standing_batch_size,
                 frequencies=self.frequencies,
+                progress=True,
             )
+
+    def _served_moments(self, loaded: LoadedGenerator) -> ServedMoments | None:
+        """The moments that an export serves this generator with, if these options ask for them and it has any.
+
+        A server knows no other meaning of a truncation than its own.
+        """
+        moments = loaded.moments
+        as_served = self.standing_passes is None and moments is not None and moments.plan.method == self.method
+        return moments if as_served else None
+
+    def _batch_norm(self, loaded: LoadedGenerator) -> str:
+        """Whose moments the batch norms hold, for the protocol."""
+        moments = self._served_moments(loaded)
+        if moments is not None and moments.holds(self.truncation):
+            return f"served {moments.plan.num_passes} x {moments.plan.batch_size}"
+        return f"standing {self.standing_passes} x {self.standing_batch_size}" if self.standing_passes else "running"

@@ -31,11 +31,21 @@ class LoadedCheckpoint:
     step: int
 
 
-def load_checkpoint(workdir: str | os.PathLike[str], step: int | None = None, ema: bool = True) -> LoadedCheckpoint:
-    """Loads the generator of a checkpoint; arguments and errors are those of `load_generator`."""
+def load_checkpoint(
+    workdir: str | os.PathLike[str], step: int | None = None, ema: bool = True, policy: str | None = None
+) -> LoadedCheckpoint:
+    """Loads the generator of a checkpoint; the other arguments and the errors are those of `load_generator`.
+
+    Args:
+        workdir: The folder of the run.
+        step: The step of the checkpoint.
+        ema: Whether to load the moving average of the weights.
+        policy: The dtype policy of the generator; None: that of the run. The weights are the same ones.
+    """
     folder, summary = _newest(workdir, step)
     config = summary.resolved_config()
-    generator = config.model.generator()
+    model = config.model if policy is None else dataclasses.replace(config.model, policy=policy)
+    generator = model.generator()
     # The name of the EMA in checkpoints since version 0.1.
     part = "average_generator" if ema else "generator"
     restore_state(folder, {part: trackables(variables_by_path(generator))})

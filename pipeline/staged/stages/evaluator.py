@@ -164,7 +164,13 @@ def prepare(settings: EvaluatorConfig, context: StageContext) -> Evaluator | Enl
             if "map_distance" in settings.metrics:
                 maps = feature_maps.of_features(settings.features, settings.features_path)
             return EnlargementEvaluator(settings.metrics, data, "train", settings.num_samples, extractor, maps)
-        reference = reference_statistics.build(data, extractor, num_images=settings.num_real)
+        reference = reference_statistics.load_or_build(
+            reference_statistics.kept_path(data, extractor, num_images=settings.num_real),
+            data,
+            extractor,
+            num_images=settings.num_real,
+            progress=True,
+        )
         return Evaluator(extractor, reference, settings.metrics, settings.num_samples)
     except ValueError as error:
         raise StageError(f"The evaluation cannot run: {error}") from error
@@ -191,6 +197,7 @@ def _classifier(settings: EvaluatorConfig, context: StageContext, path: Path) ->
         manifest.label_names,
         num_steps=settings.classifier_steps,
         seed=settings.seed,
+        progress=True,
     )
     small_classifier.save(trained, path)
 
@@ -210,9 +217,13 @@ def real_accuracy(classifier: FeatureExtractor, data: str) -> float:
         data: Folder of the examples.
     """
     from biggan_tf.data import input_pipeline
+    from biggan_tf.data import manifest as manifest_lib
+    from biggan_tf.progress import track
 
+    num_batches = -(-manifest_lib.load(data).splits["validation"].num_records // 64)
+    batches = input_pipeline.one_pass(data, 64, split="validation")
     right = total = 0
-    for images, labels in input_pipeline.one_pass(data, 64, split="validation"):
+    for images, labels in track(batches, num_batches, "accuracy on real images", "batch"):
         _, logits = classifier(images)
         right += int((logits.argmax(axis=1) == labels.numpy()).sum())
         total += len(labels)
@@ -246,7 +257,7 @@ def evaluate(evaluator: Evaluator | EnlargementEvaluator, workdir: Path, setting
             result = evaluator.evaluate(loaded.generator, images_seen=loaded.images_seen, step=loaded.step)
         else:
             sampler = GeneratorSampler(loaded.generator, prior=loaded.prior, seed=settings.seed)
-            result = evaluator.evaluate(sampler, images_seen=loaded.images_seen, step=loaded.step)
+            result = evaluator.evaluate(sampler, images_seen=loaded.images_seen, step=loaded.step, progress=True)
     except ValueError as error:
         raise StageError(f"The evaluation cannot run: {error}") from error
     return dataclasses.replace(result, source=str(workdir))

@@ -14,6 +14,7 @@ from biggan_tf.evaluation.preset_of_run import PresetTexts, preset_of_run
 from biggan_tf.evaluation.protocol import ImageProtocol, MetricProtocol, SampleProtocol
 from biggan_tf.evaluation.reports import results
 from biggan_tf.evaluation.sampling import image_sources
+from biggan_tf.inference.served_moments import StandingPlan
 from biggan_tf.training.checkpoints import files as checkpoint_files
 from biggan_tf.training.checkpoints.loading import load_discriminator, load_generator
 from biggan_tf.training.checkpoints.saving import Checkpoints
@@ -55,8 +56,10 @@ def workdir(tmp_path_factory):
 
 def test_the_preset_of_a_run_has_its_average_its_classes_and_its_results(workdir, tmp_path):
     texts = PresetTexts(licence="CC-BY-4.0", data_licence="CC0-1.0", description="Insects.")
-    written = preset_of_run(str(workdir), str(tmp_path / "insects"), texts)
+    written = preset_of_run(str(workdir), str(tmp_path / "insects"), texts, standing_passes=1)
     model = biggan_tf.from_preset(tmp_path / "insects")
+    assert model.moments.plan == StandingPlan(num_passes=1)
+    assert model.moments.known.truncations == StandingPlan().truncations
     assert model.preset == written
     assert (written.name, written.licence, written.description) == ("insects", "CC-BY-4.0", "Insects.")
     assert (written.step, written.images_seen, written.label_names) == (3, 30, NAMES)
@@ -77,11 +80,13 @@ def test_the_preset_of_a_run_has_its_average_its_classes_and_its_results(workdir
 def test_data_that_has_changed_since_is_not_described(workdir, tmp_path):
     write_manifest(workdir / "data", fingerprint="e" * 8)
     try:
-        written = preset_of_run(str(workdir), str(tmp_path), PresetTexts(), with_discriminator=False)
+        written = preset_of_run(str(workdir), str(tmp_path), PresetTexts(), with_discriminator=False, standing_passes=0)
     finally:
         write_manifest(workdir / "data")
     assert (written.data.source, written.data.fingerprint) == ("", "f" * 8)
-    assert biggan_tf.from_preset(tmp_path).discriminator is None
+    model = biggan_tf.from_preset(tmp_path)
+    assert model.discriminator is None
+    assert model.moments.known is None
 
 
 def test_a_run_without_checkpoints_is_refused(tmp_path):
@@ -91,7 +96,7 @@ def test_a_run_without_checkpoints_is_refused(tmp_path):
 
 def test_what_takes_weights_takes_a_preset(workdir, tmp_path):
     folder = str(tmp_path / "preset")
-    preset_of_run(str(workdir), folder, PresetTexts())
+    preset_of_run(str(workdir), folder, PresetTexts(), standing_passes=1)
     loaded = image_sources.load(weights=folder)
     assert (loaded.label_names, loaded.images_seen, loaded.step, loaded.data_path) == (NAMES, 30, 3, "")
     expected = variables_by_path(load_generator(workdir)[0])

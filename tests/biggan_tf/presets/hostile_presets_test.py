@@ -1,13 +1,17 @@
 """A preset of a stranger is read, or refused with one clear error; nothing of it decides what else is read."""
 
+import dataclasses
 import json
 import os
 import shutil
 
+import numpy as np
 import pytest
 
+from biggan_tf.inference.served_moments import ServedMoments, StandingPlan
+from biggan_tf.inference.standing_statistics import StandingStatistics
 from biggan_tf.interop.weights_file_error import WeightsFileError
-from biggan_tf.presets import preset_folder
+from biggan_tf.presets import moments_file, preset_folder
 from tests.biggan_tf.hostile_files_test import TEXTS
 from tests.biggan_tf.presets import saved_preset
 
@@ -30,6 +34,41 @@ def refused(folder, text):
     with pytest.raises(WeightsFileError, match=text) as caught:
         preset_folder.load_networks(folder, preset_folder.read_preset(folder))
     assert len(str(caught.value)) < 2_000
+
+
+def test_moments_that_cannot_be_are_refused(folder):
+    generator, _ = preset_folder.load_networks(folder, preset_folder.read_preset(folder), with_discriminator=False)
+    plan, path = StandingPlan((0.0, 1.0), num_passes=1, batch_size=4), folder / preset_folder.MOMENTS
+    sound = ServedMoments(generator, plan).grid()
+    other = type(generator).from_config(generator.get_config())
+    some = StandingStatistics((0.0,), tuple(rows[:1] for rows in sound.moments), sound.method)
+    negative = StandingStatistics(sound.truncations, tuple(-1.0 - np.abs(rows) for rows in sound.moments), sound.method)
+    infinite = tuple(np.full_like(rows, np.inf) for rows in sound.moments)
+    endless = StandingStatistics(sound.truncations, infinite, sound.method)
+    cases = [
+        (plan, sound, other, "Received: those of others"),
+        (plan, some, generator, "at all truncations of its plan"),
+        (plan, negative, generator, "variances none below 0"),
+        (plan, endless, generator, "finite numbers"),
+        (dataclasses.replace(plan, method="hub"), sound, generator, "must be that of the prior"),
+        (
+            dataclasses.replace(plan, truncations=(0.0, 0.5)),
+            some,
+            generator,
+            "must be truncations that rise from 0 to 1",
+        ),
+        (dataclasses.replace(plan, num_passes=0), sound, generator, "must be truncations that rise from 0 to 1"),
+    ]
+    for plan_of_file, statistics, measured, text in cases:
+        moments_file.write(path, plan_of_file, statistics, measured)
+        with pytest.raises(WeightsFileError, match=text):
+            preset_folder.load_moments(folder, generator)
+    for text in (b"", b"{}", b"\xff" * 100):
+        path.write_bytes(text)
+        with pytest.raises(WeightsFileError, match="cannot read tensors"):
+            preset_folder.load_moments(folder, generator)
+    moments_file.write(path, plan, sound, generator)
+    assert preset_folder.load_moments(folder, generator).plan == plan
 
 
 @pytest.mark.attack

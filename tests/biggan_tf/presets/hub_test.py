@@ -28,13 +28,14 @@ def server(tmp_path, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore")  # of the hub's library
 def test_a_preset_goes_to_the_hub_and_comes_back(server, tmp_path):
-    saved_preset.save(tmp_path / "tiny")
+    saved_preset.save(tmp_path / "tiny", with_moments=True)
     (tmp_path / "tiny" / "notes.txt").write_text("for nobody else")
     assert hub.upload(tmp_path / "tiny", "hf://owner/tiny").startswith(f"{server.address}/owner/tiny")
     assert set(server.repositories["owner/tiny"]) == set(preset_folder.FILES)
     server.repositories["owner/tiny"]["virus.py"] = b"import os"
     model = biggan_tf.from_preset("hf://owner/tiny")
     assert model.preset.name == "tiny"
+    assert model.moments.known.truncations == model.moments.plan.truncations
     folder = hub.download("hf://owner/tiny")
     for name in preset_folder.FILES:
         with open(f"{folder}/{name}", "rb") as file:
@@ -45,7 +46,8 @@ def test_a_preset_goes_to_the_hub_and_comes_back(server, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_what_was_downloaded_is_used_again_without_the_hub(server, tmp_path, monkeypatch):
     saved_preset.save(tmp_path / "tiny", with_discriminator=False)
-    files = {name: (tmp_path / "tiny" / name).read_bytes() for name in preset_folder.FILES if "discr" not in name}
+    left_out = (preset_folder.DISCRIMINATOR, preset_folder.MOMENTS)
+    files = {name: (tmp_path / "tiny" / name).read_bytes() for name in preset_folder.FILES if name not in left_out}
     server.repositories["owner/tiny"] = files
     hub.download("hf://owner/tiny")
     monkeypatch.setattr(sys.modules["huggingface_hub.constants"], "HF_HUB_OFFLINE", True)

@@ -10,6 +10,7 @@ import biggan_tf
 from biggan_tf import latents
 from biggan_tf.config import to_dict
 from biggan_tf.contracts.network import variables_by_path
+from biggan_tf.inference.served_moments import ServedMoments, StandingPlan
 from biggan_tf.ops.pixels import to_bytes
 from biggan_tf.presets import preset_folder, sources
 from tests.biggan_tf.presets import saved_preset
@@ -24,9 +25,15 @@ def folder(tmp_path_factory):
     return place
 
 
+def few_passes(model):
+    """Lets a model without standing statistics measure them in a moment."""
+    model.moments = ServedMoments(model.generator, StandingPlan(num_passes=2, batch_size=8))
+    return model
+
+
 @pytest.fixture(scope="module")
 def model(folder):
-    return biggan_tf.from_preset(folder)
+    return few_passes(biggan_tf.from_preset(folder))
 
 
 def assert_equal(ours, theirs):
@@ -44,7 +51,8 @@ def test_a_preset_comes_back_as_it_was(tmp_path):
     expected = dataclasses.replace(saved_preset.preset(), version=biggan_tf.__version__)
     assert model.preset == expected
     model.save_to_preset(tmp_path / "again")
-    for name in preset_folder.FILES:
+    assert not (tmp_path / "again" / preset_folder.MOMENTS).exists()  # nobody has measured any
+    for name in set(preset_folder.FILES) - {preset_folder.MOMENTS}:
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "tiny" / name).read_bytes(), name
 
 
@@ -119,9 +127,32 @@ def test_the_latents_are_those_of_an_export(model):
             z = latents.row_latents(seeds, numbers, 8)
         keys = latents.noise_keys(seeds)
         inputs = model.generator.inputs_of(z, tf.constant([0, 2]))
-        expected = to_bytes(model.generator(inputs, truncation=truncation, keys=keys))
+        with model.moments.at(truncation):
+            expected = to_bytes(model.generator(inputs, truncation=truncation, keys=keys))
         got = model.generate([0, 2], seed=7, truncation=truncation).astype(int)
         assert np.abs(got - np.asarray(expected)).max() <= 1
+
+
+def test_the_moments_of_a_preset_come_back_and_are_drawn_with(tmp_path):
+    generator, _ = saved_preset.save(tmp_path / "without", with_discriminator=False)
+    moments = ServedMoments(generator, StandingPlan(num_passes=2, batch_size=8))
+    biggan_tf.save_to_preset(tmp_path / "tiny", generator, preset=saved_preset.preset(), moments=moments)
+    model = biggan_tf.from_preset(tmp_path / "tiny")
+    assert model.moments.plan == moments.plan
+    assert model.moments.known.truncations == moments.plan.truncations
+    for ours, theirs in zip(model.moments.known.moments, moments.known.moments, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    before = model.generator.get_weights()
+    drawn = model.generate(truncation=0.25)
+    without = few_passes(biggan_tf.from_preset(tmp_path / "without"))
+    np.testing.assert_array_equal(drawn, without.generate(truncation=0.25))  # measured now, by the same plan
+    without.moments = ServedMoments(without.generator, StandingPlan(num_passes=1, batch_size=4))
+    assert np.any(drawn != without.generate(truncation=0.25))
+    for ours, theirs in zip(model.generator.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)  # the moments of training are back
+    model.save_to_preset(tmp_path / "again")
+    name = preset_folder.MOMENTS
+    assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "tiny" / name).read_bytes()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in registry.SAMPLING if kind != "toy"])
@@ -129,7 +160,7 @@ def test_every_family_comes_back_and_draws(tmp_path, kind):
     config = registry.smallest(kind)
     names = tuple("abcdefgh"[: config.model.num_classes])
     generator, _ = saved_preset.save(tmp_path, config, names, with_discriminator=False)
-    model = biggan_tf.from_preset(tmp_path)
+    model = few_passes(biggan_tf.from_preset(tmp_path))
     assert to_dict(model.generator.config) == to_dict(generator.config)
     count = config.model.num_classes or 1
     images = model.generate(truncation=0.7)

@@ -1,5 +1,6 @@
 """A preset of the smallest networks, and what it says."""
 
+from biggan_tf.inference.served_moments import ServedMoments, StandingPlan
 from biggan_tf.presets.preset import DataRecipe, Measurement, Preset
 from biggan_tf.presets.preset_folder import write_preset
 from tests.biggan_tf.training import tiny
@@ -26,9 +27,10 @@ def preset(config=None, names=NAMES):
     )
 
 
-def save(folder, config=None, names=NAMES, with_discriminator=True):
+def save(folder, config=None, names=NAMES, with_discriminator=True, with_moments=False):
     """Writes the preset with fresh weights; returns the generator and the discriminator."""
     made = preset(config, names)
     generator, discriminator = made.config.model.generator(), made.config.model.discriminator()
-    write_preset(folder, made, generator, discriminator if with_discriminator else None)
+    moments = ServedMoments(generator, StandingPlan(num_passes=1, batch_size=4)) if with_moments else None
+    write_preset(folder, made, generator, discriminator if with_discriminator else None, moments)
     return generator, discriminator

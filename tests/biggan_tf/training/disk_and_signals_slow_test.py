@@ -56,7 +56,7 @@ MOMENTS = {
     "building": lambda process, workdir: holds(process, workdir / ".lock"),
     "training": lambda process, workdir: (workdir / "metrics.jsonl").exists(),
     "saving": lambda process, workdir: any(workdir.glob("checkpoints/*-00000020")),
-    "evaluating": lambda process, workdir: (workdir / "evaluation" / "reference.npz").exists(),
+    "evaluating": lambda process, workdir: (workdir / "evaluation" / "reference.json").exists(),
     "the end": lambda process, workdir: any(workdir.glob("checkpoints/step-00000040")),
 }
 FEW = ("TensorFlow's import", "saving", "the end")

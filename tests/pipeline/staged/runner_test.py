@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from pipeline.errors import UsageError
 from pipeline.staged.execution_records import STORE
 from pipeline.staged.metadata import EventType, ExecutionState, MetadataStore
 from pipeline.staged.runner import RUN, Runner
@@ -76,7 +77,9 @@ def test_damaged_output_is_made_again(tmp_path, caplog):
 
 def test_until_ends_early_and_names_the_stages(tmp_path):
     assert [r.stage for r in fake_stages.run(tmp_path, until="Square")] == ["Load", "Square"]
-    with pytest.raises(StageError, match=r"must be one of Load, Square, Sum\. Received: 'Sqare'"):
+    with pytest.raises(
+        UsageError, match=r"must be one of Load, Square, Sum\. Received: 'Sqare'; did you mean Square\?"
+    ):
         fake_stages.run(tmp_path, until="Sqare")
 
 

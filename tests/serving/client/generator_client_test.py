@@ -105,6 +105,16 @@ def test_the_command_writes_pictures(target, tmp_path, capsys):
     assert "NOT_FOUND" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("--lables=1", "--lables=1; did you mean --labels?"), ("--wholly_strange=1", "--wholly_strange=1")],
+)
+def test_a_flag_that_there_is_not_is_refused_with_the_one_that_was_meant(capsys, word, said):
+    with pytest.raises(SystemExit, match="2"):
+        fetch([word])
+    assert capsys.readouterr().err.endswith(f"error: unrecognized arguments: {said}\n")
+
+
 def test_a_call_without_a_truncation_takes_that_of_the_models_family(target):
     with GeneratorClient(target[0], "small") as client:
         assert client.sample_png([1]) == client.sample_png([1], truncation=0.5)

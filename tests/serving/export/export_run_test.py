@@ -10,7 +10,7 @@ import scipy.stats
 import tensorflow as tf
 
 from biggan_tf import latents
-from biggan_tf.evaluation.sampling import standing_statistics
+from biggan_tf.inference import standing_statistics
 from biggan_tf.inference.batch_norm_moments import moments_of
 from biggan_tf.ops.pixels import to_bytes
 from biggan_tf.training.checkpoints.loading import load_generator

@@ -75,6 +75,27 @@ def test_only_plain_digits_are_a_number(text):
         parse([f"--port={text}"])
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("--auth_token_file=tokens", "auth_tokens_file"),
+        ("--auth-tokens-file=tokens", "auth_tokens_file"),
+        ("-auth_tokens_file=tokens", "auth_tokens_file"),
+        ("--ssl_config_fil=x", "ssl_config_file"),
+        ("--max_request_per_second_per_peer=3", "max_requests_per_second_per_peer"),
+        ("--model_base_pth=/models", "model_base_path"),
+    ],
+)
+def test_a_word_that_nearly_is_a_flag_is_refused_with_the_flag_that_was_meant(word, meant):
+    with pytest.raises(FlagError, match=f"did you mean --{meant}\\?"):
+        parse(["--port=8500", word])
+
+
+def test_a_flag_of_another_server_that_is_near_to_none_is_named_and_left():
+    options, unknown = parse(["--strange=1", "--port=7", "--use_new_runtime", "8500"])
+    assert (options.port, unknown) == (7, ["--strange=1", "--use_new_runtime", "8500"])
+
+
 @pytest.mark.parametrize("flag", ["port", "rest_api_port", "playground_port"])
 def test_a_port_that_is_taken_is_refused_before_a_model_is_loaded(flag):
     with socket.socket() as taken:

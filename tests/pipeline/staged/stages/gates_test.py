@@ -1,18 +1,25 @@
 """The gates' own logic, without a training: which model is the baseline, and a server that does not start."""
 
+import shutil
+
+import numpy as np
 import pytest
 from PIL import Image
 
 from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator
+from biggan_tf.evaluation.metrics import reference_statistics
 from biggan_tf.training.checkpoints.loading import load_generator
 from pipeline.staged.config import EvaluatorConfig, InfraValidatorConfig, PipelineConfig
-from pipeline.staged.metadata import EventType, ExecutionState, MetadataStore
+from pipeline.staged.metadata import Artifact, EventType, ExecutionState, MetadataStore
 from pipeline.staged.stage import StageContext, StageError
 from pipeline.staged.stages import evaluator, infra_validator
 from pipeline.staged.stages.pusher import Pusher
+from tests.biggan_tf.evaluation.conftest import data_folder, extractor
 from tests.biggan_tf.families.super_resolution import smallest as super_resolution
 from tests.data import made_data
 from tests.serving.export import saved_run
+
+__all__ = ["data_folder", "extractor"]
 
 
 @pytest.fixture
@@ -57,6 +64,23 @@ def test_baseline_that_was_deleted_is_passed_over(store, tmp_path):
     second = judged(store, tmp_path, "second", blessed=True)
     (tmp_path / "first" / "model_run").rmdir()
     assert baseline(store, second) is None
+
+
+def test_features_of_the_examples_are_kept_beside_them_and_bars_tell_how_far_it_is(
+    data_folder, extractor, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("biggan_tf.evaluation.extractors.features.load_extractor", lambda name, path: extractor)
+    examples = shutil.copytree(data_folder, tmp_path / "examples")
+    inputs = {"examples": Artifact(1, "Examples", str(examples), {})}
+    context = StageContext(PipelineConfig(), inputs, tmp_path / "execution")
+    settings = EvaluatorConfig(features="efficientnet_lite0")
+    first = evaluator.prepare(settings, context)
+    assert "reference: 100%" in capsys.readouterr().err
+    path = reference_statistics.kept_path(str(examples), extractor)  # where `biggan_tf.evaluate` and a run look
+    assert reference_statistics.load(path).images == first.reference.images
+    again = evaluator.prepare(settings, context)
+    assert "reference" not in capsys.readouterr().err
+    np.testing.assert_array_equal(again.reference.bank.features, first.reference.bank.features)
 
 
 def test_server_that_does_not_start_closes_the_gate(tmp_path):

@@ -8,17 +8,15 @@ generator without batch norm has no use for them: `applies_to` tells.
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 
-from biggan_tf import files, latents
+from biggan_tf import latents
 from biggan_tf.contracts.generator import Generator
 from biggan_tf.contracts.network import layers_of
-from biggan_tf.evaluation.sampling.generator_sampler import embed, inputs_of
 from biggan_tf.inference import batch_norm_moments
 from biggan_tf.layers.batch_norm import BatchNorm
 from biggan_tf.progress import track
@@ -84,6 +82,14 @@ class StandingStatistics:
             variable.assign(values[rows])
         return result
 
+    def with_rows_of(self, other: StandingStatistics) -> StandingStatistics:
+        """These statistics and those of the truncations that another has and these have not."""
+        rows = {t: (self, row) for row, t in enumerate(self.truncations)}
+        rows |= {t: (other, row) for row, t in enumerate(other.truncations) if t not in rows}
+        truncations = tuple(sorted(rows))
+        picked = [[rows[t][0].moments[index][rows[t][1]] for t in truncations] for index in range(len(self.moments))]
+        return StandingStatistics(truncations, tuple(np.stack(values) for values in picked), self.method)
+
     def _last_finite(self) -> float:
         return max((t for t in self.truncations if np.isfinite(t)), default=np.inf)
 
@@ -136,9 +142,15 @@ def measure(
     config = generator.config
     draw = _Draw(config.z_dim, config.num_classes, batch_size // replicas, method, prior or config.prior, frequencies)
     probe = _Probe(generator, draw, seed, strategy)
-    measured = track(truncations, len(truncations), "standing statistics", "truncation", progress)
-    averages = [probe.average(float(truncation), num_passes) for truncation in measured]
-    moments = tuple(np.stack(rows) for rows in zip(*averages, strict=True))
+    sums = [
+        np.zeros((len(truncations), *variable.shape)) for variable in batch_norm_moments.moment_variables(generator)
+    ]
+    # The bar counts passes, since one truncation alone can take minutes.
+    passes = [(row, number) for row in range(len(truncations)) for number in range(num_passes)]
+    for row, number in track(passes, len(passes), "standing statistics", "pass", progress):
+        for total, values in zip(sums, probe.moments_of_pass(float(truncations[row]), number), strict=True):
+            total[row] += values
+    moments = tuple((total / num_passes).astype(np.float32) for total in sums)
     return StandingStatistics(tuple(float(t) for t in truncations), moments, method)
 
 
@@ -151,6 +163,7 @@ def measure_and_apply(
     num_passes: int = 100,
     batch_size: int = 64,
     frequencies: Sequence[float] | None = None,
+    progress: bool = False,
 ) -> None:
     """Replaces a generator's moments by those measured at the one truncation that it is about to be used at.
 
@@ -162,6 +175,7 @@ def measure_and_apply(
         num_passes: Forward passes that are averaged.
         batch_size: Images in a pass.
         frequencies: How often each class is drawn.
+        progress: Whether a bar tells how far it is; not by default.
     """
     statistics = measure(
         generator,
@@ -171,23 +185,9 @@ def measure_and_apply(
         num_passes=num_passes,
         batch_size=batch_size,
         frequencies=frequencies,
+        progress=progress,
     )
     statistics.apply(generator, truncation)
-
-
-def save(statistics: StandingStatistics, path: str | os.PathLike) -> None:
-    """Writes one .npz file, which appears complete or not at all."""
-    arrays = {f"moments_{i:03d}": rows for i, rows in enumerate(statistics.moments)}
-    files.write_npz(path, {**arrays, "truncations": statistics.truncations, "method": statistics.method})
-
-
-def load(path: str | os.PathLike) -> StandingStatistics:
-    """Reads what `save` wrote."""
-    with files.open_binary(path) as file, np.load(file, allow_pickle=False) as archive:
-        if "truncations" not in archive:
-            raise ValueError(f"{os.fspath(path)} must hold standing statistics. Received: {sorted(archive)[:5]}")
-        moments = tuple(archive[name] for name in sorted(archive) if name.startswith("moments_"))
-        return StandingStatistics(tuple(archive["truncations"].tolist()), moments, str(archive["method"]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,19 +229,15 @@ class _Probe:
         self._state_before = [variable.numpy() for variable in self._state]
         self._one_pass = tf.function(self._run_replicas)
 
-    def average(self, truncation: float, num_passes: int) -> list[Float32[np.ndarray, " C"]]:
-        """Each mean and variance at one truncation (infinity: none), averaged over the passes."""
-        sums = [np.zeros(variable.shape, np.float64) for variable in self._moments]
+    def moments_of_pass(self, truncation: float, number: int) -> list[Float[np.ndarray, " C"]]:
+        """Each mean and variance of one pass at one truncation (infinity: none)."""
         is_truncated = bool(np.isfinite(truncation))
         threshold = tf.constant(truncation if is_truncated else 0.0, tf.float32)
-        for number in range(num_passes):
-            self._one_pass(threshold, tf.constant(number), is_truncated)
-            for total, variable in zip(sums, self._moments, strict=True):
-                total += variable.numpy()
-            # Sampling leaves u alone, so every pass must start from the u that the generator came with.
-            for variable, value in zip(self._state, self._state_before, strict=True):
-                variable.assign(value)
-        return [(total / num_passes).astype(np.float32) for total in sums]
+        self._one_pass(threshold, tf.constant(number), is_truncated)
+        # Sampling leaves u alone, so every pass must start from the u that the generator came with.
+        for variable, value in zip(self._state, self._state_before, strict=True):
+            variable.assign(value)
+        return [variable.numpy() for variable in self._moments]
 
     def _run_replicas(self, truncation: Scalar, number: Count, is_truncated: bool) -> None:
         self._strategy.run(self._forward, (truncation, number, is_truncated))
@@ -250,7 +246,7 @@ class _Probe:
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         key = latents.derive_key(latents.derive_key(tf.constant([self._seed, 2]), number), replica)
         z = self._draw.latents(key, truncation, is_truncated)
-        self._generator(inputs_of(z, embed(self._generator, self._draw.labels(key))), training=True)
+        self._generator(self._generator.inputs_of(z, self._draw.labels(key)), training=True)
 
 
 def _require_one_set(generator: Generator) -> None:

@@ -48,7 +48,7 @@ class GivenRound:
         """Is refused."""
         self._refuse("latents")
 
-    def styles(self, mixing: float = 0.0, moves_state: bool = True) -> Styles:
+    def styles(self, mixing: float = 0.0, moves_state: bool = True, latent_noise: float = 0.0) -> Styles:
         """Is refused."""
         self._refuse("styles")
 

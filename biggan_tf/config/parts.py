@@ -346,8 +346,7 @@ class GameConfig(Part):
     """What every game is configured by; a game adds its own fields.
 
     Attributes:
-        discriminator_steps: Updates of the discriminator, each on new images, in a step; a step ends with one update of
-            the generator.
+        discriminator_steps: Updates of the discriminator, each on new images, in a step.
     """
 
     slot: ClassVar[str] = "game"

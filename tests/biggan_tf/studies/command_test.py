@@ -5,7 +5,7 @@ import json
 import pytest
 
 from biggan_tf import study
-from biggan_tf.studies import registry
+from biggan_tf.studies import real_images, registry
 from biggan_tf.studies.contract import StudyContext
 from biggan_tf.studies.studied_model import StudiedModel
 from biggan_tf.training import loop
@@ -93,15 +93,21 @@ def test_a_study_that_cannot_use_the_model_is_noted_and_the_others_go_on(tmp_pat
 
 
 @pytest.mark.slow
-def test_a_run_without_styles_keeps_its_page(workdir, tmp_path, monkeypatch):
-    names = ("average_decay", "class_leakage", "isometry", "mapping_network", "generator_spectral_norm")
+def test_a_run_keeps_its_page_without_styles_and_without_the_extra_of_features(workdir, tmp_path, monkeypatch):
+    def not_installed(kind):
+        raise ValueError(f"{kind} needs the extra of its name")
+
+    monkeypatch.setattr(real_images, "load_extractor", not_installed)
+    names = ("average_decay", "class_leakage", "isometry", "mapping_network", "distance_parts")
     page = page_of(StudiedModel(workdir=workdir), names, tmp_path, monkeypatch)
-    # The features that average_decay compares images by are an extra of the package, with or without which it goes on.
+    assert {path.stem for path in tmp_path.glob("*.json")} == {"average_decay", "class_leakage", "isometry"}
+    assert page.count("Not computed: ") == 2
+    assert "efficientnet_lite0 needs the extra of its name" in page
+    # The average is told about as far as it can be without features.
     of_run = numbers(tmp_path, "average_decay")
     assert of_run["numbers"]["weights_of_the_run"]["num_checkpoints"] == 2
     assert "From 2 checkpoints of" in of_run["paragraph"]
-    assert {path.stem for path in tmp_path.glob("*.json")} == set(names) - {"mapping_network"}
-    assert page.count("Not computed: ") == 1
+    assert "No distance to real images was measured: This study compares images by" in of_run["paragraph"]
 
 
 @pytest.mark.slow

@@ -79,8 +79,9 @@ def test_a_command_refuses_it_and_creates_nothing(commands, tmp_path, flag, must
 def test_a_training_tells_of_a_place_that_it_cannot_use(commands, tmp_path, flags, status, said):
     made_data.write(tmp_path / "data", resolution=32, num_classes=10)
     (tmp_path / "FILE").write_text("")
-    # Nothing listens on port 9, and TensorFlow asks no cloud for its name.
-    nowhere = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "NO_GCE_CHECK": "true"}
+    # No name ends in .invalid (RFC 2606), which is told at once; a port that refuses would be tried for minutes.
+    proxy = "http://proxy.invalid:9"
+    nowhere = {"https_proxy": proxy, "http_proxy": proxy, "NO_GCE_CHECK": "true"}
     finished = commands.run("biggan_tf.train", "--config=smoke", *flags, cwd=tmp_path, environment=nowhere)
     assert "Traceback" not in finished.stderr
     assert re.search(said, finished.stderr), finished.stderr

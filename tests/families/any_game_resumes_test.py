@@ -184,10 +184,15 @@ def is_trained(network, path):
 
 
 @pytest.mark.slow
-def test_a_compiled_run_with_all_penalties_goes_on_to_the_bit(tmp_path, data):
-    run(of_game("non_saturating"), tmp_path / "straight", data, 4)
-    run(of_game("non_saturating"), tmp_path / "halves", data, 2)
-    run(of_game("non_saturating"), tmp_path / "halves", data, 4)
+def test_a_compiled_run_with_lecam_top_k_and_a_lazy_penalty_goes_on_to_the_bit(tmp_path, data):
+    def trained_to(folder, steps):
+        config = of_game("non_saturating")
+        config.game.penalties = PenaltiesConfig(lecam=0.3, lecam_start_images=9, r1=1.0, r1_every=2)
+        run(config, tmp_path / folder, data, steps)
+
+    trained_to("straight", 4)
+    trained_to("halves", 2)
+    trained_to("halves", 4)
     theirs = stored(tmp_path / "straight", 4)
     assert sum("lecam_average" in name for name in theirs) == 2
     assert_equal(stored(tmp_path / "halves", 4), theirs)
@@ -200,17 +205,22 @@ def test_a_generator_with_codes_is_served_with_its_pictures(tmp_path, data):
     assert changing == {"infogan"}
     run(of_condition("infogan"), tmp_path / "run", data, 2)
     export_run(str(tmp_path / "run"), str(tmp_path / "served"), ExportConfig(passes=1, batch_size=4))
-    labels, seeds = [0, 1, 2], [5, 6, 7]
+    labels, seeds, truncation = [0, 1, 2], [5, 6, 7], 0.5
     with (
         embedded.running(model_base_path=str(tmp_path / "served")) as (_, address),
         GeneratorClient(address, "small") as client,
     ):
-        together, alone = client.sample(labels, seeds=seeds), client.sample([1], seeds=[6])
+        together = client.sample(labels, seeds=seeds, truncation=truncation)
+        alone = client.sample(labels[1:2], seeds=seeds[1:2], truncation=truncation)
     np.testing.assert_array_equal(together[1], alone[0])
     generator, _, _ = load_generator(tmp_path / "run")
-    images = latents.images_of_rows(generator, tf.constant(labels), tf.constant(seeds, tf.int64))
-    assert np.abs(together.astype(int) - to_bytes(images).numpy()).max() <= 1
+
+    def drawn():
+        rows = tf.constant(labels), tf.constant(seeds, tf.int64), tf.constant(truncation)
+        return to_bytes(latents.images_of_rows(generator, *rows)).numpy().astype(int)
+
+    images = drawn()
+    assert np.abs(together - images).max() <= 1
     # The codes are no values of N(0, 1): without them other pictures would have been served.
     generator.config.condition = load("condition", "projection")()
-    others = latents.images_of_rows(generator, tf.constant(labels), tf.constant(seeds, tf.int64))
-    assert np.abs(to_bytes(others).numpy().astype(int) - to_bytes(images)).max() > 1
+    assert np.abs(drawn() - images).max() > 1

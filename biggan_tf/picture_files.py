@@ -48,11 +48,12 @@ def read_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray,
         ) from error
     _check_pixels(*opened.size, max_pixels)
     try:
-        picture: Image.Image = ImageOps.exif_transpose(opened)
+        picture: Image.Image = opened
+        ImageOps.exif_transpose(picture, in_place=True)  # a copy would need the memory of the picture once more
         if picture.mode.startswith("I"):
             levels = np.clip(np.asarray(picture).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
             picture = Image.fromarray(levels)
-        return np.asarray(picture.convert("RGB"))
+        return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
     except _DAMAGE as error:
         raise ValueError(f"A picture must be a whole file. Received: a damaged {opened.format} file.") from error
 

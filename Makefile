@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup attacks docs fuzz soak studies test test-all test-engines test-processors lint format demo bench bench-page build-files lock clean
+.PHONY: help setup attacks docs fuzz soak studies test test-all test-engines test-long test-processors lint format demo bench bench-page build-files lock clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -27,6 +27,9 @@ endif
 
 test: $(STAMP)  ## Run the fast tests, in a worker for each core.
 	$(BIN)/pytest -n auto
+
+test-long: $(STAMP)  ## Run the tests of two seconds and more of a processor, but not the slow ones.
+	$(BIN)/pytest -n auto -m "long and not slow"
 
 test-all: $(STAMP)  ## Run every test, the slow ones too.
 	$(BIN)/pytest -n auto -m ""

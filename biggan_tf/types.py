@@ -62,7 +62,9 @@ Features: TypeAlias = Float[Tensor, "N F"]
 Logits: TypeAlias = Float[Tensor, " N"]
 Labels: TypeAlias = Int[Tensor, " N"]  # classes, from 0
 SmallImages: TypeAlias = Float[Tensor, "N h w 3"]  # in [-1, 1]; a generator enlarges them
-LabelsOrImages: TypeAlias = Labels | SmallImages  # what is given with an image: its class, or a small image of it
+ClassWeights: TypeAlias = Float[Tensor, "N classes"]  # how much of each class an image has
+# What is given with an image: its class, a weight for each class, or a small image of it.
+LabelsOrImages: TypeAlias = Labels | ClassWeights | SmallImages
 Key: TypeAlias = Int[Tensor, " 2"]  # decides what a stateless generator draws
 RowKeys: TypeAlias = Int[Tensor, "N 2"]  # a key for each row
 Scalar: TypeAlias = Float[Tensor, ""]

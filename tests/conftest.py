@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from biggan_tf import environment
-from tests import attack_table, typechecks
+from tests import attack_table, long_tests, typechecks
 
 
 def num_cores():
@@ -20,6 +20,16 @@ def pytest_xdist_auto_num_workers(config):
     return min(num_cores(), 8)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--times", metavar="FOLDER", help="write the processor seconds of each test; see tests.long_tests")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Before pytest selects by marks."""
+    long_tests.mark(items)
+
+
 def pytest_configure(config):
     if config.getoption("numprocesses", None):
         return  # the workers, which come here too, run the tests
@@ -28,6 +38,8 @@ def pytest_configure(config):
         # Threads that wait for work spin: workers that each have a thread for every core slow one another down.
         for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ.setdefault(name, str(max(1, num_cores() // workers)))
+    if folder := config.getoption("times"):
+        config.pluginmanager.register(long_tests.Times(folder))
     environment.prepare()  # what every command does
     typechecks.install()
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_the_dry_run_goes_by_what_a_run_left(tmp_path):
 def test_the_rate_is_that_from_the_first_image_to_the_last(tmp_path, monkeypatch):
     hosts = load_hosts()
     now = iter([100.0, 110.0, 120.0])
-    monkeypatch.setattr(hosts.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(hosts, "time", types.SimpleNamespace(monotonic=lambda: next(now)))
     progress, folder = hosts.Progress(tmp_path), tmp_path / ".staging-1/progress"
     progress.look()
     assert progress.images_per_second() is None

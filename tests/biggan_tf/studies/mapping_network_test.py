@@ -26,6 +26,6 @@ def test_the_features_of_the_pixel_extractor_are_the_pixels():
 
 
 def test_a_generator_without_a_mapping_network_is_refused():
-    without = types.SimpleNamespace(generator=types.SimpleNamespace())
+    without = types.SimpleNamespace(generator=types.SimpleNamespace(config=types.SimpleNamespace(enlargement=1)))
     with pytest.raises(StudyError, match="needs a generator with a mapping network"):
         perform(STUDY, StudyContext(budget="small", model=without))

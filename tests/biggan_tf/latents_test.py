@@ -118,4 +118,5 @@ def test_a_prior_is_looked_up_inside_of_a_graph_without_a_warning(caplog):
 
     key = tf.constant([0, 1])
     np.testing.assert_array_equal(sample(key), latents.prior("uniform")(key, [3]))
-    assert "AutoGraph" not in caplog.text
+    # The type checks of the tests hide the source of `uniform` from AutoGraph, and it says so, once in a process.
+    assert "<function prior" not in caplog.text

@@ -28,7 +28,7 @@ endif
 test: $(STAMP)  ## Run the fast tests, in a worker for each core.
 	$(BIN)/pytest -n auto
 
-test-long: $(STAMP)  ## Run the tests of two seconds and more of a processor, but not the slow ones.
+test-long: $(STAMP)  ## Run the tests of 1.2 seconds and more of a processor, but not the slow ones.
 	$(BIN)/pytest -n auto -m "long and not slow"
 
 test-all: $(STAMP)  ## Run every test, the slow ones too.

@@ -1,4 +1,4 @@
-"""Tells the long tests from the fast ones: those of two seconds and more of a processor are in `long_tests.txt`.
+"""Tells the long tests from the fast ones: those of 1.2 seconds and more of a processor are in `long_tests.txt`.
 
 pytest -n auto -m "not slow" --times=out/times   # measures what each test takes
 python -m tests.long_tests out/times             # and writes the list anew
@@ -18,7 +18,7 @@ import time
 import pytest
 
 LIST = pathlib.Path(__file__).with_name("long_tests.txt")
-LEAST_S = 2.0  # on two cores with AVX2; with AVX-512 it is half of that
+LEAST_S = 1.2  # on two cores with AVX2; with AVX-512 it is half of that
 
 
 def mark(items: list[pytest.Item]) -> None:

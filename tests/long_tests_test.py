@@ -11,12 +11,12 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 @pytest.fixture
 def times(tmp_path):
-    (tmp_path / "1.txt").write_text("2.00 tests/b_test.py::test_b[x y]\n1.99 tests/a_test.py::test_a\n")
+    (tmp_path / "1.txt").write_text("1.20 tests/b_test.py::test_b[x y]\n1.19 tests/a_test.py::test_a\n")
     (tmp_path / "2.txt").write_text("0.10 tests/a_test.py::test_c\n12.50 tests/a_test.py::test_d\n")
     return tmp_path
 
 
-def test_the_list_has_what_takes_two_seconds(times, tmp_path):
+def test_the_list_has_what_takes_the_least_time_of_a_long_test(times, tmp_path):
     assert long_tests.write(str(times), tmp_path / "list") == 2
     assert (tmp_path / "list").read_text() == "tests/a_test.py::test_d\ntests/b_test.py::test_b[x y]\n"
 

@@ -1,6 +1,7 @@
 """Runs the tests marked `processor` as other processors would, and those marked `emulated` on other processors.
 
-python -m tests.processors.run            # oneDNN off, and with the kernels of smaller processors; 1, 2 threads; qemu
+python -m tests.processors.run            # a choice of the settings in which each value appears: half of the time
+python -m tests.processors.run all        # oneDNN off, and with the kernels of smaller processors; 1, 2 threads; qemu
 python -m tests.processors.run AVX2 qemu  # the settings whose names have one of the words
 
 TensorFlow chooses the kernels for a processor while it starts, so each setting is a process of its own. qemu emulates
@@ -81,6 +82,17 @@ def settings():
     return emulated + off + on
 
 
+def choice():
+    """Each emulated processor once, one with oneDNN and one without; the levels of oneDNN with 2 threads and 1 in turn."""
+    emulated = [setting for setting in settings() if setting.processor]
+    levels = {}
+    for setting in settings():
+        if not setting.processor:
+            levels.setdefault(setting.name, []).append(setting)
+    alternating = [by_threads[1 - place % 2] for place, by_threads in enumerate(levels.values())]
+    return emulated[::3] + alternating
+
+
 def marked_files(marker):
     """The test files in which the marker stands."""
     return [
@@ -140,7 +152,8 @@ def run_all(chosen):
 
 def main(words):
     """Prints a line for each setting, then what failed; returns the exit status."""
-    chosen = [setting for setting in settings() if not words or any(word in setting.name for word in words)]
+    named = [setting for setting in settings() if any(word in setting.name for word in words)]
+    chosen = settings() if words == ["all"] else named if words else choice()
     if not chosen:
         say(f"A word must be part of a setting's name. Received: {words}; the names are:")
         say("\n".join(sorted({setting.name for setting in settings()})))

@@ -83,7 +83,7 @@ def settings():
 
 
 def choice():
-    """Each emulated processor once, one with oneDNN and one without; the levels of oneDNN with 2 threads and 1 in turn."""
+    """Each emulated processor once, with oneDNN or without; the levels of oneDNN with 2 threads and 1 in turn."""
     emulated = [setting for setting in settings() if setting.processor]
     levels = {}
     for setting in settings():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +22,7 @@ from biggan_tf.types import Tensor
 _LOGGER = logging.getLogger(__name__)
 # The first step of a process compiles; the time is told after some more, or after some seconds.
 _COMPILED, _MEASURED, _MEASURED_S = 1, 5, 30.0
+_STILL_COMPILING_S = 10.0  # a line this often, until the first step is done
 
 
 def log(config: Config, gan: GAN, cluster: Cluster, manifest: Manifest, steps_done: int) -> None:
@@ -83,6 +86,29 @@ def lines(
         f"Steps: {steps_done:,} of {training.num_steps:,} are done"
         + (f", and the run ends after {training.max_minutes:g} minutes of steps." if training.max_minutes else "."),
     ]
+
+
+@contextlib.contextmanager
+def compilation() -> Iterator[None]:
+    """Tells that the first step is being compiled, every few seconds how long already, and at the end how long it took.
+
+    How far a compilation is, nobody can tell.
+    """
+    begin, done = time.perf_counter(), threading.Event()
+
+    def tell() -> None:
+        while not done.wait(_STILL_COMPILING_S):
+            _LOGGER.info("Compiling the first step: %s so far.", duration(time.perf_counter() - begin))
+
+    _LOGGER.info("Compiling the first step, which takes seconds for small networks and minutes for large ones.")
+    teller = threading.Thread(target=tell, name="compilation", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
+    _LOGGER.info("The first step is done, after %s.", duration(time.perf_counter() - begin))
 
 
 class TimeExpected:

@@ -300,7 +300,9 @@ class Run:
             if profile and self._cluster.is_chief:
                 _profile(os.path.join(self._workdir, "profile"), self.step - first_step)
             grown = self._growth.before_step() if self._growth else {}
-            report = {**self._runner.run(), **grown}
+            is_chiefs_first = self.step == first_step and self._cluster.is_chief
+            with first_lines.compilation() if is_chiefs_first else contextlib.nullcontext():
+                report = {**self._runner.run(), **grown}
             self.step += 1
             shutdown.has_work = True
             monitoring.check_finite(report, self.gan, self._observer)

@@ -1,6 +1,8 @@
 """The first lines of a training."""
 
 import logging
+import threading
+import time
 
 import pytest
 import tensorflow as tf
@@ -52,3 +54,26 @@ def test_the_time_is_told_once_without_the_step_that_compiles(monkeypatch, caplo
         expected.after_step()
     told = [record.getMessage() for record in caplog.records]
     assert told == ["Time: about 33 min for the steps that are left, by the first 6."]
+
+
+def test_a_compilation_tells_how_long_it_has_taken_so_far(monkeypatch, caplog):
+    monkeypatch.setattr(first_lines, "_STILL_COMPILING_S", 0.05)
+    with caplog.at_level(logging.INFO, "biggan_tf"), first_lines.compilation():
+        time.sleep(0.4)
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[0].startswith("Compiling the first step, which takes")
+    assert len(lines) > 3
+    assert set(lines[1:-1]) == {"Compiling the first step: 0 s so far."}
+    assert lines[-1] == "The first step is done, after 0 s."
+
+
+def test_a_compilation_that_fails_is_not_said_to_be_done(monkeypatch, caplog):
+    threads = threading.active_count()
+    with (
+        caplog.at_level(logging.INFO, "biggan_tf"),
+        pytest.raises(ValueError, match="no such operation"),
+        first_lines.compilation(),
+    ):
+        raise ValueError("no such operation")
+    assert [record.getMessage().split(",")[0] for record in caplog.records] == ["Compiling the first step"]
+    assert threading.active_count() == threads

@@ -61,7 +61,7 @@ format: $(STAMP)  ## Put the code into ruff's format.
 	$(BIN)/ruff check --fix .
 
 demo: $(STAMP)  ## Draw with a trained model, then train on drawn shapes, serve and ask that one; see out/demo.
-	$(BIN)/python -m biggan_tf.sample --weights=shapes --truncation=0.8 --output=out/demo/preset.png
+	$(BIN)/python -m biggan_tf.sample --weights=cifar10_biggan --truncation=0.8 --output=out/demo/preset.png
 	$(BIN)/python -m pipeline.demo --output=out/demo
 
 docs: $(STAMP)  ## Build the pages of docs/ as a site in out/site; a broken link is an error.

@@ -73,7 +73,7 @@ NOT_TRAINED = re.compile(r"biggan_tf\.train .*(biggan_\w+|progressive_\w+|distri
 # haproxy reads is run by balancer_slow_test.py, and a preprocessing on s3:// by s3_slow_test.py.
 READ_ALONE = re.compile(
     r"^(openssl|tensorboard|aws|haproxy) |tf2onnx|"
-    r"--(tracker|auth_tokens_file|token_file|compare)=|serving\.export --weights=shapes|=s3://"
+    r"--(tracker|auth_tokens_file|token_file|compare)=|serving\.export --weights=cifar10_biggan|=s3://"
 )
 
 

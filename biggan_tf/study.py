@@ -27,8 +27,8 @@ from absl import flags
 from biggan_tf import files
 from biggan_tf.config import flags as config_flags
 from biggan_tf.config import shared_flags
-from biggan_tf.progress import Parts
-from biggan_tf.studies import registry
+from biggan_tf.progress import Parts, track
+from biggan_tf.studies import registry, side_by_side
 from biggan_tf.studies.contract import BUDGETS, Study, StudyBudget, StudyContext
 from biggan_tf.studies.execution import perform, write
 from biggan_tf.studies.page import StudiesPage
@@ -41,6 +41,13 @@ _WEIGHTS = shared_flags.weights()
 _DATA = shared_flags.data(" for studies that compare with such")
 _LIST = flags.DEFINE_bool("list", False, "Show the names of the studies and their claims, and end.")
 _BUDGET = flags.DEFINE_enum("budget", "full", BUDGETS, "How much is computed: small takes a second or two a study.")
+_PROCESSES = flags.DEFINE_integer(
+    "processes",
+    0,
+    "How many studies `all` runs at a time, each in a process of 2 to 3 GB; 0: as many as there are cores, four at "
+    "most, and one where there is a GPU.",
+    lower_bound=0,
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Any integer; decides all that is random.")
 
 
@@ -61,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
         budget: StudyBudget = "small" if _BUDGET.value == "small" else "full"
         context = StudyContext(_SEED.value, budget, model, _DATA.value)
         if argv[1] == _ALL:
-            _study_all(context, _OUTPUT.value)
+            _study_all(context, _OUTPUT.value, _PROCESSES.value or side_by_side.number_of_processes())
         else:
             _study_one(registry.load(argv[1]), context, _OUTPUT.value)
     except (ValueError, OSError) as error:
@@ -91,27 +98,22 @@ def _study_one(study: Study, context: StudyContext, output: str) -> None:
     print("\n".join(paths))  # noqa: T201
 
 
-def _study_all(context: StudyContext, output: str) -> None:
+def _study_all(context: StudyContext, output: str, processes: int) -> None:
     """Runs every study. One that cannot use the model or the data is noted on the page, and the others go on."""
     page = StudiesPage("" if context.model is None else context.model.source)
     if context.model is not None:
         _ = context.model.loaded  # a model that is not there is an error, not a note on the page
+    names = list(registry.STUDIES)
+    ended = track(side_by_side.outcomes(names, context, output, processes), len(names), "studies", "study")
+    found = {outcome.name: outcome for outcome in ended}
     missing: list[str] = []
-    with Parts(list(registry.STUDIES)) as parts:
-        for name in registry.STUDIES:
-            parts.begin(name)
-            study = registry.load(name)
-            own = context if study.uses_run else StudyContext(context.seed, context.budget, data=context.data)
-            try:
-                result = perform(study, own)
-                write(study, own, result, output)
-            # Each refusal of the package is a ValueError: images of another size, an extractor that is not installed,
-            # data that were moved away. One of them must not take the page of the other studies with it.
-            except ValueError as error:
-                page.add_missing(study, str(error))
-                missing.append(f"{name} was not computed: {error}")
-                continue
-            page.add(study, result)
+    for name in names:
+        study, outcome = registry.load(name), found[name]
+        if outcome.result is None:
+            page.add_missing(study, outcome.refusal)
+            missing.append(f"{name} was not computed: {outcome.refusal}")
+        else:
+            page.add(study, outcome.result)
     print("\n".join([*missing, page.save(output)]))  # noqa: T201 - the output
 
 

@@ -37,6 +37,10 @@ class StudiedModel:
         self._workdir = workdir
         self._weights = weights
 
+    def __reduce__(self) -> tuple[type[StudiedModel], tuple[str, str]]:
+        """Another process loads the networks itself."""
+        return StudiedModel, (self._workdir, self._weights)
+
     @property
     def source(self) -> str:
         """Where the networks come from, as the user wrote it."""

@@ -34,7 +34,7 @@ def workdir(tmp_path_factory):
 def page_of(model, names, folder, monkeypatch, data=""):
     """The page that `study all` writes, if these were all studies."""
     monkeypatch.setattr(registry, "STUDIES", {name: registry.STUDIES[name] for name in names})
-    study._study_all(StudyContext(budget="small", model=model, data=data), str(folder))
+    study._study_all(StudyContext(budget="small", model=model, data=data), str(folder), processes=1)
     return (folder / "studies.html").read_text()
 
 

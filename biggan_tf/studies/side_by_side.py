@@ -63,7 +63,8 @@ def outcomes(names: Sequence[str], context: StudyContext, output: str, processes
         processes, multiprocessing.get_context("spawn"), initializer=_end_with_parent, initargs=(os.getpid(),)
     )
     with pool:
-        futures = [pool.submit(outcome, name, context, output) for name in names]
+        # The last one, search_proxies, takes longest: it must not begin when all others are done.
+        futures = [pool.submit(outcome, name, context, output) for name in reversed(names)]
         try:
             for future in concurrent.futures.as_completed(futures):
                 yield future.result()

@@ -67,6 +67,11 @@ class AidedDiscriminator(Discriminator):
         """As the family's discriminator does."""
         return self.inner.couples_rows
 
+    @property
+    def keeps_batches_apart(self) -> bool:
+        """As the family's discriminator does."""
+        return self.inner.keeps_batches_apart
+
     def build(self, input_shape: InputShape | Sequence[InputShape] | None = None) -> None:
         """Creates all layers and variables. The configuration gives every shape, so `input_shape` is not needed."""
         width, num_classes = self.classifier_config.width, self.config.num_classes
@@ -83,10 +88,10 @@ class AidedDiscriminator(Discriminator):
         made: keras.Variable = self.add_weight(name=name, shape=shape, initializer="zeros", autocast=False)
         return made
 
-    def call(self, inputs: DiscriminatorInputs, training: bool = False) -> Judgement:
-        """Answers images, or (images, labels) with classes."""
+    def call(self, inputs: DiscriminatorInputs, training: bool = False, batches: Sequence[int] = ()) -> Judgement:
+        """Answers images, or (images, labels) with classes; `batches` as in `keeps_batches_apart`."""
         images, labels = inputs if isinstance(inputs, tuple | list) else (inputs, None)
-        judgement = self.inner(inputs, training=training)
+        judgement = self.inner(inputs, training=training, **({"batches": batches} if batches else {}))
         answers = ops.cast(self._classifier(images), self.compute_dtype)
         parts = [normalise_second_moment(part) for part in (judgement.features, answers)]
         # h = lrelu(A [n(phi(x)), n(F(x))] + a)

@@ -236,9 +236,10 @@ class TrainingRound:
 
         Args:
             *batches: All of them go through the discriminator in one call, so that spectral norm's u moves once. If it
-                couples the rows of a call, each goes through it in a call of its own.
+                couples the rows of a call and cannot keep batches apart, each goes through it in a call of its own.
         """
-        if self._discriminator.couples_rows and len(batches) > 1:
+        apart = self._discriminator.couples_rows and len(batches) > 1
+        if apart and not self._discriminator.keeps_batches_apart:
             return [judgement for batch in batches for judgement in self.discriminate(batch)]
         images, labels = batches[0]
         rows = [batch.images.shape[0] for batch in batches]
@@ -251,7 +252,8 @@ class TrainingRound:
             images = self._augmentation(images, ReplicaRandom(keys, rows))
             self._augmented += 1
         conditional = self._discriminator.config.is_conditional
-        judgement = self._discriminator((images, labels) if conditional else images, training=True)
+        inputs = (images, labels) if conditional else images
+        judgement = self._discriminator(inputs, training=True, **({"batches": tuple(rows)} if apart else {}))
         judgements = self._split(judgement, rows)
         self._judged += [JudgedBatch(*pair) for pair in zip(batches, judgements, strict=True)]
         self.real_logits += [

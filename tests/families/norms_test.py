@@ -157,6 +157,34 @@ def test_coupled_rows_go_through_the_discriminator_apart(norm, calls, eagerly, m
     assert seen == calls
 
 
+@pytest.mark.parametrize("family", ["progan", "stylegan2", "stylegan3"])
+def test_batches_of_one_call_do_not_meet(family):
+    discriminator = roused(config_of("none", family).model.discriminator())
+    assert discriminator.couples_rows
+    assert discriminator.keeps_batches_apart
+    images, labels = np.concatenate([IMAGES, 0.5 * IMAGES[:2]]), np.concatenate([LABELS, LABELS[:2]])
+    apart = [discriminator((images[rows], labels[rows])).logits for rows in (slice(4), slice(4, 6))]
+    kept = discriminator((images, labels), batches=(4, 2)).logits
+    np.testing.assert_allclose(kept, np.concatenate(apart), rtol=1e-5, atol=1e-5)
+    assert np.abs(discriminator((images, labels)).logits - kept).max() > 1e-3
+
+
+@pytest.mark.parametrize(("family", "norm", "calls"), [("stylegan2", "none", [16]), ("stylegan2", "batch", [8, 8])])
+def test_real_images_and_fakes_are_one_call_where_batches_are_kept_apart(family, norm, calls, eagerly, monkeypatch):
+    config = config_of(norm, family)
+    gan, seen = GAN(config), []
+    call = type(gan.discriminator).call
+
+    def noted(self, inputs, *args, **kwargs):
+        seen.append(inputs[0].shape[0])
+        return call(self, inputs, *args, **kwargs)
+
+    monkeypatch.setattr(type(gan.discriminator), "call", noted)
+    main = next(phase for phase in gan.phases if phase.trains == "discriminator" and phase.every == 1)
+    gan.gradients(main, Batch(*map(tf.constant, tiny.batch(8))), 8, 0)
+    assert seen == calls
+
+
 def test_a_class_gain_is_the_lipschitz_constant_of_its_class():
     discriminator = config_of("conditional_spectral", "toy").model.discriminator()
     plain = config_of("spectral", "toy").model.discriminator()

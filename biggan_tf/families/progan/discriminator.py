@@ -61,6 +61,11 @@ class Discriminator(contract.Discriminator):
         """The minibatch standard deviation makes a row's logit depend on the other rows, and so do some norms."""
         return self.config.deviation_group > 1 or super().couples_rows
 
+    @property
+    def keeps_batches_apart(self) -> bool:
+        """The minibatch standard deviation does; a norm that couples rows does not."""
+        return not super().couples_rows
+
     def build(self, input_shape: InputShape | Sequence[InputShape] | None = None) -> None:
         """Creates all layers and variables. The configuration gives every shape, so `input_shape` is not needed."""
         model = self.config
@@ -142,8 +147,8 @@ class Discriminator(contract.Discriminator):
             check_classes(labels, self.config.num_classes, self.compute_dtype)
         return images, labels
 
-    def call(self, inputs: DiscriminatorInputs, training: bool = False) -> Judgement:
-        """Answers images, or (images, labels)."""
+    def call(self, inputs: DiscriminatorInputs, training: bool = False, batches: Sequence[int] = ()) -> Judgement:
+        """Answers images, or (images, labels); `batches` as in `keeps_batches_apart`."""
         images, labels = self.checked(inputs)
         classes = self._classes(labels)
         level = self.config.levels.index(images.shape[1] or self.config.resolution)
@@ -157,7 +162,7 @@ class Discriminator(contract.Discriminator):
             # x = x + (fromRGB(averaged image) - x) clip(lod - lod of this level, 0, 1)
             x = fade(x, coarser, self.lod - self.config.lod_of(self.config.levels[number]))
         if self.deviation is not None:
-            x = self.deviation(x)
+            x = self.deviation(x, batches=batches)
         x = widen(self.last_conv(x, training=training))
         features = self.dense(ops.reshape(x, (-1, 16 * self.config.channels(4))), training=training)
         answers = self.last_dense(features, training=training)

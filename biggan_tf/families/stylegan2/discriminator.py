@@ -57,6 +57,11 @@ class Discriminator(contract.Discriminator):
         """The minibatch standard deviation makes a row's logit depend on the other rows, and so do some norms."""
         return self.config.deviation_channels > 0 or super().couples_rows
 
+    @property
+    def keeps_batches_apart(self) -> bool:
+        """The minibatch standard deviation does; a norm that couples rows does not."""
+        return not super().couples_rows
+
     def build(self, input_shape: InputShape | Sequence[InputShape] | None = None) -> None:
         """Creates all layers and variables. The configuration gives every shape, so `input_shape` is not needed."""
         model = self.config
@@ -126,8 +131,8 @@ class Discriminator(contract.Discriminator):
         check_images(images, self.config.resolution)
         return images, labels if self.config.num_classes else None
 
-    def call(self, inputs: DiscriminatorInputs, training: bool = False) -> Judgement:
-        """Answers images, or (images, labels) with classes."""
+    def call(self, inputs: DiscriminatorInputs, training: bool = False, batches: Sequence[int] = ()) -> Judgement:
+        """Answers images, or (images, labels) with classes; `batches` as in `keeps_batches_apart`."""
         images, labels = self.checked(inputs)
         classes = None
         if labels is not None and self.config.discriminator_norm.needs_classes:
@@ -136,7 +141,7 @@ class Discriminator(contract.Discriminator):
         for block in self.blocks:
             x = block(x, classes, training=training)
         if self.deviation is not None:
-            x = self.deviation(x)
+            x = self.deviation(x, batches=batches)
         x = widen(self.last_conv(x, training=training))
         features = self.dense(ops.reshape(x, (-1, 16 * self.config.channels(4))), training=training)
         out = self.last_dense(features, training=training)

@@ -24,7 +24,7 @@ _MOST = 4  # processes unless a number is given; each takes 2 to 3 GB
 _WATCH_S = 1.0
 
 
-class Outcome(NamedTuple):
+class StudyOutcome(NamedTuple):
     """What became of a study.
 
     Attributes:
@@ -45,7 +45,7 @@ def number_of_processes() -> int:
     return min(num_cores(), _MOST)
 
 
-def outcomes(names: Sequence[str], context: StudyContext, output: str, processes: int) -> Iterator[Outcome]:
+def outcomes(names: Sequence[str], context: StudyContext, output: str, processes: int) -> Iterator[StudyOutcome]:
     """Runs studies and writes their files; yields what became of each, in the order in which they end.
 
     Args:
@@ -73,7 +73,7 @@ def outcomes(names: Sequence[str], context: StudyContext, output: str, processes
             raise
 
 
-def outcome(name: str, context: StudyContext, output: str) -> Outcome:
+def outcome(name: str, context: StudyContext, output: str) -> StudyOutcome:
     """Runs one study and writes its files.
 
     Args:
@@ -89,8 +89,8 @@ def outcome(name: str, context: StudyContext, output: str) -> Outcome:
     # Each refusal of the package is a ValueError: images of another size, an extractor that is not installed,
     # data that were moved away. One of them must not take the page of the other studies with it.
     except ValueError as error:
-        return Outcome(name, None, str(error))
-    return Outcome(name, result, "")
+        return StudyOutcome(name, None, str(error))
+    return StudyOutcome(name, result, "")
 
 
 def _end_with_parent(parent: int) -> None:

@@ -52,17 +52,25 @@ class Discriminator(keras.Model):
     def couples_rows(self) -> bool:
         """Whether a row's answer depends on the other rows of its call; then real images and fakes are kept apart.
 
-        By default it does if the norm of the discriminator's activations does.
+        It does if the norm of the discriminator's activations does, or if the discriminator compares rows.
         """
-        return self.config.discriminator_norm.couples_rows
+        return self.config.discriminator_norm.couples_rows or self.compares_rows
+
+    @property
+    def compares_rows(self) -> bool:
+        """Whether it has a minibatch standard deviation, which makes a row's answer depend on the other rows.
+
+        The `call` of such a discriminator takes `batches`: how many rows each of several batches has, in a tuple.
+        """
+        return False
 
     @property
     def keeps_batches_apart(self) -> bool:
-        """Whether `call` takes `batches`: how many rows each of several batches has, in a tuple.
+        """Whether rows that are coupled are so within each of the `batches` of a call alone.
 
-        Rows are then coupled within each batch alone, so that one call, with larger products, does the work of several.
+        One call, with larger products, then does the work of several. No norm does that.
         """
-        return False
+        return self.compares_rows and not self.config.discriminator_norm.couples_rows
 
     @property
     def input_shapes(self) -> InputShape | Sequence[InputShape]:

@@ -9,7 +9,6 @@ import concurrent.futures
 import multiprocessing
 import os
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -21,7 +20,6 @@ from biggan_tf.studies.execution import perform, write
 from biggan_tf.training.compute_report import num_cores
 
 _MOST = 4  # processes unless a number is given; each takes 2 to 3 GB
-_WATCH_S = 1.0
 
 
 class StudyOutcome(NamedTuple):
@@ -60,7 +58,7 @@ def outcomes(names: Sequence[str], context: StudyContext, output: str, processes
         return
     # A process that was forked from one in which TensorFlow runs would hang.
     pool = concurrent.futures.ProcessPoolExecutor(
-        processes, multiprocessing.get_context("spawn"), initializer=_end_with_parent, initargs=(os.getpid(),)
+        processes, multiprocessing.get_context("spawn"), initializer=_end_with_parent
     )
     with pool:
         # The last one, search_proxies, takes longest: it must not begin when all others are done.
@@ -93,12 +91,14 @@ def outcome(name: str, context: StudyContext, output: str) -> StudyOutcome:
     return StudyOutcome(name, result, "")
 
 
-def _end_with_parent(parent: int) -> None:
-    """Lets this process end soon after the one that started it, even if that was killed."""
+def _end_with_parent() -> None:
+    """Lets this process end with the one that started it, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        raise RuntimeError("A process of a pool has one that started it.")
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_WATCH_S)
+        parent.join()
         os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

@@ -63,14 +63,9 @@ class AidedDiscriminator(Discriminator):
         self.build(self.input_shapes)
 
     @property
-    def couples_rows(self) -> bool:
+    def compares_rows(self) -> bool:
         """As the family's discriminator does."""
-        return self.inner.couples_rows
-
-    @property
-    def keeps_batches_apart(self) -> bool:
-        """As the family's discriminator does."""
-        return self.inner.keeps_batches_apart
+        return self.inner.compares_rows
 
     def build(self, input_shape: InputShape | Sequence[InputShape] | None = None) -> None:
         """Creates all layers and variables. The configuration gives every shape, so `input_shape` is not needed."""
@@ -89,7 +84,7 @@ class AidedDiscriminator(Discriminator):
         return made
 
     def call(self, inputs: DiscriminatorInputs, training: bool = False, batches: Sequence[int] = ()) -> Judgement:
-        """Answers images, or (images, labels) with classes; `batches` as in `keeps_batches_apart`."""
+        """Answers images, or (images, labels) with classes; `batches` as in `compares_rows`."""
         images, labels = inputs if isinstance(inputs, tuple | list) else (inputs, None)
         judgement = self.inner(inputs, training=training, **({"batches": batches} if batches else {}))
         answers = ops.cast(self._classifier(images), self.compute_dtype)

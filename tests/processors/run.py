@@ -11,6 +11,7 @@ emulated. The whole output of each setting is in out/processors; PYTEST_ADDOPTS 
 
 import concurrent.futures
 import dataclasses
+import itertools
 import os
 import pathlib
 import re
@@ -85,12 +86,10 @@ def settings():
 def choice():
     """Each emulated processor once, with oneDNN or without; the levels of oneDNN with 2 threads and 1 in turn."""
     emulated = [setting for setting in settings() if setting.processor]
-    levels = {}
-    for setting in settings():
-        if not setting.processor:
-            levels.setdefault(setting.name, []).append(setting)
-    alternating = [by_threads[1 - place % 2] for place, by_threads in enumerate(levels.values())]
-    return emulated[::3] + alternating
+    threads = itertools.cycle((2, 1))
+    of_level = {level: next(threads) for level in dict.fromkeys(s.name for s in settings() if not s.processor)}
+    alternating = [setting for setting in settings() if of_level.get(setting.name) == setting.threads]
+    return [emulated[0], emulated[-1], *alternating]  # the first with oneDNN, the last without
 
 
 def marked_files(marker):

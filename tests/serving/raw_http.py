@@ -1,6 +1,7 @@
 """A port of the server with a small site behind it, and bytes that no HTTP client would send."""
 
 import contextlib
+import errno
 import json
 import re
 import socket
@@ -68,10 +69,13 @@ def read_all(connection):
 def exchange(port, data):
     """Sends bytes, says that no more will come, and returns the answers."""
     with connect(port) as connection:
-        # A server that refuses early may have closed already: sending then fails, or there is nothing to shut down.
-        with contextlib.suppress(OSError):
+        try:
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
+        # A server that refuses early may have closed already: sending then fails, or there is nothing to shut down.
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN):
+                raise
         return read_all(connection)
 
 

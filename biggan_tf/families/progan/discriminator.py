@@ -57,14 +57,9 @@ class Discriminator(contract.Discriminator):
         self.build(self.input_shapes)
 
     @property
-    def couples_rows(self) -> bool:
-        """The minibatch standard deviation makes a row's logit depend on the other rows, and so do some norms."""
-        return self.config.deviation_group > 1 or super().couples_rows
-
-    @property
-    def keeps_batches_apart(self) -> bool:
-        """The minibatch standard deviation does; a norm that couples rows does not."""
-        return not super().couples_rows
+    def compares_rows(self) -> bool:
+        """As the configuration says."""
+        return self.config.deviation_group > 1
 
     def build(self, input_shape: InputShape | Sequence[InputShape] | None = None) -> None:
         """Creates all layers and variables. The configuration gives every shape, so `input_shape` is not needed."""
@@ -148,7 +143,7 @@ class Discriminator(contract.Discriminator):
         return images, labels
 
     def call(self, inputs: DiscriminatorInputs, training: bool = False, batches: Sequence[int] = ()) -> Judgement:
-        """Answers images, or (images, labels); `batches` as in `keeps_batches_apart`."""
+        """Answers images, or (images, labels); `batches` as in `compares_rows`."""
         images, labels = self.checked(inputs)
         classes = self._classes(labels)
         level = self.config.levels.index(images.shape[1] or self.config.resolution)

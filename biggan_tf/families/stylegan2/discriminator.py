@@ -53,14 +53,9 @@ class Discriminator(contract.Discriminator):
         self.build(self.input_shapes)
 
     @property
-    def couples_rows(self) -> bool:
-        """The minibatch standard deviation makes a row's logit depend on the other rows, and so do some norms."""
-        return self.config.deviation_channels > 0 or super().couples_rows
-
-    @property
-    def keeps_batches_apart(self) -> bool:
-        """The minibatch standard deviation does; a norm that couples rows does not."""
-        return not super().couples_rows
+    def compares_rows(self) -> bool:
+        """As the configuration says."""
+        return self.config.deviation_channels > 0
 
     def build(self, input_shape: InputShape | Sequence[InputShape] | None = None) -> None:
         """Creates all layers and variables. The configuration gives every shape, so `input_shape` is not needed."""
@@ -132,7 +127,7 @@ class Discriminator(contract.Discriminator):
         return images, labels if self.config.num_classes else None
 
     def call(self, inputs: DiscriminatorInputs, training: bool = False, batches: Sequence[int] = ()) -> Judgement:
-        """Answers images, or (images, labels) with classes; `batches` as in `keeps_batches_apart`."""
+        """Answers images, or (images, labels) with classes; `batches` as in `compares_rows`."""
         images, labels = self.checked(inputs)
         classes = None
         if labels is not None and self.config.discriminator_norm.needs_classes:

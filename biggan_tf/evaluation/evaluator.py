@@ -119,17 +119,19 @@ class Evaluator:
         """
         self.reference.require(self.extractor, sampler.generator.config.resolution)
         sampler = sampler.drawing(self.frequencies(sampler.num_classes))
-        bank = feature_bank.collect(
-            sampler.batches(self.num_images),
-            self.extractor,
-            num_images=self.num_images,
-            strategy=self.strategy,
-            progress="samples" if progress else "",
-        )
+        values, remarks = {}, ()
+        if not set(self.names) <= set(metrics.OF_GENERATOR):  # which draw images of their own
+            bank = feature_bank.collect(
+                sampler.batches(self.num_images),
+                self.extractor,
+                num_images=self.num_images,
+                strategy=self.strategy,
+                progress="samples" if progress else "",
+            )
+            values, remarks = self.metrics_of(bank, progress), self.remarks_on(bank)
         of_generator, paths = self._of_generator(sampler, progress)
-        values = {**self.metrics_of(bank, progress), **of_generator}
         protocol = dataclasses.replace(self.protocol(sampler.protocol(self.num_images)), paths=paths)
-        return Result(values, protocol, images_seen=images_seen, step=step, remarks=self.remarks_on(bank))
+        return Result(values | of_generator, protocol, images_seen=images_seen, step=step, remarks=remarks)
 
     def remarks_on(self, bank: feature_bank.FeatureBank) -> tuple[str, ...]:
         """What a reader of the metrics must know about them, a sentence each."""
@@ -163,4 +165,4 @@ class Evaluator:
             progress: Whether bars tell how far each metric is; not by default.
         """
         names = [name for name in self.names if name not in metrics.OF_GENERATOR]
-        return metrics.compute(names, self.reference, bank, self.extractor, progress) if names else {}
+        return metrics.compute(names, self.reference, bank, self.extractor, progress)

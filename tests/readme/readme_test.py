@@ -196,7 +196,8 @@ def photo(seed):
 def here(command, place, more=()):
     """A command's words after `python -m`, with the README's absolute paths inside of the test's folder."""
     words = [re.sub(r"(?<==)/(archives|data|my)\b", rf"{place}/\1", word) for word in shlex.split(command)[2:]]
-    return [*words, *SHORTER.get(words[0], ()), *more]
+    shorter = () if "--show" in words else SHORTER.get(words[0], ())  # it only reads what other commands wrote
+    return [*words, *shorter, *more]
 
 
 def succeeded(result, command):

@@ -170,7 +170,7 @@ def _figure(
     names = list(found)
     bars.barh(range(len(names)), list(found.values()), color=drawing.COLOURS[0], height=0.6)
     bars.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
-    bars.invert_yaxis()
+    bars.set_ylim(len(names) + 0.8, -0.6)  # the first on top, and room for the legend below the last
     bars.axvline(needed, color=drawing.COLOURS[1], linestyle="--", label="chance passes this once in 20")
     bars.axvline(0.0, color="#000000", linewidth=0.8)
     drawing.label(bars, "rank correlation with the distance", "proxies")

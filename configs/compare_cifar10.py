@@ -42,7 +42,7 @@ def get_config() -> ComparisonConfig:
         ),
         budget=BudgetConfig(minutes=20.0, clock="processor"),
         evaluation=evaluation(),
-        curve=CurveConfig(points=8, num_samples=2_500),
+        curve=CurveConfig(points=5, num_samples=2_000),
     )
 
 

@@ -119,7 +119,8 @@ class Evaluator:
         """
         self.reference.require(self.extractor, sampler.generator.config.resolution)
         sampler = sampler.drawing(self.frequencies(sampler.num_classes))
-        values, remarks = {}, ()
+        values: dict[str, float] = {}
+        remarks: tuple[str, ...] = ()
         if not set(self.names) <= set(metrics.OF_GENERATOR):  # which draw images of their own
             bank = feature_bank.collect(
                 sampler.batches(self.num_images),

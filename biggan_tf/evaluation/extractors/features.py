@@ -18,6 +18,7 @@ from jaxtyping import Float32
 from biggan_tf import files
 from biggan_tf.data import class_names
 from biggan_tf.evaluation.extractors import efficientnet_lite, inception, small_classifier
+from biggan_tf.evaluation.extractors.frozen_classifiers import ConcreteFunction, with_constants
 from biggan_tf.interop.npz_files import read_npz
 from biggan_tf.interop.torch_files import read_state_dict
 from biggan_tf.types import ByteImages, Images, Tensor
@@ -72,7 +73,7 @@ class FeatureExtractor:
         self.score_bias = score_bias
         self._network = network
         self._prepare = prepare
-        self._compiled = tf.function(self.compute)
+        self._functions: dict[tf.TensorSpec, ConcreteFunction] = {}
 
     @property
     def score_name(self) -> str:
@@ -81,7 +82,11 @@ class FeatureExtractor:
 
     def __call__(self, images: ByteImages | Images) -> tuple[Float32[np.ndarray, "N F"], Float32[np.ndarray, "N K"]]:
         """The features and logits of images given as bytes or as floats in [-1, 1]."""
-        features, logits = self._compiled(tf.convert_to_tensor(images))
+        images = tf.convert_to_tensor(images)
+        spec = tf.TensorSpec((None, *images.shape[1:]), images.dtype)
+        if spec not in self._functions:
+            self._functions[spec] = self._function(spec)
+        features, logits = self._functions[spec](images)
         return features.numpy(), logits.numpy()
 
     def compute(self, images: ByteImages | Images) -> tuple[Float32[Tensor, "N F"], Float32[Tensor, "N K"]]:
@@ -89,6 +94,13 @@ class FeatureExtractor:
         if images.dtype == tf.uint8:
             images = tf.cast(images, tf.float32) / 127.5 - 1.0
         return self._network(self._prepare(images), training=False)
+
+    def _function(self, spec: tf.TensorSpec) -> ConcreteFunction:
+        """The graph for images of one size. TensorFlow joins norms with convolutions where weights are constants."""
+        function = tf.function(self.compute).get_concrete_function(spec)
+        if any(isinstance(weight.value, tf.distribute.DistributedValues) for weight in self._network.variables):
+            return function  # Weights that replicas share cannot be made constants.
+        return with_constants(function)
 
 
 def load_extractor(name: str, path: str = "") -> FeatureExtractor:

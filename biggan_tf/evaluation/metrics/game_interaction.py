@@ -57,10 +57,9 @@ def largest_interaction(
         with tf.GradientTape() as outer:
             with tf.GradientTape() as inner:
                 value = tf.reduce_mean(logits_of_fakes())
-            first = inner.gradient(value, by, unconnected_gradients=_ZERO)
+            first = _dense(inner.gradient(value, by, unconnected_gradients=_ZERO))
             product = tf.add_n([tf.reduce_sum(a * b) for a, b in zip(first, vector, strict=True)])
-        slopes: list[Tensor] = outer.gradient(product, to, unconnected_gradients=_ZERO)
-        return slopes
+        return _dense(outer.gradient(product, to, unconnected_gradients=_ZERO))
 
     vector = [tf.constant(random.standard_normal(tuple(v.shape)), v.dtype) for v in generator_weights]
     length = 0.0
@@ -73,3 +72,8 @@ def largest_interaction(
         length = float(tf.linalg.global_norm(image))
         vector = times(image, discriminator_weights, generator_weights)
     return length
+
+
+def _dense(gradients: Sequence[Tensor | tf.IndexedSlices]) -> list[Tensor]:
+    """Gradients of tables, of which TensorFlow gives the rows that were looked up, as tensors of the whole tables."""
+    return [tf.convert_to_tensor(gradient) for gradient in gradients]

@@ -19,6 +19,19 @@ def test_the_interaction_of_a_bilinear_game_is_the_largest_singular_value():
     assert found == pytest.approx(np.linalg.svd(matrix, compute_uv=False)[0], rel=1e-6)
 
 
+def test_tables_count_a_row_as_often_as_it_was_looked_up():
+    matrix = np.random.default_rng(0).standard_normal((4, 6))
+    theta = tf.Variable(np.random.default_rng(1).standard_normal((2, 4)))
+    phi = tf.Variable(np.random.default_rng(2).standard_normal((2, 6)))
+    labels = tf.constant([0, 1, 1])
+
+    def logits():
+        return tf.reduce_sum(tf.gather(theta, labels) @ tf.constant(matrix) * tf.gather(phi, labels), axis=1)
+
+    found = game_interaction.largest_interaction(logits, [theta], [phi], np.random.default_rng(3), num_iterations=60)
+    assert found == pytest.approx(2 / 3 * np.linalg.svd(matrix, compute_uv=False)[0], rel=1e-6)
+
+
 def test_networks_that_do_not_act_on_one_another_have_none():
     phi, theta = tf.Variable(np.ones(2)), tf.Variable(np.ones(2))
     found = game_interaction.largest_interaction(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from biggan_tf import progress
 from biggan_tf.config import Config
 from biggan_tf.config.search import LimitsConfig, SearchChoice, SearchConfig
 from biggan_tf.training import cost
@@ -95,22 +96,9 @@ def draw(config: SearchConfig) -> Draw:
         SearchError: If the space has no candidate within the limits.
     """
     base = Candidate(BASE, {}, config.base, cost_of(config.base))
-    candidates: list[Candidate] = []
     refusals: list[Refusal] = []
-    for options in _combinations(config):
-        recipe = changed(config, options)
-        problems = list(recipe.problems())
-        if problems:
-            refusals.append(Refusal(options, problems[0]))
-            continue
-        price = cost_of(recipe)
-        reason = beyond(price, base.cost, config.limits)
-        if reason:
-            refusals.append(Refusal(options, reason))
-            continue
-        candidates.append(Candidate(f"c{len(candidates) + 1:02d}", options, recipe, price))
-        if len(candidates) == config.candidates:
-            break
+    drawn = _accepted(config, base.cost, refusals)
+    candidates = list(progress.track(drawn, config.candidates, "draw", "candidate"))
     if len(candidates) < max(each.candidates for each in config.rounds):
         reasons = "; ".join(dict.fromkeys(refusal.reason for refusal in refusals[:5]))
         raise SearchError(
@@ -119,6 +107,26 @@ def draw(config: SearchConfig) -> Draw:
             f"were refused because: {reasons or 'there were no others'}. Widen limits, or add options."
         )
     return Draw(base, tuple(candidates), tuple(refusals))
+
+
+def _accepted(config: SearchConfig, base: CandidateCost, refusals: list[Refusal]) -> Iterator[Candidate]:
+    """The combinations that can be built within the limits, as many as are wanted; the others join `refusals`."""
+    count = 0
+    for options in _combinations(config):
+        if count == config.candidates:
+            return
+        recipe = changed(config, options)
+        problems = list(recipe.problems())
+        if problems:
+            refusals.append(Refusal(options, problems[0]))
+            continue
+        price = cost_of(recipe)
+        reason = beyond(price, base, config.limits)
+        if reason:
+            refusals.append(Refusal(options, reason))
+            continue
+        count += 1
+        yield Candidate(f"c{count:02d}", options, recipe, price)
 
 
 def changed(config: SearchConfig, options: dict[str, str]) -> Config:

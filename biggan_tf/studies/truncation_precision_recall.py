@@ -30,11 +30,7 @@ def _run(context: StudyContext) -> StudyResult:
         scores[_MODEL] = _of_model(context)
     knees = {name: float(_RADII[knee(values)]) for name, values in scores.items()}
     trades = {name: bool(v[0, 0] > v[-1, 0] and v[0, 1] < v[-1, 1]) for name, v in scores.items()}
-    told = " ".join(
-        f"For {name} precision goes from {v[-1, 0]:.2f} to {v[0, 0]:.2f} and recall from {v[-1, 1]:.2f} to "
-        f"{v[0, 1]:.2f} as the radius falls from {_RADII[-1]:g} to {_RADII[0]:g}; the knee is at {knees[name]:g}."
-        for name, v in scores.items()
-    )
+    told = " ".join(told_of(name, values, knees[name]) for name, values in scores.items())
     verdict = "So precision is bought with recall."
     if not all(trades.values()):
         verdict = "So a smaller ball does not buy precision with recall everywhere."
@@ -66,6 +62,19 @@ def _run(context: StudyContext) -> StudyResult:
         ),
         figure=_figure(scores, knees),
         alt="Precision over recall, with a point for each radius of the ball, and both over the radius.",
+    )
+
+
+def told_of(name: str, scores: Float64[np.ndarray, "R 2"], knee_radius: float) -> str:
+    """What came out of one generator, as a sentence."""
+    if np.ptp(scores, axis=0).max() == 0.0:
+        return (
+            f"For {name} the radius changes nothing: it divides z by its length, and what is truncated are its styles."
+        )
+    first, last = scores[0], scores[-1]
+    return (
+        f"For {name} precision goes from {last[0]:.2f} to {first[0]:.2f} and recall from {last[1]:.2f} to "
+        f"{first[1]:.2f} as the radius falls from {_RADII[-1]:g} to {_RADII[0]:g}; the knee is at {knee_radius:g}."
     )
 
 

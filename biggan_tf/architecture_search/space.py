@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 import operator
 from collections.abc import Iterator
 
@@ -97,7 +98,7 @@ def draw(config: SearchConfig) -> Draw:
     """
     base = Candidate(BASE, {}, config.base, cost_of(config.base))
     refusals: list[Refusal] = []
-    drawn = _accepted(config, base.cost, refusals)
+    drawn = itertools.islice(_accepted(config, base.cost, refusals), config.candidates)
     candidates = list(progress.track(drawn, config.candidates, "draw", "candidate"))
     if len(candidates) < max(each.candidates for each in config.rounds):
         reasons = "; ".join(dict.fromkeys(refusal.reason for refusal in refusals[:5]))
@@ -110,11 +111,9 @@ def draw(config: SearchConfig) -> Draw:
 
 
 def _accepted(config: SearchConfig, base: CandidateCost, refusals: list[Refusal]) -> Iterator[Candidate]:
-    """The combinations that can be built within the limits, as many as are wanted; the others join `refusals`."""
+    """The combinations that can be built within the limits; the others join `refusals`."""
     count = 0
     for options in _combinations(config):
-        if count == config.candidates:
-            return
         recipe = changed(config, options)
         problems = list(recipe.problems())
         if problems:

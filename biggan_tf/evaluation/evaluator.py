@@ -121,7 +121,7 @@ class Evaluator:
         sampler = sampler.drawing(self.frequencies(sampler.num_classes))
         values: dict[str, float] = {}
         remarks: tuple[str, ...] = ()
-        if not set(self.names) <= set(metrics.OF_GENERATOR):  # which draw images of their own
+        if self._of_samples:  # the others draw images of their own
             bank = feature_bank.collect(
                 sampler.batches(self.num_images),
                 self.extractor,
@@ -165,5 +165,10 @@ class Evaluator:
             bank: The features of generated images.
             progress: Whether bars tell how far each metric is; not by default.
         """
-        names = [name for name in self.names if name not in metrics.OF_GENERATOR]
-        return metrics.compute(names, self.reference, bank, self.extractor, progress)
+        names = self._of_samples
+        return metrics.compute(names, self.reference, bank, self.extractor, progress) if names else {}
+
+    @property
+    def _of_samples(self) -> list[str]:
+        """Those of the metrics that are computed from the features of samples."""
+        return [name for name in self.names if name not in metrics.OF_GENERATOR]

@@ -68,8 +68,10 @@ def _run(context: StudyContext) -> StudyResult:
 def told_of(name: str, scores: Float64[np.ndarray, "R 2"], knee_radius: float) -> str:
     """What came out of one generator, as a sentence."""
     if np.ptp(scores, axis=0).max() == 0.0:
+        precision, recall = scores[0]
         return (
-            f"For {name} the radius changes nothing: it divides z by its length, and what is truncated are its styles."
+            f"For {name} the radius changes nothing: precision is {precision:.2f} and recall {recall:.2f} everywhere. "
+            "So it is where a generator divides z by its length, as StyleGAN2 does, whose styles are truncated instead."
         )
     first, last = scores[0], scores[-1]
     return (

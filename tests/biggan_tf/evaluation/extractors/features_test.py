@@ -1,4 +1,4 @@
-"""A feature extractor computes the same alone, in a graph of the caller's, and on replicas that share its weights."""
+"""What a feature extractor is called for is what its network computes, also where replicas share its weights."""
 
 import contextlib
 

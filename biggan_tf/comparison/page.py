@@ -15,6 +15,7 @@ from biggan_tf.config.comparison import ComparisonConfig
 from biggan_tf.data import manifest as manifest_lib
 from biggan_tf.evaluation.protocol import MetricProtocol
 from biggan_tf.evaluation.reports.html_report import HtmlReport
+from biggan_tf.presets.stated_protocol import stated
 
 PAGE = "comparison.html"
 
@@ -150,9 +151,8 @@ def _add_protocol(report: HtmlReport, protocol: MetricProtocol) -> None:
     report.section("Protocol")
     report.text("All numbers were measured by this one protocol; numbers of other protocols cannot be compared.")
     rows = []
-    for part, values in dataclasses.asdict(protocol).items():
-        shown = {key: value for key, value in values.items() if value not in ("", 0, 0.0)}
-        rows += [[f"{part}: {key.replace('_', ' ')}", _short(value)] for key, value in shown.items()]
+    for part, values in stated(dataclasses.asdict(protocol)).items():
+        rows += [[f"{part}: {key.replace('_', ' ')}", _short(value) or "-"] for key, value in values.items()]
     report.table(["field", "value"], rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from biggan_tf.presets.preset import DataRecipe, Measurement, Preset
+from biggan_tf.presets.stated_protocol import stated
 
 
 def text(preset: Preset, num_parameters: int, has_discriminator: bool) -> str:
@@ -90,7 +91,7 @@ def _metrics(measurements: tuple[Measurement, ...]) -> str:
         lines += [f"| {_line(name)} | {value:.6g} | {number} |" for name, value in measurement.metrics.items()]
     for number, measurement in enumerate(measurements, 1):
         lines += ["", f"Protocol {number}, at step {measurement.step:,}, by version {_line(measurement.version)}:", ""]
-        for part, values in measurement.protocol.items():
+        for part, values in stated(measurement.protocol).items():
             listed = ", ".join(f"{_line(name)} {_line(str(value)) or '-'}" for name, value in values.items())
             lines.append(f"* {_line(part)}: {listed}")
         lines += [f"* {_line(remark)}" for remark in measurement.remarks]

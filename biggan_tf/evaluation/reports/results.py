@@ -22,6 +22,7 @@ from biggan_tf.evaluation.protocol import (
     metric_protocol_from_dict,
     require_equal,
 )
+from biggan_tf.presets.stated_protocol import stated
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,8 +173,8 @@ def table(result: Result, changes: dict[str, float] | None = None) -> str:
         lines = [f"{name:<{width}}  {value:.6g}{_change(name, changes)}" for name, value in result.metrics.items()]
     lines += ["", *result.remarks] if result.remarks else []
     lines.append("")
-    for part, values in dataclasses.asdict(result.protocol).items():
-        lines.append(f"{part}: " + ", ".join(f"{key} {_short(value)}" for key, value in values.items()))
+    for part, values in stated(dataclasses.asdict(result.protocol)).items():
+        lines.append(f"{part}: " + ", ".join(f"{key} {_short(value) or '-'}" for key, value in values.items()))
     return "\n".join(lines)
 
 

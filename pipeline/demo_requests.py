@@ -66,7 +66,7 @@ def ask(base: Path, output: Path, num_classes: int) -> Answers:
             over_rest = ask_rest(server.rest_port, list(range(rows)), [0] * rows)
         except (ClientError, ServerError, OSError, KeyError, ValueError) as error:
             raise StageError(f"The pushed model was not served as it should be: {error}") from error
-    _write_sheet(pictures, rows, output / "served.png")
+    _write_sheet(pictures, _names(base)[:rows], output / "served.png")
     return Answers(len(pictures), len(over_rest), pictures[::_COLUMNS] == over_rest)
 
 
@@ -97,13 +97,22 @@ def ask_rest(port: int, labels: list[int], seeds: list[int]) -> list[bytes]:
     return [base64.b64decode(row[s.IMAGE_BYTES]["b64"]) for row in predictions]
 
 
-def _write_sheet(pictures: list[bytes], rows: int, path: Path) -> None:
+def _names(base: Path) -> list[str]:
+    """The names of the classes, from the newest version below `base`."""
+    newest = max((folder for folder in base.iterdir() if folder.name.isdecimal()), key=lambda folder: int(folder.name))
+    labels = json.loads((newest / "assets" / s.LABELS_ASSET).read_text(encoding="utf-8"))
+    return [label["name"] for label in labels]
+
+
+def _write_sheet(pictures: list[bytes], names: list[str], path: Path) -> None:
+    """A row for each class, a column for each seed."""
     from PIL import Image
 
     from biggan_tf import files
     from biggan_tf.evaluation.reports.sheet_drawing import draw_sheet
 
     images = np.stack([np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")) for picture in pictures])
-    sheet = draw_sheet(images.reshape(rows, _COLUMNS, *images.shape[1:]), (), [f"seed {i}" for i in range(_COLUMNS)])
+    images = images.reshape(len(names), _COLUMNS, *images.shape[1:])
+    sheet = draw_sheet(images, names, [f"seed {i}" for i in range(_COLUMNS)])
     with files.replacing(path) as file:
         sheet.save(file, "PNG")

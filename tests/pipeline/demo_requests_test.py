@@ -49,3 +49,11 @@ def test_rest_error_carries_the_servers_words(port, monkeypatch):
 def test_answers_say_whether_both_ways_agree():
     assert demo_requests.Answers(80, 10, True).describe().endswith("10 over REST: the same bytes.")
     assert "NOT the same" in demo_requests.Answers(80, 10, False).describe()
+
+
+def test_rows_have_the_names_of_the_newest_version(tmp_path):
+    for version, names in (("9", ["disc"]), ("10", ["disc", "star"])):
+        (tmp_path / version / "assets").mkdir(parents=True)
+        labels = [{"synset": name, "name": name} for name in names]
+        (tmp_path / version / "assets" / "labels.json").write_text(json.dumps(labels))
+    assert demo_requests._names(tmp_path) == ["disc", "star"]

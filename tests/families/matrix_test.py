@@ -1,7 +1,7 @@
 """Any game with any family, on one replica and on two, plain and accumulated, in float32 and in mixed_float16.
 
-The fast tests run a few of these, chosen so that each game and each other value occurs. `-m exhaustive` runs all. So it
-is with conditions: any of them with any family and any game.
+The fast tests run a few of these, chosen so that each game and each other value occurs. `-m exhaustive` runs all, as
+the workflow does. So it is with conditions: any of them with any family and any game.
 """
 
 import dataclasses

@@ -18,28 +18,27 @@ from biggan_tf.evaluation.reports.palette import COLOURS
 
 PAGE = "search.html"
 TABLE = "table.md"
+_SCORE = "score"
 _POINT, _BASE_POINT = COLOURS[:2]
 
 
 def write(config: SearchConfig, record: SearchRecord, output: str) -> None:
     """Writes search.html and table.md into the folder of a search."""
-    header, rows = table(config, record)
-    lines = [header, ["---"] * len(header), *rows]
-    notes = [_cost_note(record), *correlations(record)]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    files.write_text(files.join(output, TABLE), "\n\n".join([text, *notes]) + "\n")
+    candidates, proxies = table(config, record), proxy_table(config, record)
+    text = [_markdown(*candidates), _cost_note(record), _markdown(*proxies), _correlation_note(record)]
+    files.write_text(files.join(output, TABLE), "\n\n".join(filter(None, text)) + "\n")
 
     report = HtmlReport(config.name or "Search for an architecture")
     if config.description:
         report.text(config.description)
     report.text(_summary(config, record))
     report.section("Candidates")
-    report.table(header, rows)
+    report.table(*candidates)
     report.text(_cost_note(record))
     report.section("Numbers before training")
-    report.table(["proxy", "what it is", "better"], _proxy_rows(config))
-    for sentence in correlations(record):
-        report.text(sentence)
+    report.table(*proxies)
+    if note := _correlation_note(record):
+        report.text(note)
     if record.results and config.proxies:
         report.figure(_figure(record), "Each candidate's score before training against its result of the first round.")
     report.section("Refused combinations")
@@ -50,27 +49,21 @@ def write(config: SearchConfig, record: SearchRecord, output: str) -> None:
 def table(config: SearchConfig, record: SearchRecord) -> tuple[list[str], list[list[str]]]:
     """The header and a row for each candidate: those that came farthest first."""
     metrics = [_first_metric(result["metrics"]) for result in record.results]
-    header = [
-        "recipe",
-        *(choice.name.replace("_", " ") for choice in config.space),
-        "operations",
-        "parameters",
-        "memory",
-        "score",
-    ]
+    header = ["recipe", "what became of it"]
     header += [f"round {number + 1}: {name.replace('_', ' ')}" for number, name in enumerate(metrics)]
-    header.append("what became of it")
+    header += ["score", "operations", "parameters", "memory"]
+    header += [choice.name.replace("_", " ") for choice in config.space]
     by_score = _scores(record)
     rows = []
     for name in _order(record, by_score):
         candidate = record.candidates[name]
-        options = [candidate.options.get(choice.name, "as it is") for choice in config.space]
-        row = [name, *options, *_cost_cells(candidate.cost, record.draw.base.cost)]
-        row.append(f"{by_score[name]:.3f}" if name in by_score else "")
+        row = [name, reason(record, name)]
         for metric, result in zip(metrics, record.results, strict=True):
             numbers = result["metrics"].get(name, {})
             row.append(f"{numbers[metric]:.4g}" if metric in numbers else "")
-        rows.append([*row, reason(record, name)])
+        row.append(f"{by_score[name]:.3f}" if name in by_score else "")
+        row += _cost_cells(candidate.cost, record.draw.base.cost)
+        rows.append([*row, *(candidate.options.get(choice.name, "as it is") for choice in config.space)])
     return header, rows
 
 
@@ -95,24 +88,44 @@ def reason(record: SearchRecord, name: str) -> str:
     return f"is being trained in round {len(record.chosen)}"
 
 
-def correlations(record: SearchRecord) -> list[str]:
-    """How well each number before training foretold the first round, a sentence each."""
+def proxy_table(config: SearchConfig, record: SearchRecord) -> tuple[list[str], list[list[str]]]:
+    """The header and a row for the score and each proxy: how well it foretold the places of the first round."""
+    found = _correlations(record)
+    better = {True: "lower", False: "higher"}
+    rows = [[_SCORE, "its mean rank over the numbers below", "lower", found.get(_SCORE, "")]]
+    for name in config.proxies:
+        rows.append([name, PROXIES[name].meaning, better[PROXIES[name].lower_is_better], found.get(name, "")])
+    rows = [[f"{name.replace('_', ' ')}: {meaning}", *rest] for name, meaning, *rest in rows]
+    return ["known before training", "better", "rank correlation"], rows
+
+
+def _correlations(record: SearchRecord) -> dict[str, str]:
+    """Spearman's correlation of the score, and of each proxy, with the places of the first round, once it is over."""
     if not record.results or not record.proxies:
-        return []
+        return {}
     ranks = {name: float(place) for place, name in enumerate(record.results[0]["metrics"])}
     by_score = _scores(record)
     names = [name for name in ranks if name in by_score]
-    columns = {"the score": [by_score[name] for name in names]}
+    columns = {_SCORE: [by_score[name] for name in names]}
     for proxy in record.proxies[names[0]] if names else ():
         columns[proxy] = ranking.costs([record.proxies[name][proxy] for name in names], proxy)
-    sentences = [
-        f"Rank correlation (Spearman) of what was known before training with the places of the first round, over "
-        f"{len(names)} candidates; 1: it foretold them, 0: it said nothing, below 0: it misled."
-    ]
-    for label, values in columns.items():
-        value = ranking.correlation(values, [ranks[name] for name in names])
-        sentences.append(f"{label}: {'not known' if value is None else f'{value:.2f}'}.")
-    return sentences
+    values = {label: ranking.correlation(column, [ranks[name] for name in names]) for label, column in columns.items()}
+    return {label: "not known" if value is None else f"{value:.2f}" for label, value in values.items()}
+
+
+def _correlation_note(record: SearchRecord) -> str:
+    """What a rank correlation says; "" before the first round is over."""
+    if not record.results or not record.proxies:
+        return ""
+    count = sum(name in record.proxies and name != BASE for name in record.results[0]["metrics"])
+    return (
+        f"The rank correlation (Spearman) is that with the places of the first round, over {count} candidates; "
+        "1: it foretold them, 0: it said nothing, below 0: it misled."
+    )
+
+
+def _markdown(header: list[str], rows: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in [header, ["---"] * len(header), *rows])
 
 
 def _scores(record: SearchRecord) -> dict[str, float]:
@@ -157,11 +170,6 @@ def _cost_note(record: SearchRecord) -> str:
 
 def _cost_cells(cost: CandidateCost, base: CandidateCost) -> list[str]:
     return [f"{getattr(cost, name) / getattr(base, name):.2f}" for name in ("operations", "parameters", "memory")]
-
-
-def _proxy_rows(config: SearchConfig) -> list[list[str]]:
-    better = {True: "lower", False: "higher"}
-    return [[name, PROXIES[name].meaning, better[PROXIES[name].lower_is_better]] for name in config.proxies]
 
 
 def _refusal_rows(record: SearchRecord) -> list[list[str]]:

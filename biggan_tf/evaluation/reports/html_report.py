@@ -19,7 +19,7 @@ h1 { font-size: 1.7rem; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc
 p, h1, h2 { overflow-wrap: anywhere; } img { max-width: 100%; height: auto; } div { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; }
 td, th { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #eee; } td { white-space: nowrap; }
-td:first-child, th:first-child { text-align: left; padding-left: 0; } p.missing { color: #666; }
+td:first-child, th:first-child { text-align: left; padding-left: 0; white-space: normal; } p.missing { color: #666; }
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; }
 .side { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(18rem, 100%), 1fr)); gap: 1rem; }
 .pair { grid-template-columns: repeat(auto-fill, minmax(min(28rem, 100%), 1fr)); }

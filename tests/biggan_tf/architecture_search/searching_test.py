@@ -125,15 +125,14 @@ def test_a_damaged_record_is_said_to_be_one(config, trainings, tmp_path, text):
 def test_the_page_and_the_table_say_what_became_of_each(config, trainings, tmp_path):
     found = run(config, tmp_path / "out")
     header, rows = page.table(config, found)
-    assert header[:4] == ["recipe", "width", "norm", "attention"]
-    assert header[-3:-1] == ["round 1: fd tiny", "round 2: fd tiny"]
-    assert header[4:8] == ["operations", "parameters", "memory", "score"]
+    assert header[:4] == ["recipe", "what became of it", "round 1: fd tiny", "round 2: fd tiny"]
+    assert header[4:] == ["score", "operations", "parameters", "memory", "width", "norm", "attention"]
     base = next(row for row in rows if row[0] == "base")
-    assert base[4:8] == ["1.00", "1.00", "1.00", ""]
-    wide = next(row for row in rows if row[1] == "2")
-    assert wide[4:7] == ["0.50", "1.00", "0.50"]
+    assert base[4:8] == ["", "1.00", "1.00", "1.00"]
+    wide = next(row for row in rows if row[8] == "2")
+    assert wide[5:8] == ["0.50", "1.00", "0.50"]
     assert len(rows) == 7
-    by_name = {row[0]: row[-1] for row in rows}
+    by_name = {row[0]: row[1] for row in rows}
     assert by_name["base"] == "the recipe to be compared with"
     chosen = found.chosen
     assert by_name[chosen[1][0]].startswith("place ")
@@ -147,8 +146,19 @@ def test_the_page_and_the_table_say_what_became_of_each(config, trainings, tmp_p
     assert "A &lt;toy&gt; search" in html
     assert "img alt" in html
     text = (tmp_path / "out" / page.TABLE).read_text()
-    assert "Rank correlation (Spearman)" in text
+    assert "The rank correlation (Spearman) is that with the places of the first round, over 3 candidates;" in text
+    assert "| score: its mean rank over the numbers below | lower | " in text
     assert "and 4 MiB of a training on one device" in text
+
+
+def test_the_rank_correlation_is_that_with_the_places_of_the_first_round(config, trainings, tmp_path):
+    found = run(config, tmp_path / "out")
+    proxy = config.proxies[0]
+    for place, name in enumerate(found.results[0]["metrics"]):
+        found.proxies.setdefault(name, {})[proxy] = float(-(place**3))
+    rows = {row[0].partition(":")[0]: row for row in page.proxy_table(config, found)[1]}
+    sign = -1 if proxies.PROXIES[proxy].lower_is_better else 1
+    assert rows[proxy.replace("_", " ")][2] == f"{sign:.2f}"
 
 
 def test_a_training_that_failed_is_told_and_does_not_go_on(config, trainings, tmp_path):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.staged.stage import StageError
+from pipeline.staged.stages.pusher import versions_in
 from pipeline.staged.stages.server_process import ServerError, ServerProcess
 from serving import signatures as s
 
@@ -99,8 +100,8 @@ def ask_rest(port: int, labels: list[int], seeds: list[int]) -> list[bytes]:
 
 def _names(base: Path) -> list[str]:
     """The names of the classes, from the newest version below `base`."""
-    newest = max((folder for folder in base.iterdir() if folder.name.isdecimal()), key=lambda folder: int(folder.name))
-    labels = json.loads((newest / "assets" / s.LABELS_ASSET).read_text(encoding="utf-8"))
+    newest = versions_in(base)[-1]
+    labels = json.loads((base / str(newest) / "assets" / s.LABELS_ASSET).read_text(encoding="utf-8"))
     return [label["name"] for label in labels]
 
 

@@ -25,8 +25,11 @@ _POINT, _BASE_POINT = COLOURS[:2]
 def write(config: SearchConfig, record: SearchRecord, output: str) -> None:
     """Writes search.html and table.md into the folder of a search."""
     candidates, proxies = table(config, record), proxy_table(config, record)
-    text = [_markdown(*candidates), _cost_note(record), _markdown(*proxies), _correlation_note(record)]
-    files.write_text(files.join(output, TABLE), "\n\n".join(filter(None, text)) + "\n")
+    text = [_markdown(*candidates), _cost_note(record), _markdown(*proxies)]
+    ranked = _ranked(record)
+    if ranked:
+        text.append(_correlation_note(len(ranked)))
+    files.write_text(files.join(output, TABLE), "\n\n".join(text) + "\n")
 
     report = HtmlReport(config.name or "Search for an architecture")
     if config.description:
@@ -37,8 +40,8 @@ def write(config: SearchConfig, record: SearchRecord, output: str) -> None:
     report.text(_cost_note(record))
     report.section("Numbers before training")
     report.table(*proxies)
-    if note := _correlation_note(record):
-        report.text(note)
+    if ranked:
+        report.text(_correlation_note(len(ranked)))
     if record.results and config.proxies:
         report.figure(_figure(record), "Each candidate's score before training against its result of the first round.")
     report.section("Refused combinations")
@@ -91,36 +94,39 @@ def reason(record: SearchRecord, name: str) -> str:
 def proxy_table(config: SearchConfig, record: SearchRecord) -> tuple[list[str], list[list[str]]]:
     """The header and a row for the score and each proxy: how well it foretold the places of the first round."""
     found = _correlations(record)
-    better = {True: "lower", False: "higher"}
-    rows = [[_SCORE, "its mean rank over the numbers below", "lower", found.get(_SCORE, "")]]
-    for name in config.proxies:
-        rows.append([name, PROXIES[name].meaning, better[PROXIES[name].lower_is_better], found.get(name, "")])
-    rows = [[f"{name.replace('_', ' ')}: {meaning}", *rest] for name, meaning, *rest in rows]
+    known = [(_SCORE, "its mean rank over the numbers below", True)]
+    known += [(name, PROXIES[name].meaning, PROXIES[name].lower_is_better) for name in config.proxies]
+    rows = [
+        [f"{name.replace('_', ' ')}: {meaning}", "lower" if lower_is_better else "higher", found.get(name, "")]
+        for name, meaning, lower_is_better in known
+    ]
     return ["known before training", "better", "rank correlation"], rows
 
 
 def _correlations(record: SearchRecord) -> dict[str, str]:
     """Spearman's correlation of the score, and of each proxy, with the places of the first round, once it is over."""
-    if not record.results or not record.proxies:
+    names = _ranked(record)
+    if not names:
         return {}
-    ranks = {name: float(place) for place, name in enumerate(record.results[0]["metrics"])}
     by_score = _scores(record)
-    names = [name for name in ranks if name in by_score]
     columns = {_SCORE: [by_score[name] for name in names]}
-    for proxy in record.proxies[names[0]] if names else ():
+    for proxy in record.proxies[names[0]]:
         columns[proxy] = ranking.costs([record.proxies[name][proxy] for name in names], proxy)
-    values = {label: ranking.correlation(column, [ranks[name] for name in names]) for label, column in columns.items()}
+    values = {label: ranking.correlation(column, range(len(names))) for label, column in columns.items()}
     return {label: "not known" if value is None else f"{value:.2f}" for label, value in values.items()}
 
 
-def _correlation_note(record: SearchRecord) -> str:
-    """What a rank correlation says; "" before the first round is over."""
-    if not record.results or not record.proxies:
-        return ""
-    count = sum(name in record.proxies and name != BASE for name in record.results[0]["metrics"])
+def _ranked(record: SearchRecord) -> list[str]:
+    """The candidates that the first round trained and that have a score, the best first; none before it is over."""
+    by_score = _scores(record)
+    return [name for name in record.results[0]["metrics"] if name in by_score] if record.results else []
+
+
+def _correlation_note(num_candidates: int) -> str:
+    """What a rank correlation over so many candidates says."""
     return (
-        f"The rank correlation (Spearman) is that with the places of the first round, over {count} candidates; "
-        "1: it foretold them, 0: it said nothing, below 0: it misled."
+        "The rank correlation (Spearman) is that with the places of the first round, over "
+        f"{num_candidates} candidates; 1: it foretold them, 0: it said nothing, below 0: it misled."
     )
 
 

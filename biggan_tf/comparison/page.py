@@ -15,7 +15,7 @@ from biggan_tf.config.comparison import ComparisonConfig
 from biggan_tf.data import manifest as manifest_lib
 from biggan_tf.evaluation.protocol import MetricProtocol
 from biggan_tf.evaluation.reports.html_report import HtmlReport
-from biggan_tf.presets.stated_protocol import stated
+from biggan_tf.presets.stated_protocol import shortened, stated
 
 PAGE = "comparison.html"
 
@@ -152,11 +152,5 @@ def _add_protocol(report: HtmlReport, protocol: MetricProtocol) -> None:
     report.text("All numbers were measured by this one protocol; numbers of other protocols cannot be compared.")
     rows = []
     for part, values in stated(dataclasses.asdict(protocol)).items():
-        rows += [[f"{part}: {key.replace('_', ' ')}", _short(value) or "-"] for key, value in values.items()]
+        rows += [[f"{part}: {key.replace('_', ' ')}", shortened(value)] for key, value in values.items()]
     report.table(["field", "value"], rows)
-
-
-def _short(value: str | int | float) -> str:
-    """A value of a protocol; a SHA-256 is shown by its first digits."""
-    text = str(value)
-    return f"{text[:12]}..." if len(text) == 64 else text

@@ -1,4 +1,4 @@
-"""What a protocol says of the numbers beside it, without the fields that had no part in them."""
+"""How a protocol is shown beside its numbers: without the fields that had no part in them."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ def stated(protocol: Mapping[str, Mapping[str, Leaf]]) -> dict[str, dict[str, Le
         if used:
             shown[part] = used
     return shown
+
+
+def shortened(value: Leaf) -> str:
+    """The text of a value on a screen or a page: a SHA-256 by its first digits, "-" for an empty one."""
+    text = str(value)
+    return f"{text[:12]}..." if len(text) == 64 else text or "-"

@@ -16,13 +16,12 @@ import tensorflow as tf
 from biggan_tf import __version__, files
 from biggan_tf.evaluation.protocol import (
     ComputationProtocol,
-    Leaf,
     MetricProtocol,
     PathProtocol,
     metric_protocol_from_dict,
     require_equal,
 )
-from biggan_tf.presets.stated_protocol import stated
+from biggan_tf.presets.stated_protocol import shortened, stated
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,7 +173,7 @@ def table(result: Result, changes: dict[str, float] | None = None) -> str:
     lines += ["", *result.remarks] if result.remarks else []
     lines.append("")
     for part, values in stated(dataclasses.asdict(result.protocol)).items():
-        lines.append(f"{part}: " + ", ".join(f"{key} {_short(value) or '-'}" for key, value in values.items()))
+        lines.append(f"{part}: " + ", ".join(f"{key} {shortened(value)}" for key, value in values.items()))
     return "\n".join(lines)
 
 
@@ -219,9 +218,3 @@ def _of_version_0_1(names: Iterable[str]) -> ComputationProtocol:
         score_logits="logits" if score else "",
         path_pairs=1000 if any(name.startswith("ppl_") for name in names) else 0,
     )
-
-
-def _short(value: Leaf) -> str:
-    """A SHA-256 is shown by its first digits."""
-    text = str(value)
-    return text[:12] + "..." if len(text) == 64 else text

@@ -59,11 +59,13 @@ def _demonstrate(output: Path, root: Path, beam_arguments: list[str]) -> None:
     start = time.monotonic()
     config = config_flags.resolve(_CONFIG, PipelineConfig)
     config.validate()
-    if config.trainer.model.enlargement > 1:
+    model = config.trainer.model
+    if model.enlargement > 1 or model.num_classes == 0:
+        received = model.kind if model.enlargement > 1 else f"{model.kind} with num_classes=0"
         raise ConfigError(
             [
-                "trainer.model must draw images from latents, of which the demo shows some. Received: "
-                f"{config.trainer.model.kind}; give such a recipe to pipeline.run."
+                "trainer.model must draw images of classes from latents, of which the demo shows some. Received: "
+                f"{received}; give such a recipe to pipeline.run."
             ]
         )
     own = tuple(flag.name for flag in flags.FLAGS.get_key_flags_for_module(sys.modules[__name__]))
@@ -71,7 +73,7 @@ def _demonstrate(output: Path, root: Path, beam_arguments: list[str]) -> None:
     artifacts = {(report.stage, key): Path(a.uri) for report in reports for key, a in report.outputs.items()}
     version = Path(str(reports[-1].outputs["pushed_model"].properties["pushed_destination"]))
     requests = demo_requests.ask(version.parent, output, config.trainer.model.num_classes)
-    demo_report.write(output, root, artifacts, requests)
+    demo_report.write(output, root, artifacts, requests, config.examples.source)
     sys.stdout.write(_farewell(output, version.parent, requests, time.monotonic() - start))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.demo_requests import Answers
 
 
-def write(output: Path, root: Path, artifacts: Mapping[tuple[str, str], Path], requests: Answers) -> None:
+def write(output: Path, root: Path, artifacts: Mapping[tuple[str, str], Path], requests: Answers, source: str) -> None:
     """Writes report.html, and copies the sheet of samples and the drawing of the lineage.
 
     Args:
@@ -19,15 +19,16 @@ def write(output: Path, root: Path, artifacts: Mapping[tuple[str, str], Path], r
         root: The pipeline's folder, which holds the drawings of the lineage.
         artifacts: Folders of the artifacts by (name of the stage, key of the output).
         requests: What the server answered.
+        source: The layout of the raw images, `examples.source`, e.g. "shapes".
     """
     evaluation, run = artifacts["Evaluator", "evaluation"], artifacts["Trainer", "model_run"]
     shutil.copyfile(evaluation / "samples.png", output / "samples.png")
     for name in ("lineage.txt", "lineage.svg", "lineage.dot"):
         shutil.copyfile(root / name, output / name)
-    _write_report(output / "report.html", run, evaluation, output, requests)
+    _write_report(output, run, evaluation, requests, source)
 
 
-def _write_report(path: Path, run: Path, evaluation: Path, output: Path, requests: Answers) -> None:
+def _write_report(output: Path, run: Path, evaluation: Path, requests: Answers, source: str) -> None:
     from PIL import Image
 
     from biggan_tf.evaluation.reports import results, run_report
@@ -37,11 +38,12 @@ def _write_report(path: Path, run: Path, evaluation: Path, output: Path, request
     result = results.load(evaluation / "result.json")
     average, raw = image_sources.load(str(run)), image_sources.load(str(run), ema=False)
     history = _history(run / "metrics.jsonl")
-    report = HtmlReport("A BigGAN on drawn shapes")
+    report = HtmlReport(f"A model of the family {average.generator.config.kind}, trained on {source}")
     report.text(f"Trained on {average.images_seen:,} images, with repetition. {requests.describe()}")
     report.section("How good")
     report.table(["metric", "value"], [[name, f"{value:.4g}"] for name, value in result.metrics.items()])
-    report.text(f"Measured on {result.protocol.samples.num_images} samples by a classifier trained on the real shapes.")
+    num_samples, network = result.protocol.samples.num_images, result.protocol.features.features
+    report.text(f"Measured on {num_samples} samples by the features of the network {network}.")
     run_report.add_samples(report, average, raw, 10)
     report.section("Served")
     with Image.open(output / "served.png") as sheet:
@@ -51,7 +53,7 @@ def _write_report(path: Path, run: Path, evaluation: Path, output: Path, request
         with Image.open(sheet_path) as sheet:
             report.image(sheet.convert("RGB"), sheet_path.stem)
     run_report.add_history(report, history)
-    report.save(path)
+    report.save(output / "report.html")
 
 
 def _history(path: Path) -> list[dict[str, Any]]:

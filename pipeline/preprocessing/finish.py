@@ -14,7 +14,8 @@ from pipeline.errors import PipelineError
 from pipeline.preprocessing import combining, crops, statistics_proto, storage, target, tfds_metadata, validation
 from pipeline.preprocessing import schema as schema_lib
 from pipeline.preprocessing.plan import Plan
-from pipeline.preprocessing.statistics import leaked_ids
+from pipeline.preprocessing.reading import UNREADABLE
+from pipeline.preprocessing.statistics import repeat_counts
 from pipeline.sources import beam_files
 
 REJECTED = "rejected.jsonl"
@@ -62,9 +63,9 @@ class PreprocessingResult:
         _check_complete(combined, plan)
         self.statistics = dict(sorted(combined.statistics.items()))
         self.duplicates = combined.duplicates
-        self.rejected = sorted(combined.rejected, key=lambda letter: letter["id"])
+        self.rejected = sorted(combined.rejected, key=lambda rejection: rejection["id"])
         counters = combined.counters
-        counters.update(leaked_ids(self.duplicates))
+        counters.update(repeat_counts(self.duplicates))
         counters.update({name: count for name, count in left_out.items() if count})
         self.counters = dict(sorted(counters.items()))
         self.shards = sorted(
@@ -117,35 +118,37 @@ def check_rejections(result: PreprocessingResult, plan: Plan, staging: str) -> N
     # One image of a few dozen is more than a hundredth of them, and still only one.
     allowed = max(int(fraction * total), _ALWAYS_ALLOWED if fraction else 0)
     if bad > allowed or bad == total:
-        reasons = collections.Counter(letter["reason"] for letter in result.rejected).most_common()
+        reasons = collections.Counter(rejection["reason"] for rejection in result.rejected).most_common()
         listed = ", ".join(f"{count} {reason}" for reason, count in reasons)
+        if bad == total:
+            problem = f"There must be an image that can be stored; all {total} were rejected ({listed})."
+            advice = "Repair them, then run again."
+        else:
+            problem = (
+                f"At most {fraction:.2%} of the images, here {allowed}, may be rejected; {bad} of {total} were "
+                f"({listed})."
+            )
+            advice = "Repair them, or run again with a larger --max_rejected_fraction: the work done so far is kept."
         raise PipelineError(
-            f"At most {fraction:.2%} of the images, here {allowed}, may be rejected; {bad} of {total} were "
-            f"({listed}). They are listed in {path}. Repair them, or run again with a larger --max_rejected_fraction: "
-            "the work done so far is kept."
+            f"{problem} They are listed in {path}. {advice} An image that was {UNREADABLE} is read again; of the "
+            "others, one that is repaired without a change of its size is not noticed: give another --output then."
         )
 
 
 def publish(
     result: PreprocessingResult, plan: Plan, staging: str, output: str, source: str, limits: ValidationLimits
-) -> list[str]:
+) -> None:
     """Completes the folder of every resolution and moves it into the output folder.
 
     Args:
         result: What the workers have written.
-        plan: The run's plan.
+        plan: The run's plan, of resolutions that the output folder does not hold.
         staging: The staging folder, which holds the shards.
         output: The output folder, `--output`.
         source: Name of the source, e.g. "imagenet_tars"; the manifest keeps it.
-        limits: What the statistics must satisfy.
-
-    Returns:
-        What they do not satisfy, a sentence each; empty: the data is blessed.
+        limits: What the statistics must satisfy; the manifest keeps what they do not.
     """
-    all_errors: list[str] = []
     for resolution in plan.settings.resolutions:
-        if str(resolution) in storage.entries(output):
-            continue  # an earlier attempt published it before it was killed
         folder = beam_files.join(staging, "shards", str(resolution))
         schema = limits.schema or schema_lib.infer(plan.label_names)
         errors = _write_statistics(folder, result, plan, resolution, schema, limits)
@@ -158,8 +161,6 @@ def publish(
         )
         storage.write_atomically(beam_files.join(folder, manifest_lib.FILE_NAME), manifest.to_json().encode())
         storage.publish(folder, beam_files.join(output, str(resolution)), manifest_lib.FILE_NAME)
-        all_errors.extend(error for error in errors if error not in all_errors)
-    return all_errors
 
 
 def _write_statistics(

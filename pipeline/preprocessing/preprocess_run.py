@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-import re
 import sys
 
 import tqdm
@@ -23,8 +22,6 @@ from pipeline.sources import beam_files, s3_access
 from pipeline.sources.opening import open_source
 
 DONE, NOT_BLESSED = 0, 3
-# How a worker's own error reads in the text of Beam's, which names the step behind it.
-_PIPELINE_ERROR = re.compile(r"pipeline\.errors\.PipelineError: (.*?)(?: \[while running|\n|$)", re.DOTALL)
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -76,15 +73,11 @@ def run(request: Request, beam_arguments: list[str]) -> int:
     schema = schema_lib.parse(request.validation.schema) if request.validation.schema else None
     source = open_source(request.settings)
     with plan_lib.Index(source, request.settings.seed) as index:
-        names = preflight.check(
-            index.census,
-            source.declared_classes(),
-            _label_file(request.settings.labels),
-            allowances,
-            source.expected_layout,
-        )
+        declared = source.declared_classes()
+        label_file = _label_file(request.settings.labels, {*index.census.class_names, *declared})
+        names = preflight.check(index.census, declared, label_file, allowances, source.expected_layout)
         plan = plan_lib.make_plan(index, names, request.settings, schema_lib.to_text(schema) if schema else "")
-        finished = target.inspect(request.output, plan).manifests
+        finished = target.inspect(request.output, plan)
         _say(plan.describe(index.census.layout()))
         if request.dry_run:
             done = sorted(set(finished) & set(plan.settings.resolutions))
@@ -95,18 +88,18 @@ def run(request: Request, beam_arguments: list[str]) -> int:
             _say(f"{request.output} is up to date; nothing to do.")
             return _verdict([finished[size] for size in plan.settings.resolutions])
         limits = finish.ValidationLimits(schema, request.validation.max_leaked_fraction, allowances.empty_classes)
-        return _run_missing(request, plan, index, beam_arguments, limits, set(finished))
+        return _run_missing(request, plan, index, options, beam_arguments, limits, set(finished))
 
 
 def _run_missing(
     request: Request,
     plan: plan_lib.Plan,
     index: plan_lib.Index,
+    options: PipelineOptions,
     beam_arguments: list[str],
     limits: finish.ValidationLimits,
     finished: set[int],
 ) -> int:
-    options = runners.make_options(beam_arguments)
     missing = tuple(size for size in plan.settings.resolutions if size not in finished)
     plan = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, resolutions=missing))
     num_images, num_tasks = sum(plan.num_images.values()), sum(plan.num_shards.values())
@@ -139,34 +132,32 @@ def _run_beam(
         _LOGGER.debug("The Beam job failed", exc_info=True)
         if failure := storage_failure.quoted_in(error, staging):
             raise failure from error
-        raise PipelineError(_beam_failure(error)) from error
+        raise PipelineError(runners.failure(error)) from error
     if state not in ("DONE", "None"):
         raise PipelineError(f"The Beam job must end as DONE; it ended as {state}. Its log says why.")
 
 
-def _beam_failure(error: Exception) -> str:
-    if isinstance(error, PipelineError):  # a worker's in this process, to which Beam has added the step
-        return str(error).partition(" [while running")[0]
-    if own := _PIPELINE_ERROR.search(str(error)):
-        return own[1].strip()
-    # The last lines of a worker's trace name the cause, the lines above them are Beam's own calls.
-    lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    return "The Beam job failed; run the same command again to go on. " + " | ".join(lines[-3:])[-1500:]
-
-
 def _check_places(request: Request, options: PipelineOptions) -> None:
     if not beam_files.is_remote(request.output) and os.path.isfile(request.output):
-        raise PipelineError(f"--output={request.output} must be a folder; it is a file.")
+        raise UsageError(f"--output={request.output} must be a folder; it is a file.")
     runner = options.view_as(StandardOptions).runner
     if runner == "DataflowRunner" and not beam_files.is_remote(request.output):
-        raise PipelineError(f"--runner={runner} needs an --output that all workers reach, such as gs://. Received: "
-                            f"{request.output!r}.")  # fmt: skip
+        raise UsageError(
+            f"--runner={runner} needs an --output that all workers reach, such as gs://. Received: {request.output!r}."
+        )
 
 
-def _label_file(path: str) -> tuple[str, ...] | None:
+def _label_file(path: str, known: set[str]) -> tuple[str, ...] | None:
+    """The class names in a file, one a line, or in front of other words on it; None: there is no file.
+
+    Args:
+        path: The file; "": there is none.
+        known: The names of the input's classes, which may hold spaces.
+    """
     if not path:
         return None
-    return tuple(line.split()[0] for line in beam_files.read_text(path).splitlines() if line.strip())
+    lines = [line.strip() for line in beam_files.read_text(path).splitlines() if line.strip()]
+    return tuple(line if line in known else line.split()[0] for line in lines)
 
 
 def _verdict(manifests: list[manifest_lib.Manifest]) -> int:

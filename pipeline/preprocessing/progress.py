@@ -13,7 +13,6 @@ import threading
 from types import TracebackType
 
 import tqdm
-from apache_beam.io.filesystem import BeamIOError
 
 from pipeline.preprocessing import storage
 from pipeline.preprocessing.plan import Plan
@@ -51,14 +50,17 @@ class ProgressBar:
         if self._enabled:
             self._done.set()
             self._thread.join()
-            self._show()
+            self._show_if_known()
             self._bar.close()
 
     def _poll(self) -> None:
         while not self._done.wait(_REMOTE_POLL_S if beam_files.is_remote(self._staging) else _POLL_S):
-            # An object store that does not answer now: the bar stands still, and the run goes on.
-            with contextlib.suppress(OSError, BeamIOError):
-                self._show()
+            self._show_if_known()
+
+    def _show_if_known(self) -> None:
+        # An object store that does not answer now: the bar stands still, and the run goes on or ends as it would.
+        with contextlib.suppress(OSError):
+            self._show()
 
     def _show(self) -> None:
         if beam_files.is_remote(self._staging):

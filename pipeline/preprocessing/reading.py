@@ -5,8 +5,6 @@ from __future__ import annotations
 import collections
 from typing import IO
 
-from apache_beam.io.filesystem import BeamIOError
-
 from pipeline.errors import PipelineError, RejectedImageError
 from pipeline.preprocessing.encoding import encode
 from pipeline.preprocessing.settings import MAX_IMAGE_BYTES
@@ -24,6 +22,7 @@ from pipeline.sources.item import (
     Item,
 )
 
+UNREADABLE = "unreadable"  # the reason where reading failed, which another try may read
 _OPEN_ARCHIVES = 8
 _CHUNK = 1 << 20
 
@@ -60,8 +59,8 @@ class ItemReader:
             return self._read_file(item)
         except beam_files.SpecialFileError as error:
             raise RejectedImageError(SPECIAL_FILE, REFUSALS[SPECIAL_FILE]) from error
-        except (OSError, BeamIOError) as error:
-            raise RejectedImageError("unreadable", str(error)) from error
+        except OSError as error:
+            raise RejectedImageError(UNREADABLE, str(error)) from error
 
     def close(self) -> None:
         """Closes the archives."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import logging
 import math
 import os
+import re
 import shutil
 from collections.abc import Sequence
 
@@ -26,6 +28,9 @@ DOCUMENTED = ("FlinkRunner", "SparkRunner", "DataflowRunner")
 _MAX_PARTITIONS = 256
 # A worker process takes about 10 s to start; below this many images one process is done sooner.
 _MIN_IMAGES_FOR_PROCESSES = 4000
+# How a worker's own error reads in the text of Beam's, which names the step behind it.
+_PIPELINE_ERROR = re.compile(r"pipeline\.errors\.PipelineError: (.*?)(?: \[while running|\n|$)", re.DOTALL)
+_SHOWN_LINES = 3
 
 
 def make_options(arguments: list[str], own: Sequence[str] = ()) -> PipelineOptions:
@@ -114,12 +119,13 @@ def choose_workers(options: PipelineOptions, arguments: list[str], num_images: i
         return _choose_partitions(options, num_tasks)
     if runner not in LOCAL:
         return str(runner)
-    mode, workers = direct.direct_running_mode, direct.direct_num_workers
     unset = not any(argument.startswith("--direct_") for argument in arguments)
     cores = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, num_tasks)
     if unset and cores > 1 and num_images >= _MIN_IMAGES_FOR_PROCESSES:
         direct.direct_running_mode, direct.direct_num_workers = "multi_processing", cores
-    elif workers is not None and workers > 1 and (mode or "in_memory") == "in_memory":
+    if direct.direct_num_workers == 0:  # Beam's way to ask for a worker for each core
+        direct.direct_num_workers = cores
+    if (direct.direct_num_workers or 1) > 1 and (direct.direct_running_mode or "in_memory") == "in_memory":
         # In memory there is one worker whatever the number says.
         direct.direct_running_mode = "multi_processing"
     return f"{runner}, {direct.direct_running_mode or 'in_memory'}, {direct.direct_num_workers or 1} workers"
@@ -169,6 +175,35 @@ def run_to_end(pipeline: beam.Pipeline) -> str:
     finally:
         if hasattr(result, "client"):
             result.client.close()  # Dask's: tasks that are left over would keep its workers busy
+
+
+def failure(error: Exception) -> str:
+    """Why a Beam job failed, as text for a person: a worker's own error of this package, or the last lines of Beam's.
+
+    Args:
+        error: What `run_to_end` raised, of whichever type the runner reports a worker's error by.
+    """
+    if isinstance(error, PipelineError):  # a worker's in this process, to which Beam has added the step
+        return str(error).partition(" [while running")[0]
+    if own := _PIPELINE_ERROR.search(str(error)):
+        return own[1].strip()
+    # The last lines of a worker's trace name the cause, the lines above them are Beam's own calls.
+    lines = [line for line in str(error).strip().splitlines() if line.strip()] or [type(error).__name__]
+    return "The Beam job failed; run the same command again to go on. " + " | ".join(lines[-_SHOWN_LINES:])[-1500:]
+
+
+def limit_tensorflow() -> None:
+    """Keeps TensorFlow in a worker's process to one thread and off the GPU.
+
+    A worker has one image at a time, and threads would only get in each other's way. Nothing changes where the runner
+    works in a process that already uses TensorFlow.
+    """
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.set_visible_devices([], "GPU")
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -42,12 +42,16 @@ class ExamplesConfig(Section):
         "", "File with the synset of each validation image, a line each, in the order of the file names."
     )
     tfds_data_dir: str = setting("", "Folder of prepared datasets, for --source=tfds:NAME.")
-    num_shapes: int = setting(10_000, "Images that --source=shapes draws, of all classes and splits together.")
-    labels: str = setting("", "File whose lines begin with a class name each; the input must have these classes.")
+    num_shapes: int = setting(10_000, "Images that --source=shapes draws in all.")
+    labels: str = setting(
+        "",
+        "File whose lines are a class name each, or begin with one that has no space; the input must have these "
+        "classes.",
+    )
     # Named as the flag and the manifest's field are; everywhere else a crop and resize is called a crop.
     recipe: str = setting("biggan", "How images are cropped and resized: biggan, adm, lanczos or compare_gan.")
     image_format: str = setting("png", "How images are stored: png, raw and webp keep every pixel, jpeg does not.")
-    seed: int = setting(0, "Seed of the images' order, and of --source=shapes.")
+    seed: int = setting(0, "Seed of the images' order and of --source=shapes.")
     num_shards: int = setting(0, "Files of the largest split; 0: files of about 128 MiB, and several for small data.")
     max_pixels: int = setting(100_000_000, "Images of more pixels are rejected before they are decoded.")
     max_image_bytes: int = setting(

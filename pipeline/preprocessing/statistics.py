@@ -134,7 +134,7 @@ def _channel_sums(pixels: np.ndarray) -> list[int]:
     ]
 
 
-def leaked_ids(groups: Iterable[dict[str, Any]]) -> dict[str, int]:
+def repeat_counts(groups: Iterable[dict[str, Any]]) -> dict[str, int]:
     """Counts repeated images.
 
     Args:

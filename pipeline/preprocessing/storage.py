@@ -54,7 +54,7 @@ def _create(path: str):  # type: ignore[no-untyped-def]
     return open(path, "wb")
 
 
-def copy_in(local: str, path: str) -> None:
+def move_in(local: str, path: str) -> None:
     """Moves a finished local file to `path`, which is on the same disk if it is local."""
     if not beam_files.is_remote(path):
         os.replace(local, path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Iterable, Iterator
 
 from biggan_tf.data import manifest as manifest_lib
@@ -19,15 +18,8 @@ from pipeline.sources import beam_files
 _STAGING = ".staging-"
 
 
-@dataclasses.dataclass(frozen=True)
-class Finished:
-    """The manifests of the resolutions that earlier runs of the same plan have finished, by resolution."""
-
-    manifests: dict[int, manifest_lib.Manifest]
-
-
-def inspect(output: str, plan: Plan) -> Finished:
-    """Reads what the output folder holds.
+def inspect(output: str, plan: Plan) -> dict[int, manifest_lib.Manifest]:
+    """Reads the manifests of the resolutions that earlier runs of the same plan have finished, by resolution.
 
     Args:
         output: The output folder, `--output`; it may be missing.
@@ -47,21 +39,18 @@ def inspect(output: str, plan: Plan) -> Finished:
                 "Name another folder."
             )
         finished[int(name)] = _same_plan(folder, plan)
-    return Finished(finished)
+    return finished
 
 
 def _same_plan(folder: str, plan: Plan) -> manifest_lib.Manifest:
     manifest = load(folder)
     if manifest.fingerprint != plan.fingerprint:
-        different = {
-            key: (manifest.settings.get(key), value)
-            for key, value in settings_of(plan).items()
-            if manifest.settings.get(key) != value
-        }
-        changes = "; ".join(f"{key} was {old}, is {new}" for key, (old, new) in different.items())
+        changes = "; ".join(_changes(manifest, plan))
+        if not changes:
+            changes = "the input, the schema, or the version of Pillow or of a crop has changed"
         raise PipelineError(
-            f"{folder} was made from other input or with other settings ({changes or 'the input has changed'}), and "
-            "two runs are never mixed. Name another --output, or delete it."
+            f"{folder} was made from other input or with other settings ({changes}), and two runs are never mixed. "
+            "Name another --output, or delete it."
         )
     sizes = dict(beam_files.walk(folder))
     for shard in (shard for split in manifest.splits.values() for shard in split.shards):
@@ -71,6 +60,21 @@ def _same_plan(folder: str, plan: Plan) -> manifest_lib.Manifest:
                 f"it has {sizes.get(shard.name, 'been deleted')}. Delete the folder and run again."
             )
     return manifest
+
+
+def _changes(manifest: manifest_lib.Manifest, plan: Plan) -> Iterator[str]:
+    """What a manifest and a plan show of their difference, a clause each."""
+    for key, value in settings_of(plan).items():
+        if manifest.settings.get(key) != value:
+            yield f"{key} was {manifest.settings.get(key)}, is {value}"
+    if len(manifest.label_names) != len(plan.label_names):
+        yield f"the number of classes was {len(manifest.label_names)}, is {len(plan.label_names)}"
+    for split, count in plan.num_shards.items():
+        before = len(manifest.splits[split].shards) if split in manifest.splits else 0
+        if before != count:
+            is_given = plan.settings.num_shards or not before
+            why = "" if is_given else ": the largest of --resolutions decides it unless --num_shards is given"
+            yield f"the number of shards of {split} was {before}, is {count}{why}"
 
 
 def load(folder: str) -> manifest_lib.Manifest:

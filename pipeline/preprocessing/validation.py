@@ -46,7 +46,11 @@ def schema_findings(
     domains = {domain.name: list(domain.value) for domain in schema.string_domain}
     for name in sorted(set(expected) - set(features)):
         if expected[name].presence.min_fraction > 0 or expected[name].presence.min_count > 0:
-            yield Finding(name, _INFO.SCHEMA_MISSING_COLUMN, "the schema requires it and no record has it")
+            text = (
+                "the schema requires it, and the statistics do not cover it; take it out of the schema, or set the "
+                "min_fraction and min_count of its presence to 0"
+            )
+            yield Finding(name, _INFO.SCHEMA_MISSING_COLUMN, text)
     for name in sorted(set(features) - set(expected)):
         yield Finding(name, _INFO.SCHEMA_NEW_COLUMN, "the schema does not know it", is_error=False)
     for name in sorted(set(features) & set(expected)):
@@ -114,7 +118,7 @@ def duplicate_findings(counts: dict[str, int], num_images: int, max_leaked_fract
     """Equal images: a warning within a split, an error when too many are in several splits.
 
     Args:
-        counts: Numbers of repeated images, from `statistics.leaked_ids`.
+        counts: Numbers of repeated images, from `statistics.repeat_counts`.
         num_images: Number of images of all splits together.
         max_leaked_fraction: Largest share of the images, from 0 to 1, that may be in several splits.
     """

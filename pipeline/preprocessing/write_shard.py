@@ -18,10 +18,10 @@ from apache_beam.metrics import Metrics
 
 from biggan_tf.data import records
 from pipeline.errors import RejectedImageError
-from pipeline.preprocessing import crops, storage
+from pipeline.preprocessing import crops, runners, storage
 from pipeline.preprocessing.decoding import SourceImage
 from pipeline.preprocessing.encoding import encode
-from pipeline.preprocessing.reading import ItemReader
+from pipeline.preprocessing.reading import UNREADABLE, ItemReader
 from pipeline.preprocessing.settings import Settings
 from pipeline.preprocessing.statistics import SplitStatistics, enlarged_counter
 from pipeline.sources import beam_files
@@ -36,7 +36,7 @@ class WriteShard(beam.DoFn):
     """Takes the path of a task file and writes its shard; yields the shard's name and its result as plain values.
 
     The result is also written to the staging folder. When the task comes a second time, because the runner tries again
-    or the user continues after a kill, the shard is not written again.
+    or the user continues after a kill, the shard is not written again, unless an image of it could not be read.
 
     Args:
         settings: How images are read, cropped and stored.
@@ -48,15 +48,7 @@ class WriteShard(beam.DoFn):
         self.staging = staging
 
     def setup(self) -> None:
-        import tensorflow as tf
-
-        # One image at a time on each worker: threads would only get in each other's way.
-        try:
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
-            tf.config.set_visible_devices([], "GPU")
-        except RuntimeError:
-            pass  # the runner works in a process that already uses TensorFlow
+        runners.limit_tensorflow()
         self._reader = ItemReader(self.settings.max_image_bytes)
         self._resize = crops.make_resizer(self.settings.recipe)
         self._progress = ""
@@ -82,7 +74,10 @@ class WriteShard(beam.DoFn):
         yield name, result
 
     def _finished(self, result_path: str) -> dict[str, Any] | None:
-        """The result of an earlier attempt, if it and all its shards are there and undamaged; else None."""
+        """The result of an earlier attempt, if it and all its shards are there and undamaged; else None.
+
+        One with an image that could not be read does not count: the drive may be mounted again, or the file's mode set.
+        """
         if not beam_files.exists(result_path):
             return None
         try:
@@ -91,6 +86,8 @@ class WriteShard(beam.DoFn):
                 return None
             if set(result["shards"]) != {str(size) for size in self.settings.resolutions}:
                 return None  # an earlier run of the same plan was to write other resolutions
+            if any(rejection["reason"] == UNREADABLE for rejection in result["rejected"]):
+                return None
             for resolution, shard in result["shards"].items():
                 path = beam_files.join(self.staging, "shards", resolution, shard["name"])
                 if not beam_files.exists(path) or _file_hash(path) != shard["sha256"]:
@@ -122,14 +119,14 @@ class WriteShard(beam.DoFn):
                     hashes.append((hashlib.blake2b(data, digest_size=16).hexdigest(), item.example_id))
                     counters["images"] += 1
                 except RejectedImageError as error:
-                    rejected.append(_dead_letter(item, data, error))
+                    rejected.append(_rejection(item, data, error))
                     counters[f"rejected_{error.reason}"] += 1
                 if line_number % _PROGRESS_EVERY == 0:
                     self._mark(_PROGRESS_EVERY)
             self._mark(line_number % _PROGRESS_EVERY)
+            shards = {str(size): writer.finish() for size, writer in writers.items()}
         counters.update({f"source_mode_{mode}": count for mode, count in statistics.modes.items()})
         counters.update({f"source_format_{name}": count for name, count in statistics.formats.items()})
-        shards = {str(size): writer.finish() for size, writer in writers.items()}
         return {
             "split": split,
             "shards": shards,
@@ -191,9 +188,11 @@ class _ShardFile:
         return self
 
     def __exit__(self, kind: type | None, error: object, trace: object) -> None:
-        self._writer.close()
-        if kind is not None:
-            os.remove(self.path)
+        try:
+            self._writer.close()
+        finally:
+            if os.path.exists(self.path):  # it was not moved
+                os.remove(self.path)
 
     def write(self, record: bytes) -> None:
         self._writer.write(record)
@@ -201,16 +200,17 @@ class _ShardFile:
 
     def finish(self) -> dict[str, Any]:
         """Moves the file to its folder; returns the fields of its `manifest.Shard`."""
+        self._writer.close()
         name = f"{self.name}.tfrecord"
         shard = {
             "name": name, "num_records": self.num_records, "num_bytes": os.path.getsize(self.path),
             "sha256": _file_hash(self.path),
         }  # fmt: skip
-        storage.copy_in(self.path, beam_files.join(self.folder, name))
+        storage.move_in(self.path, beam_files.join(self.folder, name))
         return shard
 
 
-def _dead_letter(item: Item, data: bytes, error: RejectedImageError) -> dict[str, str]:
+def _rejection(item: Item, data: bytes, error: RejectedImageError) -> dict[str, str]:
     return {
         "id": item.example_id,
         "split": item.split,

@@ -53,7 +53,8 @@ class ArrowFolder:
             split = SPLIT_FOLDERS.get(name, name)
             features = _object(beam_files.join(folder, _INFO)).get("features")
             for file in _files(folder):
-                yield from _items_of_file(beam_files.join(folder, file), f"{split}/{file}", split, features)
+                # By the data set's own name: "val" and "validation" are one split, and may have files of one name.
+                yield from _items_of_file(beam_files.join(folder, file), f"{name}/{file}", split, features)
 
     def declared_classes(self) -> frozenset[str]:
         return frozenset()

@@ -115,6 +115,11 @@ def join(root: str, *parts: str) -> str:
     return FileSystems.join(root, *parts) if is_remote(root) else os.path.join(root, *parts)
 
 
+def folder_of(path: str) -> str:
+    """The folder that a file lies in, which may be remote."""
+    return path.rpartition("/")[0] if is_remote(path) else os.path.dirname(path) or "."
+
+
 def exists(path: str) -> bool:
     """Whether a file or folder is there."""
     return bool(FileSystems.exists(path)) if is_remote(path) else os.path.exists(path)
@@ -156,7 +161,7 @@ def open_input(path: str) -> IO[bytes]:
     """
     try:
         return open_binary(path)
-    except (OSError, BeamIOError) as error:
+    except OSError as error:
         raise PipelineError(f"{names.to_text(path)} must be a file that can be read: {error}.") from error
 
 
@@ -169,7 +174,7 @@ def read_text(path: str) -> str:
     try:
         with open_binary(path) as file:
             return io.TextIOWrapper(io.BytesIO(file.read()), encoding="utf-8-sig").read()
-    except (OSError, UnicodeDecodeError, BeamIOError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise PipelineError(f"{path} must be a readable UTF-8 text file: {error}") from error
 
 

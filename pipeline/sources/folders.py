@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import re
 from collections.abc import Iterator
 
 from pipeline.errors import PipelineError
@@ -19,6 +20,16 @@ SPLIT_FOLDERS = {
     "validation": "validation",
     "test": "test",
 }
+
+
+def split_named_in(path: str) -> str:
+    """The split of a file that holds many images: the first word of its path that names one; "train" if none does.
+
+    Args:
+        path: The path relative to the folder of the source, e.g. "val/000.tar" or "cifar-val-000.tar".
+    """
+    words = re.split(r"[^A-Za-z]+", path)
+    return next((SPLIT_FOLDERS[word] for word in words if word in SPLIT_FOLDERS), "train")
 
 
 class ClassFolders:

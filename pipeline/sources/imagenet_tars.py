@@ -9,7 +9,7 @@ from typing import IO
 
 from pipeline.errors import PipelineError
 from pipeline.sources import beam_files, devkit, tar_archive
-from pipeline.sources.item import ARCHIVE_LINK, NOTHING_LEFT_OUT, RANGE, REFUSED, SPARSE_MEMBER, UNSAFE_MEMBER, Item
+from pipeline.sources.item import NOTHING_LEFT_OUT, Item
 
 TRAIN = "ILSVRC2012_img_train.tar"
 VALIDATION = "ILSVRC2012_img_val.tar"
@@ -58,7 +58,8 @@ class ImagenetTars:
                 for member in tar_archive.members(file, where, outer.offset, outer.offset + outer.size):
                     if member.kind != tar_archive.FOLDER:
                         _check_synset(member.name, synset, where)
-                        yield _item(f"train/{synset}/{member.name}", "train", synset, path, member)
+                        example_id = f"train/{synset}/{member.name}"
+                        yield tar_archive.item_of_member(example_id, "train", synset, path, member)
 
     def _class_archives(self, file: IO[bytes], path: str) -> Iterator[tuple[str, tar_archive.Member]]:
         """Each synset with the member that is the archive of its images."""
@@ -90,7 +91,7 @@ class ImagenetTars:
                 f"ground truth {len(classes)} labels: they do not belong together, or the archive is not complete."
             )
         for member, synset in zip(members, classes, strict=True):
-            yield _item(f"validation/{member.name}", "validation", synset, path, member)
+            yield tar_archive.item_of_member(f"validation/{member.name}", "validation", synset, path, member)
 
     def _validation_classes(self) -> list[str]:
         if self.validation_labels:
@@ -113,13 +114,3 @@ def _check_synset(name: str, synset: str, path: str) -> None:
             f"{path} must hold images of {synset}; it holds {name}, so its label is not certain. Download or copy the "
             "archive again."
         )
-
-
-def _item(example_id: str, split: str, synset: str, path: str, member: tar_archive.Member) -> Item:
-    if member.kind == tar_archive.SPARSE:
-        return Item(example_id, split, synset, REFUSED, path, detail=SPARSE_MEMBER)
-    if member.kind != tar_archive.FILE:
-        return Item(example_id, split, synset, REFUSED, path, detail=ARCHIVE_LINK)
-    if member.name.startswith("/") or ".." in member.name.split("/"):
-        return Item(example_id, split, synset, REFUSED, path, detail=UNSAFE_MEMBER)
-    return Item(example_id, split, synset, RANGE, path, member.offset, member.size)

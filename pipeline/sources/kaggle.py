@@ -73,7 +73,15 @@ class Kaggle:
             if not {"ImageId", "PredictionString"} <= set(rows.fieldnames or ()):
                 raise PipelineError(f"{path} must have the columns ImageId,PredictionString; it has {rows.fieldnames}.")
             # PredictionString is "<synset> x1 y1 x2 y2" for each box; all boxes of an image have the same synset.
-            classes = {row["ImageId"]: (row["PredictionString"] or "").partition(" ")[0] for row in rows}
+            classes: dict[str, str] = {}
+            for row in rows:
+                image_id = row["ImageId"]
+                if image_id in classes:
+                    raise PipelineError(
+                        f"{path} must name every validation image once; line {rows.line_num} names {image_id} again, "
+                        "so its label is not certain. Remove one of the lines."
+                    )
+                classes[image_id] = (row["PredictionString"] or "").partition(" ")[0]
         except csv.Error as error:
             raise PipelineError(f"{path}, line {rows.line_num}, is no CSV: {error}.") from error
         without = [image_id for image_id, class_name in classes.items() if not class_name]

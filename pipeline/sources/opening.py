@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from pipeline.errors import PipelineError
+from pipeline.errors import UsageError
 from pipeline.sources.arrow_folder import ArrowFolder
 from pipeline.sources.folders import ClassFolders
 from pipeline.sources.imagenet_tars import ImagenetTars
@@ -45,7 +45,8 @@ def open_source(settings: ExamplesConfig) -> Source:
         settings: Where the images are. Of the fields those are read that say so, and the seed of `shapes`.
 
     Raises:
-        PipelineError: If there is no such source, or the input has another layout.
+        UsageError: If there is no such source.
+        PipelineError: If the input has another layout.
     """
     name = settings.source
     if name.startswith("tfds:"):
@@ -54,6 +55,4 @@ def open_source(settings: ExamplesConfig) -> Source:
         return SOURCES[name](settings)
     near = difflib.get_close_matches(name, SOURCES, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
-    raise PipelineError(
-        f"--source must be one of {', '.join(SOURCES)} or tfds:NAME[:VERSION]. Received: {name!r}.{hint}"
-    )
+    raise UsageError(f"--source must be one of {', '.join(SOURCES)} or tfds:NAME[:VERSION]. Received: {name!r}.{hint}")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import collections
 import json
-import re
+import os
 from collections.abc import Iterator
 from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.sources import beam_files, names
 from pipeline.sources.columns import ImageColumns, image_columns
-from pipeline.sources.folders import SPLIT_FOLDERS
+from pipeline.sources.folders import split_named_in
 from pipeline.sources.item import NO_BYTES, NOTHING_LEFT_OUT, PARQUET, REFUSED, Item
 from pipeline.sources.labels import class_of
 from pipeline.sources.local_copy import local_copy
@@ -38,9 +38,9 @@ class ParquetFiles:
     left_out = NOTHING_LEFT_OUT
 
     def __init__(self, root: str):
-        if root.endswith(".parquet") and beam_files.exists(root):
-            folder, _, name = root.rpartition("/")
-            self.root, self._files = folder or ".", [name]
+        is_file = beam_files.exists(root) if beam_files.is_remote(root) else os.path.isfile(root)
+        if root.endswith(".parquet") and is_file:
+            self.root, self._files = beam_files.folder_of(root), [root.rpartition("/")[2]]
         else:
             beam_files.require_folder(root, self.expected_layout)
             self.root = root
@@ -50,8 +50,7 @@ class ParquetFiles:
 
     def items(self) -> Iterator[Item]:
         for file in self._files:
-            words = re.split(r"[^A-Za-z]+", file)
-            split = next((SPLIT_FOLDERS[word] for word in words if word in SPLIT_FOLDERS), "train")
+            split = split_named_in(file)
             prefix = f"{split}/{names.to_text(file)}"
             yield from _items_of_file(beam_files.join(self.root, *file.split("/")), prefix, split)
 

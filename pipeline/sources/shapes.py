@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from pipeline.errors import PipelineError
+from pipeline.errors import UsageError
 from pipeline.sources.item import NOTHING_LEFT_OUT, SHAPE, Item
 
 RENDER_SIZE = 128  # height and width in pixels; the job resizes it to the resolutions asked for
-_VALIDATION_SHARE = 10  # one image in ten is kept for validation
+_VALIDATION_EVERY = 10  # of so many rounds through the classes, one is kept for validation
 Field = np.ndarray
 
 
@@ -34,7 +34,7 @@ class Shapes:
 
     def __init__(self, num_images: int, seed: int):
         if num_images < 2 * len(CLASSES):
-            raise PipelineError(f"--num_shapes must be at least {2 * len(CLASSES)}. Received: {num_images}.")
+            raise UsageError(f"--num_shapes must be at least {2 * len(CLASSES)}. Received: {num_images}.")
         self.num_images = num_images
         self.seed = seed
 
@@ -42,9 +42,10 @@ class Shapes:
         names = sorted(CLASSES)
         for number in range(self.num_images):
             class_name = names[number % len(names)]
-            # The splits are told apart by rounds through the classes, so that each class has its share of both.
+            # The splits are told apart by rounds through the classes, so that each class has its share of both. The
+            # second round is kept as well, so that the smallest data, two rounds, has both splits.
             turn = number // len(names)
-            split = "validation" if turn % _VALIDATION_SHARE == _VALIDATION_SHARE - 1 or turn == 1 else "train"
+            split = "validation" if turn % _VALIDATION_EVERY == _VALIDATION_EVERY - 1 or turn == 1 else "train"
             yield Item(f"{class_name}/{number:07d}", split, class_name, SHAPE, "", number, self.seed, class_name)
 
     def declared_classes(self) -> frozenset[str]:

@@ -36,7 +36,7 @@ class Table:
         self.path = path
 
     def items(self) -> Iterator[Item]:
-        base = self.path.rpartition("/")[0] or "."
+        base = beam_files.folder_of(self.path)
         seen: set[str] = set()
         for number, row in self._rows():
             path, label = row.get("path"), row.get("label")

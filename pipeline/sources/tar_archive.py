@@ -22,10 +22,10 @@ from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 import numpy as np
-from apache_beam.io.filesystem import BeamIOError
 
 from pipeline.errors import PipelineError
 from pipeline.sources import names
+from pipeline.sources.item import ARCHIVE_LINK, RANGE, REFUSED, SPARSE_MEMBER, UNSAFE_MEMBER, Item
 
 FILE, FOLDER, SPARSE, OTHER = "file", "folder", "sparse", "other"
 _BLOCK = 512
@@ -109,11 +109,30 @@ def members(file: IO[bytes], path: str, start: int = 0, end: int | None = None) 
                     raise _DamageError(f"it holds {member.name} twice")
                 seen.add(member.name)
             yield member
-    except (_DamageError, OSError, BeamIOError) as error:
+    except (_DamageError, OSError) as error:
         raise PipelineError(
             f"{path} must be a complete, uncompressed tar archive: {error} (at byte {position - start:,}). What "
             "follows there cannot be told, so nothing is read; download or copy the archive again."
         ) from error
+
+
+def item_of_member(example_id: str, split: str, class_name: str, path: str, member: Member) -> Item:
+    """The item of an image in an archive, or of what lies in the place of one and is listed as rejected.
+
+    Args:
+        example_id: Name of the image in the source.
+        split: Name of the split.
+        class_name: Name of the class.
+        path: Path of the file whose bytes the member's offset counts.
+        member: The member, which is no folder.
+    """
+    if member.kind == SPARSE:
+        return Item(example_id, split, class_name, REFUSED, path, detail=SPARSE_MEMBER)
+    if member.kind != FILE:
+        return Item(example_id, split, class_name, REFUSED, path, detail=ARCHIVE_LINK)
+    if member.name.startswith("/") or ".." in member.name.split("/"):
+        return Item(example_id, split, class_name, REFUSED, path, detail=UNSAFE_MEMBER)
+    return Item(example_id, split, class_name, RANGE, path, member.offset, member.size)
 
 
 def _read(file: IO[bytes], position: int, size: int, end: int) -> bytes:

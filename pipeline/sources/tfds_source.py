@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterator
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.sources.item import NOTHING_LEFT_OUT, TFRECORD, Item
+from pipeline.sources.item import TFRECORD, Item
 from pipeline.sources.local_copy import local_copy
 
+WITHOUT_LABEL = "left_out_without_label"  # what the result counts images under that have no label
+_NO_LABEL = -1  # what TFDS gives images without a label, such as those of ImageNet's test split
 _HEADER_BYTES, _FOOTER_BYTES = 12, 4  # of a TFRecord: length and its checksum; the content's checksum
 
 
 class TfdsSource:
     """Reads the dataset's TFRecord files in place; the images stay encoded as they are stored.
+
+    Images without a label are left out.
 
     Args:
         name: "NAME" or "NAME:VERSION", e.g. "cifar10" or "imagenet2012:5.1.0".
@@ -24,10 +29,10 @@ class TfdsSource:
     """
 
     expected_layout = "  a dataset prepared by TFDS: TFDS_DATA_DIR/<name>/<version>/dataset_info.json and *.tfrecord-*"
-    left_out = NOTHING_LEFT_OUT
 
     def __init__(self, name: str, data_dir: str):
         self.name = name
+        self.left_out: collections.Counter[str] = collections.Counter()
         self._builder = _builder(name, data_dir, self.expected_layout)
         features = self._builder.info.features
         self._image, self._label = _image_and_label(features, name)
@@ -39,6 +44,7 @@ class TfdsSource:
             )
 
     def items(self) -> Iterator[Item]:
+        self.left_out.clear()
         for name, split in sorted(self._builder.info.splits.items()):
             for shard, path in enumerate(sorted(str(path) for path in split.filepaths)):
                 yield from self._shard_items(name, shard, path)
@@ -49,6 +55,9 @@ class TfdsSource:
     def _shard_items(self, split: str, shard: int, path: str) -> Iterator[Item]:
         for number, (offset, content) in enumerate(_records(path)):
             label = self._label_of(path, number, content)
+            if label == [_NO_LABEL]:
+                self.left_out[WITHOUT_LABEL] += 1
+                continue
             if len(label) != 1 or not 0 <= label[0] < len(self._names):
                 raise PipelineError(
                     f"{path}: record {number} must have a label in 0..{len(self._names) - 1}. Received: {label}."

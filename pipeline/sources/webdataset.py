@@ -5,15 +5,15 @@ from __future__ import annotations
 import collections
 import json
 import posixpath
-import re
 from collections.abc import Iterator
 from typing import IO
 
 from pipeline.errors import PipelineError
 from pipeline.sources import beam_files, names, tar_archive
-from pipeline.sources.folders import SPLIT_FOLDERS
-from pipeline.sources.item import ARCHIVE_LINK, RANGE, REFUSED, SPARSE_MEMBER, UNSAFE_MEMBER, Item
+from pipeline.sources.folders import split_named_in
+from pipeline.sources.item import Item
 from pipeline.sources.labels import class_of, names_in
+from pipeline.sources.local_tree import HIDDEN_FILES
 from pipeline.sources.tar_archive import Member
 
 _IMAGES = ("jpg", "jpeg", "png", "webp", "bmp", "gif")
@@ -21,7 +21,6 @@ _LABELS = ("cls", "label", "class", "json")
 _FIELDS = ("label", "cls", "class", "class_name")  # of a .json, the first that is there
 _NAMES_FILES = ("classnames.txt", "classes.txt", "labels.txt")
 _MAX_LABEL_BYTES = 1 << 20
-_REFUSALS = {tar_archive.SPARSE: SPARSE_MEMBER, tar_archive.OTHER: ARCHIVE_LINK}
 
 
 class WebDataset:
@@ -50,9 +49,9 @@ class WebDataset:
         self.left_out.clear()
         for shard in self._shards:
             path = beam_files.join(self.root, *shard.split("/"))
-            split = _split_of(shard)
+            split = split_named_in(shard)
             with beam_files.open_input(path) as file:
-                for key, sample in _samples(file, path):
+                for key, sample in _samples(file, path, self.left_out):
                     yield self._item(file, path, f"{split}/{names.to_text(shard)}", key, sample)
 
     def declared_classes(self) -> frozenset[str]:
@@ -70,20 +69,17 @@ class WebDataset:
         class_name = class_of(_label(file, path, sample[labels[0]], labels[0]), self._names, f"{path}: {key}")
         member = sample[images[0]]
         example_id, split = f"{prefix}/{member.name}", prefix.partition("/")[0]
-        if member.kind in _REFUSALS:
-            return Item(example_id, split, class_name, REFUSED, path, detail=_REFUSALS[member.kind])
-        if member.name.startswith("/") or ".." in member.name.split("/"):
-            return Item(example_id, split, class_name, REFUSED, path, detail=UNSAFE_MEMBER)
-        return Item(example_id, split, class_name, RANGE, path, member.offset, member.size)
+        return tar_archive.item_of_member(example_id, split, class_name, path, member)
 
 
-def _split_of(shard: str) -> str:
-    words = re.split(r"[^A-Za-z]+", shard)
-    return next((SPLIT_FOLDERS[word] for word in words if word in SPLIT_FOLDERS), "train")
+def _samples(file: IO[bytes], path: str, left_out: collections.Counter[str]) -> Iterator[tuple[str, dict[str, Member]]]:
+    """Each sample's key, and its members by their endings. The members of a sample follow one another.
 
-
-def _samples(file: IO[bytes], path: str) -> Iterator[tuple[str, dict[str, Member]]]:
-    """Each sample's key, and its members by their endings. The members of a sample follow one another."""
+    Args:
+        file: The shard, opened to read.
+        path: Its path.
+        left_out: Where the members that belong to no sample are counted.
+    """
     key = ""
     sample: dict[str, Member] = {}
     seen: set[str] = set()
@@ -93,6 +89,7 @@ def _samples(file: IO[bytes], path: str) -> Iterator[tuple[str, dict[str, Member
         folder, base = posixpath.split(member.name)
         stem, _, suffix = base.partition(".")
         if not stem or not suffix:  # a hidden file, or one of no sample
+            left_out[beam_files.NOT_IMAGES if stem else HIDDEN_FILES] += 1
             continue
         this = posixpath.join(folder, stem)
         if this != key:
@@ -102,6 +99,11 @@ def _samples(file: IO[bytes], path: str) -> Iterator[tuple[str, dict[str, Member
                 raise PipelineError(f"{path}: the files of the sample {this} must follow one another; pack them again.")
             seen.add(this)
             key, sample = this, {}
+        if other := sample.get(suffix.lower()):
+            raise PipelineError(
+                f"{path}: a sample must have one file of an ending, in small letters or capitals. Received: "
+                f"{other.name} and {member.name}; leave one out, or name it otherwise."
+            )
         sample[suffix.lower()] = member
     if sample:
         yield key, sample

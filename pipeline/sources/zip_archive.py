@@ -94,8 +94,8 @@ def _member(file: IO[bytes], info: zipfile.ZipInfo, path: str) -> ZipMember:
     except (struct.error, OSError, ValueError) as error:
         raise _damaged(path, f"{name} has no header") from error
     signature, _, flags, method, *_, name_bytes, extra_bytes = header
-    encoding = "utf-8" if flags & 0x800 else "cp437"
-    if signature != _SIGNATURE or own_name != raw.encode(encoding, "surrogateescape") or method != info.compress_type:
+    is_same = signature == _SIGNATURE and own_name == _encoded(raw, flags) and method == info.compress_type
+    if not is_same:
         raise _damaged(path, f"{name} is described differently in the directory and in front of its content")
     offset = info.header_offset + _HEADER.size + name_bytes + extra_bytes
     size, stored_size = info.file_size, info.compress_size
@@ -103,6 +103,14 @@ def _member(file: IO[bytes], info: zipfile.ZipInfo, path: str) -> ZipMember:
     if kind == FILE and method == zipfile.ZIP_STORED and size != stored_size:
         raise _damaged(path, f"{name} is stored as it is and has two sizes, {size:,} and {stored_size:,}")
     return ZipMember(name, kind, offset, size, stored_size, method == zipfile.ZIP_DEFLATED, info.CRC)
+
+
+def _encoded(name: str, flags: int) -> bytes | None:
+    """The bytes of a name where a header has these flags; None: its encoding has not all of the name's characters."""
+    try:
+        return name.encode("utf-8" if flags & 0x800 else "cp437", "surrogateescape")
+    except UnicodeEncodeError:
+        return None
 
 
 def _kind(info: zipfile.ZipInfo) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from pipeline.errors import PipelineError
 from pipeline.sources import beam_files, zip_archive
@@ -28,6 +29,20 @@ _REFUSALS = {
 _RESOURCES = "__MACOSX"  # what macOS adds to archives
 
 
+class _Tree(NamedTuple):
+    """What an archive holds, by the paths below the folder in which all images lie.
+
+    Attributes:
+        images: What may be an image.
+        folders: All folders, also those that only a path names; without hidden ones.
+        splits: Of the folders at the top, those that name splits; none: the class folders lie there.
+    """
+
+    images: dict[str, ZipMember]
+    folders: set[str]
+    splits: set[str]
+
+
 class ZipFolders:
     """Images in class folders as `folders` reads them, inside of one zip archive.
 
@@ -50,8 +65,7 @@ class ZipFolders:
 
     def items(self) -> Iterator[Item]:
         self.left_out.clear()
-        members = self._images()
-        splits = {name for name in map(_top, members) if name in SPLIT_FOLDERS}
+        members, _, splits = self._tree(self.left_out)
         for name in sorted(members):
             folder, _, rest = name.partition("/")
             if splits and folder not in splits:
@@ -67,26 +81,45 @@ class ZipFolders:
             yield _item(name, split, class_name, self.path, members[name])
 
     def declared_classes(self) -> frozenset[str]:
-        return frozenset()
+        _, folders, splits = self._tree(collections.Counter())
+        if splits:
+            folders = {below for top, _, below in (path.partition("/") for path in folders) if top in splits and below}
+        return frozenset(path for path in folders if "/" not in path)
 
-    def _images(self) -> dict[str, ZipMember]:
-        """What may be an image, by the name below the folder in which all lie."""
+    def _tree(self, left_out: collections.Counter[str]) -> _Tree:
         with beam_files.open_input(self.path) as file:
             listed = zip_archive.members(file, self.path)
-        files = {}
+        files: dict[str, ZipMember] = {}
+        folders: set[str] = set()
         for member in listed:
+            parts = member.name.split("/")
+            folders.update(_folders_of(member))
             if member.kind == zip_archive.FOLDER:
                 continue
-            parts = member.name.split("/")
-            if parts[0] == _RESOURCES or any(part.startswith(".") and part not in ("..", ".") for part in parts):
-                self.left_out[HIDDEN_FILES] += 1
+            if parts[0] == _RESOURCES or any(map(_is_hidden, parts)):
+                left_out[HIDDEN_FILES] += 1
             elif not beam_files.looks_like_image(member.name):
-                self.left_out[beam_files.NOT_IMAGES] += 1
+                left_out[beam_files.NOT_IMAGES] += 1
             else:
                 files[member.name] = member
         tops = {_top(name) for name in files}
-        is_packed = len(tops) == 1 and not tops & set(SPLIT_FOLDERS) and all(name.count("/") > 1 for name in files)
-        return {name.partition("/")[2]: member for name, member in files.items()} if is_packed else files
+        if len(tops) == 1 and not tops & set(SPLIT_FOLDERS) and all(name.count("/") > 1 for name in files):
+            files = {name.partition("/")[2]: member for name, member in files.items()}
+            folders = {below for top, _, below in (path.partition("/") for path in folders) if top in tops and below}
+        return _Tree(files, folders, folders & set(SPLIT_FOLDERS))
+
+
+def _folders_of(member: ZipMember) -> Iterator[str]:
+    """The paths of the folders that unpacking a member makes, without what is hidden, or leads out of the archive."""
+    parts = member.name.rstrip("/").split("/")
+    for end in range(1, len(parts) + (member.kind == zip_archive.FOLDER)):
+        if parts[0] == _RESOURCES or parts[end - 1] in ("", "..") or _is_hidden(parts[end - 1]):
+            return
+        yield "/".join(parts[:end])
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") and part not in ("..", ".")
 
 
 def _top(name: str) -> str:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 
 from biggan_tf import files
-from biggan_tf.config import Config, ConfigError, metric_names
+from biggan_tf.config import Config, ConfigError, checks, metric_names
 from biggan_tf.config.section import Section
 from pipeline.preprocessing.settings import Allowances, ExamplesConfig, ValidatorConfig
 from pipeline.staged.thresholds import ThresholdError, parse
@@ -25,8 +25,10 @@ class EvaluatorConfig(Section):
         classifier_steps: Steps of that training.
         num_samples: Number of generated images; of a model that enlarges, the first images of the training split.
         num_real: Number of real images, the first of the training split; 0: all.
-        thresholds: Bounds that the metrics must meet, such as "accuracy >= 0.8".
-        must_not_worsen: Metrics that must not be worse than those of the last blessed model.
+        thresholds: Bounds that the metrics must meet, such as "accuracy >= 0.8", by the metrics' names in result.json.
+            Those differ from the names in `metrics`: for "fd" there is "fd_classifier", named after the network.
+        must_not_worsen: Metrics that must not be worse than those of the last blessed model, by their names in
+            result.json as well.
         tolerance: By which share of the last blessed model's value they may be worse, e.g. 0.05 for 5%.
         seed: Seed of the samples and of the classifier's training.
     """
@@ -112,12 +114,7 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
     for word in config.examples.allow:
         if word not in allowances:
             yield f"examples.allow must hold some of {', '.join(allowances)}. Received: {word!r}; drop or correct it."
-    yield from metric_names.problems("evaluator.metrics", config.evaluator.metrics, config.trainer.model)
-    for text in config.evaluator.thresholds:
-        try:
-            parse(text)
-        except ThresholdError as error:
-            yield f"evaluator.thresholds: {error}"
+    yield from _evaluator_problems(config)
     if config.trainer.data.path:
         yield (
             f"trainer.data.path is set by the pipeline. Received: {config.trainer.data.path!r}; leave it out and say "
@@ -126,14 +123,34 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
     yield from config.export.problems()
     if problem := config.validator.problem():
         yield f"validator.{problem}"
-    if not 0 <= config.evaluator.tolerance < math.inf:
-        yield f"evaluator.tolerance must be a number from 0 on. Received: {config.evaluator.tolerance}; try 0.05."
-    for name in ("classifier_steps", "num_samples"):
-        if getattr(config.evaluator, name) < 1:
-            yield f"evaluator.{name} must be at least 1. Received: {getattr(config.evaluator, name)}."
     try:
         files.require_local("pusher.destination", config.pusher.destination)
     except files.NoFileSystemError as error:
         yield str(error)
-    if config.infra_validator.num_tries < 1:
-        yield f"infra_validator.num_tries must be at least 1. Received: {config.infra_validator.num_tries}."
+    yield from checks.at_least(config.infra_validator, "infra_validator", 1, ("num_tries", "num_samples"))
+    for name in ("poll_s", "max_loading_time_s"):
+        seconds = getattr(config.infra_validator, name)
+        if not seconds >= 0:  # nor NaN
+            yield f"infra_validator.{name} must be a number from 0 on. Received: {seconds}; give a number of seconds."
+
+
+def _evaluator_problems(config: PipelineConfig) -> Iterator[str]:
+    """What would only be noticed once the model is trained."""
+    evaluator = config.evaluator
+    yield from metric_names.problems("evaluator.metrics", evaluator.metrics, config.trainer.model)
+    for text in evaluator.thresholds:
+        try:
+            parse(text)
+        except ThresholdError as error:
+            yield f"evaluator.thresholds: {error}"
+    if not 0 <= evaluator.tolerance < math.inf:
+        yield f"evaluator.tolerance must be a number from 0 on. Received: {evaluator.tolerance}; try 0.05."
+    yield from checks.at_least(evaluator, "evaluator", 1, ("classifier_steps", "num_samples"))
+    yield from checks.at_least(evaluator, "evaluator", 0, ("num_real",))
+    yield from checks.choice("evaluator.features", evaluator.features, checks.CHOICES["evaluation.features"])
+    compares_features = config.trainer.model.enlargement == 1 or {"patch_fd", "map_distance"} & set(evaluator.metrics)
+    if evaluator.features == "inception" and not evaluator.features_path and compares_features:
+        yield (
+            "evaluator.features_path must name the file of Inception's weights with evaluator.features=inception. "
+            "Received: none; name pt_inception-2015-12-05-6726825d.pth, or choose efficientnet_lite0."
+        )

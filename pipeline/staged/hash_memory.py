@@ -28,7 +28,7 @@ class HashMemory:
         """Hex digest of a file's content."""
         name, state = os.path.abspath(path), _state(path)
         known = self._used.get(name) or self._known.get(name)
-        # What is read while it is being written must not be remembered by what it is then.
+        # The state was taken before the file is read: a file that changes meanwhile is hashed again in the next run.
         digest = str(known[-1]) if known and known[:-1] == state else files.sha256(path)
         self._used[name] = [*state, digest]
         return digest

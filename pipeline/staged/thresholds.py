@@ -66,7 +66,7 @@ def reasons_not_to_bless(
         metrics: The model's metrics by name.
         thresholds: Bounds that the metrics must meet, such as "accuracy >= 0.8".
         baseline: The metrics of the last blessed model, measured by the same protocol; None: there is no such model.
-        must_not_worsen: Names of the metrics to compare with the baseline's.
+        must_not_worsen: Names of the metrics to compare with the baseline's. Without a baseline they must be numbers.
         tolerance: By which share of the baseline's value these may be worse, e.g. 0.05 for 5%.
         is_lower_better: Says for a metric's name whether a lower value is better.
     """
@@ -78,15 +78,19 @@ def reasons_not_to_bless(
         elif not bound.is_met(value):
             reasons.append(f"{bound.metric} is {value:.4g}, the threshold is {bound.relation} {bound.bound:g}")
     for name in must_not_worsen:
-        value = metrics.get(name)
+        value, earlier = metrics.get(name), None if baseline is None else baseline.get(name)
         if value is None:
             reasons.append(f"{name} must not worsen and was not measured; measured: {', '.join(metrics)}")
-        elif baseline is not None and name in baseline:
-            allowed = abs(baseline[name]) * tolerance
-            worse_by = value - baseline[name] if is_lower_better(name) else baseline[name] - value
-            if not worse_by <= allowed or math.isnan(value):
+        elif earlier is not None:
+            allowed = abs(earlier) * tolerance
+            worse_by = value - earlier if is_lower_better(name) else earlier - value
+            if not worse_by <= allowed:  # nor if one of them is NaN
                 reasons.append(
-                    f"{name} is {value:.4g}, the last blessed model's is {baseline[name]:.4g} and may be "
-                    f"missed by {allowed:.3g}"
+                    f"{name} is {value:.4g}, the last blessed model's is {earlier:.4g}; at most {allowed:.3g} worse is "
+                    "allowed"
                 )
+        elif baseline is not None:
+            reasons.append(f"{name} must not worsen and was not measured of the last blessed model")
+        elif math.isnan(value):
+            reasons.append(f"{name} must not worsen and is no number, which later models could not be compared with")
     return reasons

@@ -43,6 +43,7 @@ def test_a_users_mistake_is_one_message_without_a_traceback(commands, tmp_path, 
         ("--config.trainer.trainin.seed=1", 2, "did you mean trainer.training.seed?"),
         ("--config.examples.num_shapes=many", 2, "invalid literal for int()"),
         ("--config.validator.max_leaked_fraction=few", 2, "could not convert string to float"),
+        ("--config.trainer.model.num_classes=0", 1, "trainer.model must draw images of classes from latents"),
         ("--config.trainer.data.path=x", 1, "trainer.data.path is set by the pipeline. Received: 'x'"),
     ],
 )

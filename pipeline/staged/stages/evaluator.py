@@ -56,7 +56,9 @@ class EvaluatorStage(Stage):
         settings = config.evaluator
         evaluator = prepare(settings, context)
         result = evaluate(evaluator, context.input("model_run"), settings)
-        features: Properties = {"of": _identity(context), "summary": settings.features}
+        features: Properties = {"summary": settings.features}
+        if (context.output("features") / CLASSIFIER_FILE).exists():
+            features["of"] = _identity(context)
         classifier = evaluator.extractor if settings.features == "classifier" else None
         if classifier is not None and has_validation_split(context):
             accuracy = real_accuracy(classifier, str(context.input("examples")))
@@ -186,11 +188,13 @@ def _classifier(settings: EvaluatorConfig, context: StageContext, path: Path) ->
         return  # an attempt that was killed later has trained it
     earlier = context.inputs.get("baseline_features")
     if earlier and earlier.properties.get("of") == _identity(context):
-        link_or_copy(Path(earlier.uri) / CLASSIFIER_FILE, path)
-        return
+        kept = Path(earlier.uri) / CLASSIFIER_FILE
+        if kept.exists():  # older records name the examples also where no classifier was trained
+            link_or_copy(kept, path)
+            return
     manifest = manifest_lib.load(str(context.input("examples")))
-    # As the discriminator sees the images, but for the number of them.
-    data = dataclasses.replace(context.config.trainer.data, path=str(context.input("examples")))
+    # As the discriminator sees the images, but for the number of them; and all labels are right, whatever it sees.
+    data = dataclasses.replace(context.config.trainer.data, path=str(context.input("examples")), label_noise=0.0)
     trained = small_classifier.train(
         input_pipeline.prepare(data, _CLASSIFIER_BATCH, settings.seed)(0),
         manifest.resolution,
@@ -231,9 +235,11 @@ def real_accuracy(classifier: FeatureExtractor, data: str) -> float:
 
 
 def _identity(context: StageContext) -> str:
-    """What decides a classifier's weights, as text."""
+    """What a classifier was trained on, for how long and with which seed, as text."""
     settings: EvaluatorConfig = context.config.evaluator
-    return f"{context.inputs['examples'].fingerprint} {settings.features} {settings.classifier_steps} {settings.seed}"
+    data = context.config.trainer.data
+    images = f"{context.inputs['examples'].fingerprint} {data.split}{' flipped' if data.flip else ''}"
+    return f"{images} {settings.features} {settings.classifier_steps} {settings.seed}"
 
 
 def evaluate(evaluator: Evaluator | EnlargementEvaluator, workdir: Path, settings: EvaluatorConfig) -> Result:
@@ -268,6 +274,9 @@ def comparable(
 ) -> Result:
     """The baseline's result by the protocol of `result`: the stored one if it has that protocol, else a new one.
 
+    The stored one may also lack a metric that must not worsen, since it was measured with another configuration; then
+    there is a new one, too.
+
     Args:
         evaluator: Holds the features and the statistics of the real images.
         context: The stage's inputs, among them the baseline's.
@@ -281,9 +290,11 @@ def comparable(
     from biggan_tf.evaluation.reports import results
 
     stored = results.load(context.input("baseline_evaluation") / RESULT_FILE)
+    compared = {name for name in settings.must_not_worsen if name in result.metrics}
     try:
         require_equal(stored.protocol, result.protocol)
-        return stored
+        if compared <= set(stored.metrics):
+            return stored
     except ProtocolMismatchError:
         pass
     try:

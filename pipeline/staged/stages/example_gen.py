@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
 from biggan_tf.data import manifest as manifest_lib
 from pipeline.errors import PipelineError
 from pipeline.preprocessing import plan, preprocess_run
-from pipeline.preprocessing.settings import Settings
+from pipeline.preprocessing.settings import ExamplesConfig, Settings
 from pipeline.sources.opening import open_source
 from pipeline.staged.config import PipelineConfig
 from pipeline.staged.stage import NO_NETWORK, External, Stage, StageContext, StageError, StageResult, link_or_copy
@@ -108,4 +109,16 @@ class _explained:  # noqa: N801 - reads as a statement
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, PipelineError):
-            raise StageError(str(error)) from error
+            raise StageError(f"{error}{_where_flags_are(str(error))}") from error
+
+
+def _where_flags_are(text: str) -> str:
+    """Where a pipeline's configuration has the flags that an error of the job names; "": it names none."""
+    fields = {field.name for field in dataclasses.fields(ExamplesConfig)}
+    named = set(re.findall(r"--(\w+)", text))
+    if not named & fields and not any(name.startswith("allow_") for name in named):
+        return ""
+    return (
+        "\nIn a pipeline's configuration --NAME is examples.NAME, and --allow_NAME is 'NAME' in examples.allow; for "
+        "another --output give another --pipeline_root."
+    )

@@ -74,7 +74,7 @@ class ServerProcess:
 
     def _last_line(self) -> str:
         lines = [line for line in self._log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        return f"Its last words: {lines[-1]}" if lines else "It said nothing."
+        return f"The last line of its log: {lines[-1]}" if lines else "Its log is empty."
 
 
 def free_ports(count: int) -> list[int]:

@@ -84,6 +84,7 @@ class CountExamples(beam.DoFn):
         self._folder, self._text, self._num_groups = folder, manifest, max(1, num_groups)
 
     def setup(self) -> None:
+        runners.limit_tensorflow()
         self._manifest = manifest_lib.from_json(self._text)
 
     def process(self, element: tuple[str, dict[str, Any]]) -> Iterator[tuple[int, bytes]]:
@@ -156,10 +157,13 @@ class ExampleCounts(NamedTuple):
 
 
 def _count(folder: Path, manifest: manifest_lib.Manifest, combined: Path, arguments: list[str]) -> ExampleCounts:
-    pipeline = runners.make_pipeline(runners.make_options(arguments))
     shards = [
         (split, dataclasses.asdict(shard)) for split, content in manifest.splits.items() for shard in content.shards
     ]
+    options = runners.make_options(arguments)
+    num_images = sum(content.num_records for content in manifest.splits.values())
+    runners.choose_workers(options, arguments, num_images, len(shards))
+    pipeline = runners.make_pipeline(options)
     for path in combined.glob("group-*.json"):
         path.unlink()  # of an attempt that was interrupted
     # One output and no combiner, as in `pipeline.preprocessing.job`.
@@ -176,7 +180,7 @@ def _count(folder: Path, manifest: manifest_lib.Manifest, combined: Path, argume
     except Exception as error:  # of whichever type the runner reports a worker's error by
         if failure := storage_failure.quoted_in(error, combined):
             raise failure from error
-        raise StageError(f"Counting the examples failed: {str(error).strip().splitlines()[-1]}") from error
+        raise StageError(f"Counting the examples failed. {runners.failure(error)}") from error
     return _merged(combined, {shard["name"] for _, shard in shards})
 
 

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from pipeline.preprocessing import plan, preflight, storage
+from pipeline.preprocessing import plan, preflight, progress, storage
 from pipeline.preprocessing.progress import marked
 from pipeline.preprocessing.settings import Allowances, Settings
 from pipeline.sources.item import FILE, NOTHING_LEFT_OUT, Item
@@ -120,6 +120,13 @@ def test_block_that_fails_leaves_the_old_file(tmp_path):
     with pytest.raises(RuntimeError, match="stop"), storage.atomic_path(str(path)):
         raise RuntimeError("stop")
     assert path.read_bytes() == b"old"
+
+
+def test_a_listing_that_fails_at_the_end_does_not_fail_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "marked", lambda folder: (_ for _ in ()).throw(OSError("no answer")))
+    index, made = planned(make_items(100))
+    with index, progress.ProgressBar(str(tmp_path), made, enabled=True):
+        pass
 
 
 def test_progress_is_the_size_of_the_workers_files(tmp_path):

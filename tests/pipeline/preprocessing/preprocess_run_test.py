@@ -7,7 +7,9 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from biggan_tf import config as config_lib
 from biggan_tf.data import input_pipeline, manifest
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, UsageError
+from pipeline.preprocessing import preprocess_run
+from pipeline.preprocessing.reading import ItemReader
 from tests.pipeline import running
 
 
@@ -80,12 +82,12 @@ def test_bad_images_are_listed_counted_and_left_out(tmp_path):
     (tmp_path / "in" / "b" / "b_1.png").write_bytes(b"GARBAGE" * 9)
     request = {"input": str(tmp_path / "in")}
     assert running.preprocess(tmp_path / "out", request=request, max_rejected_fraction=0.2) == 0
-    letters = [json.loads(line) for line in (tmp_path / "out/16/rejected.jsonl").read_text().splitlines()]
-    assert [(letter["id"], letter["reason"]) for letter in letters] == [
+    rejected = [json.loads(line) for line in (tmp_path / "out/16/rejected.jsonl").read_text().splitlines()]
+    assert [(rejection["id"], rejection["reason"]) for rejection in rejected] == [
         ("a/a_3.png", "empty"),
         ("b/b_1.png", "unknown_format"),
     ]
-    assert len(letters[1]["sha256"]) == 64
+    assert len(rejected[1]["sha256"]) == 64
     made = running.load(tmp_path / "out")
     assert made.counters["rejected_empty"] == 1
     assert made.counters["images"] == made.splits["train"].num_records == 18
@@ -103,6 +105,21 @@ def test_too_many_bad_images_fail_the_job_and_a_looser_run_goes_on_from_there(tm
     with pytest.raises(manifest.DataError):
         running.load(tmp_path / "out")
     assert running.preprocess(tmp_path / "out", request=request, max_rejected_fraction=0.1) == 0
+
+
+def test_images_that_could_not_be_read_are_read_again_by_the_next_run(tmp_path, monkeypatch):
+    running.write_images(tmp_path / "in", {"a": 10, "b": 10})
+    running.preprocess(tmp_path / "whole", input=str(tmp_path / "in"))
+    with monkeypatch.context() as patch:
+        patch.setattr(ItemReader, "_read_file", lambda self, item: (_ for _ in ()).throw(OSError("the drive is gone")))
+        wanted = (
+            r"There must be an image that can be stored; all 20 were rejected \(20 unreadable\)\. They are listed in "
+        )
+        with pytest.raises(PipelineError, match=wanted) as caught:
+            running.preprocess(tmp_path / "out", input=str(tmp_path / "in"))
+    assert "An image that was unreadable is read again" in str(caught.value)
+    assert running.preprocess(tmp_path / "out", input=str(tmp_path / "in")) == 0
+    assert running.contents(tmp_path / "out") == running.contents(tmp_path / "whole")
 
 
 def test_one_bad_image_of_a_few_is_left_out_unless_none_may_be(tmp_path):
@@ -160,6 +177,49 @@ def test_images_in_both_splits_withhold_the_blessing(tmp_path, capsys):
 def test_each_impossible_setting_has_its_own_error(tmp_path, settings, message):
     with pytest.raises(PipelineError, match=message):
         running.shapes(tmp_path / "out", **settings)
+
+
+def test_a_resolution_that_asks_for_other_shards_is_told_as_what_it_is(tmp_path):
+    running.write_images(tmp_path / "in", {"a": 20, "b": 2}, size=(4, 4))
+    assert running.preprocess(tmp_path / "out", input=str(tmp_path / "in"), resolutions=(4,)) == 0
+    wanted = (
+        r"the number of shards of train was 2, is 8: the largest of --resolutions decides it unless --num_shards is "
+        r"given\), and two runs are never mixed"
+    )
+    with pytest.raises(PipelineError, match=wanted):
+        running.preprocess(tmp_path / "out", input=str(tmp_path / "in"), resolutions=(4, 4096))
+
+
+def test_other_classes_and_other_input_are_told_as_what_they_are(tmp_path):
+    running.write_images(tmp_path / "in", {"a": 2, "b": 2})
+    assert running.preprocess(tmp_path / "out", input=str(tmp_path / "in")) == 0
+    running.write_images(tmp_path / "in", {"c": 2})
+    with pytest.raises(PipelineError, match=r"\(the number of classes was 2, is 3\)"):
+        running.preprocess(tmp_path / "out", input=str(tmp_path / "in"))
+    (tmp_path / "in" / "c").rename(tmp_path / "c")
+    (tmp_path / "in" / "a" / "a_0.png").rename(tmp_path / "in" / "a" / "other.png")
+    with pytest.raises(
+        PipelineError, match=r"the input, the schema, or the version of Pillow or of a crop has changed"
+    ):
+        running.preprocess(tmp_path / "out", input=str(tmp_path / "in"))
+
+
+def test_class_names_with_spaces_are_those_of_the_labels_that_a_run_writes(tmp_path):
+    running.write_images(tmp_path / "in", {"red panda": 2, "owl": 2})
+    assert running.preprocess(tmp_path / "out", input=str(tmp_path / "in")) == 0
+    labels = tmp_path / "out" / "16" / "labels.txt"
+    assert running.preprocess(tmp_path / "again", input=str(tmp_path / "in"), labels=str(labels)) == 0
+    path = tmp_path / "names.txt"
+    path.write_text("owl a bird\n\n  red panda  \nemu another bird\n")
+    assert preprocess_run._label_file(str(path), {"owl", "red panda"}) == ("owl", "red panda", "emu")
+
+
+def test_an_output_that_is_a_file_or_out_of_reach_of_the_workers_is_a_wrong_flag(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="must be a folder; it is a file"):
+        running.shapes(tmp_path / "file")
+    with pytest.raises(UsageError, match="needs an --output that all workers reach"):
+        running.shapes(tmp_path / "out", arguments=["--runner=DataflowRunner"])
 
 
 @pytest.mark.parametrize("fraction", [float("nan"), -0.1, 1.5])

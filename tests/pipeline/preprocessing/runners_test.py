@@ -106,6 +106,32 @@ def test_asking_for_workers_gets_processes():
     assert options.view_as(DirectOptions).direct_running_mode == "multi_processing"
 
 
+@pytest.mark.parametrize(("num_cores", "mode"), [(1, "in_memory"), (3, "multi_processing")])
+def test_asking_for_no_number_of_workers_gets_one_for_each_core(monkeypatch, num_cores, mode):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(num_cores)))
+    arguments = ["--direct_num_workers=0"]
+    options = runners.make_options(arguments)
+    assert runners.choose_workers(options, arguments, 100, 64) == f"FnApiRunner, {mode}, {num_cores} workers"
+    direct = options.view_as(DirectOptions)
+    assert (direct.direct_running_mode, direct.direct_num_workers) == (mode, num_cores)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (PipelineError("a.tar is cut [while running 'WriteShard']"), "a.tar is cut"),
+        (RuntimeError("trace\npipeline.errors.PipelineError: a.tar is cut [while running 'x']\n more"), "a.tar is cut"),
+        (
+            RuntimeError("1\n2\n\n3\n4\n"),
+            "The Beam job failed; run the same command again to go on. 2 | 3 | 4",
+        ),
+        (RuntimeError(), "The Beam job failed; run the same command again to go on. RuntimeError"),
+    ],
+)
+def test_a_job_that_failed_is_explained_in_a_few_words(error, text):
+    assert runners.failure(error) == text
+
+
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
     """What a run in this process writes."""

@@ -6,7 +6,7 @@ from biggan_tf.data import records
 from pipeline.errors import PipelineError
 from pipeline.preprocessing import schema as schema_lib
 from pipeline.preprocessing import statistics_proto, validation
-from pipeline.preprocessing.statistics import SplitStatistics, leaked_ids
+from pipeline.preprocessing.statistics import SplitStatistics, repeat_counts
 
 LABELS = ("a", "b", "c")
 
@@ -93,7 +93,7 @@ def test_file_that_is_no_schema_is_refused(tmp_path):
             "ENUM_TYPE_UNEXPECTED_STRING_VALUES",
             "1 values that the schema does not allow: b",
         ),
-        (lambda f: f[records.IMAGE].__setattr__("name", "pixels"), "SCHEMA_MISSING_COLUMN", "no record has it"),
+        (lambda f: f[records.IMAGE].__setattr__("name", "pixels"), "SCHEMA_MISSING_COLUMN", "do not cover it"),
     ],
 )
 def test_each_anomaly_is_found_and_is_an_error(change, kind, text):
@@ -131,7 +131,7 @@ def test_duplicates_warn_within_a_split_and_fail_across():
         {"hash": "0", "images": [("train", "1"), ("train", "2"), ("train", "3")]},
         {"hash": "1", "images": [("train", "4"), ("validation", "5")]},
     ]
-    counts = leaked_ids(groups)
+    counts = repeat_counts(groups)
     assert counts == {"duplicates": 2, "in_several_splits": 2}
     assert [finding.is_error for finding in validation.duplicate_findings(counts, 100, 0.001)] == [False, True]
     assert [finding.is_error for finding in validation.duplicate_findings(counts, 100, 0.1)] == [False, False]

@@ -48,6 +48,17 @@ def test_splits_are_folders(tmp_path):
     ]
 
 
+def test_data_sets_of_one_split_have_ids_of_their_own(tmp_path):
+    (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "val", "validation"]}))
+    for name in ("train", "val", "validation"):
+        tables_of_images.write_arrow(tmp_path / name, ROWS[:1])
+    assert [(item.split, item.example_id.partition("/")[0]) for item in listed(tmp_path)] == [
+        ("train", "train"),
+        ("validation", "val"),
+        ("validation", "validation"),
+    ]
+
+
 def test_rows_without_bytes_are_rejected(tmp_path):
     tables_of_images.write_arrow(tmp_path, [(None, 1), (b"two", 0)])
     items = listed(tmp_path)

@@ -4,11 +4,12 @@ import json
 import random
 
 import pytest
+import tensorflow as tf
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, UsageError
 from pipeline.preprocessing.reading import ItemReader
 from pipeline.preprocessing.settings import ExamplesConfig
-from pipeline.sources import opening
+from pipeline.sources import beam_files, opening
 from pipeline.sources.item import FILE, RANGE, REFUSED, Item
 from tests.pipeline import archives, running
 
@@ -63,7 +64,7 @@ def test_missing_input_shows_the_expected_layout(tmp_path):
 
 
 def test_unknown_source_names_a_near_one(tmp_path):
-    with pytest.raises(PipelineError, match=r"Received: 'folder'\. Did you mean folders\?"):
+    with pytest.raises(UsageError, match=r"Received: 'folder'\. Did you mean folders\?"):
         items_of("folder", tmp_path)
 
 
@@ -130,7 +131,7 @@ def test_archive_of_something_else_and_cut_archive_are_refused(tmp_path):
         items_of("imagenet_tars", tmp_path)
 
 
-def test_members_that_leave_the_archive_go_to_the_dead_letters(tmp_path):
+def test_members_that_leave_the_archive_are_rejected(tmp_path):
     make_ilsvrc(tmp_path, train={"n01": [("../../etc/passwd", b"x"), ("/etc/shadow", b"y"), ("fine.JPEG", b"z")]})
     items = [item for item in items_of("imagenet_tars", tmp_path) if item.split == "train"]
     assert [(item.kind, item.detail) for item in items] == [
@@ -184,6 +185,13 @@ def test_kaggle_wrong_layouts(tmp_path):
         items_of("kaggle", tmp_path)
 
 
+def test_kaggle_image_with_two_labels_is_refused_by_line(tmp_path):
+    touch(tmp_path, "ILSVRC/Data/CLS-LOC/train/n01/a.JPEG", "ILSVRC/Data/CLS-LOC/val/v1.JPEG")
+    (tmp_path / "LOC_val_solution.csv").write_text("ImageId,PredictionString\nv1,n01 1 2 3 4\nv1,n02 1 2 3 4\n")
+    with pytest.raises(PipelineError, match=r"LOC_val_solution\.csv must name .* once; line 3 names v1 again"):
+        items_of("kaggle", tmp_path)
+
+
 def test_table_reads_csv_and_jsonl_relative_to_itself(tmp_path):
     touch(tmp_path, "x/1.png", "x/2.png")
     (tmp_path / "t.csv").write_text("path,label,split\nx/1.png,cat,train\nx/2.png,dog,test\nx/3.png,dog,\n")
@@ -211,6 +219,27 @@ def test_table_errors_name_the_line(tmp_path, name, text, message):
         items_of("table", tmp_path / name)
 
 
+def test_a_table_at_the_root_is_relative_to_the_root(tmp_path, monkeypatch):
+    touch(tmp_path, "1.png")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr(beam_files, "exists", lambda path: True)
+    monkeypatch.setattr(beam_files, "read_text", lambda path: f"path,label\n{str(tmp_path)[1:]}/1.png,cat\n")
+    (item,) = items_of("table", "/table.csv")
+    assert (item.kind, item.path) == (FILE, str(tmp_path / "1.png"))
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [
+        ("/a.csv", "/"), ("a.csv", "."), ("b/a.csv", "b"), ("/c/b/a.csv", "/c/b"), ("s3://bucket/a.csv", "s3://bucket"),
+        ("hdfs:///a.csv", "hdfs://"),
+    ],
+)  # fmt: skip
+def test_folder_of_a_file(path, folder):
+    assert beam_files.folder_of(path) == folder
+
+
 def test_table_must_be_a_file(tmp_path):
     with pytest.raises(PipelineError, match="must be a table"):
         items_of("table", tmp_path)
@@ -231,6 +260,30 @@ def test_tfds_dataset_is_read_in_place(tmp_path):
     request = {"tfds_data_dir": str(tmp_path / "tfds")}
     assert running.preprocess(tmp_path / "again", "tfds:made_shapes", request=request) == 0
     assert running.load(tmp_path / "again").splits["train"].num_records == 50
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_images_of_a_tfds_dataset_without_a_label_are_left_out_and_counted(tmp_path):
+    running.shapes(tmp_path / "out", num_shapes=20)
+    target = tmp_path / "tfds" / "made_shapes" / "1.0.0"
+    target.parent.mkdir(parents=True)
+    (tmp_path / "out" / "16").rename(target)
+    source = opening.open_source(ExamplesConfig("tfds:made_shapes", "", tfds_data_dir=str(tmp_path / "tfds")))
+    before = list(source.items())
+    (shard,) = target.glob("validation*.tfrecord")
+    examples = [tf.train.Example.FromString(r.numpy()) for r in tf.data.TFRecordDataset(str(shard))]
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for number, example in enumerate(examples):
+            if number in (0, 3):
+                example.features.feature["image/class/label"].int64_list.value[:] = [-1]
+            writer.write(example.SerializeToString())
+    gone = [f"validation/00000/{number:08d}" for number in (0, 3)]
+    for _ in range(2):
+        items = list(source.items())
+        assert source.left_out == {"left_out_without_label": 2}
+        assert [item.example_id for item in items] == [
+            item.example_id for item in before if item.example_id not in gone
+        ]
 
 
 @pytest.mark.slow
@@ -261,5 +314,5 @@ def test_unknown_tfds_dataset_is_one_clear_error(tmp_path):
 
 
 def test_too_few_shapes_are_refused():
-    with pytest.raises(PipelineError, match="--num_shapes must be at least 20"):
+    with pytest.raises(UsageError, match="--num_shapes must be at least 20"):
         items_of("shapes", num_shapes=3)

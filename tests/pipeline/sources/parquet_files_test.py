@@ -76,6 +76,14 @@ def test_a_folder_without_files_and_a_label_of_no_class_are_refused(tmp_path):
         listed(tmp_path)
 
 
+def test_a_folder_with_the_name_of_a_file_is_a_folder(tmp_path):
+    tables_of_images.write_parquet(tmp_path / "train.parquet" / "part-0.parquet", ROWS[:2])
+    assert [item.example_id for item in listed(tmp_path / "train.parquet")] == [
+        "train/part-0.parquet/00000000",
+        "train/part-0.parquet/00000001",
+    ]
+
+
 @pytest.mark.attack
 def test_damaged_files_are_refused_or_read(tmp_path, attack):
     path = tmp_path / "a.parquet"

@@ -65,6 +65,20 @@ def test_samples_that_are_none_are_one_clear_error(tmp_path, members, text):
     assert len(str(caught.value)) < 2_000
 
 
+def test_files_of_no_sample_are_counted(tmp_path):
+    members = [("._0.jpg", b"1"), ("README", b"1"), ("0.jpg", b"1"), ("0.cls", b"1"), ("0.txt", b"1"), ("x/.y", b"1")]
+    write(tmp_path, {"0.tar": members})
+    source = opening.open_source(ExamplesConfig("webdataset", str(tmp_path)))
+    assert len(list(source.items())) == 1
+    assert source.left_out == {"left_out_hidden_files": 2, "left_out_not_images": 2}
+
+
+def test_files_of_a_sample_that_differ_in_capitals_alone_are_refused(tmp_path):
+    write(tmp_path, {"0.tar": [("a.jpg", b"1"), ("a.JPG", b"2"), ("a.cls", b"1")]})
+    with pytest.raises(PipelineError, match=r"must have one file of an ending.*Received: a\.jpg and a\.JPG;"):
+        listed(tmp_path)
+
+
 def test_files_of_a_sample_apart_from_one_another_are_refused(tmp_path):
     members = [("0.jpg", b"1"), ("0.cls", b"1"), ("1.jpg", b"1"), ("1.cls", b"1"), ("0.txt", b"1")]
     write(tmp_path, {"0.tar": members})

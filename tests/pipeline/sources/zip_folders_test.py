@@ -38,6 +38,36 @@ def test_the_records_of_a_zip_are_those_of_its_folders(tmp_path, method):
     assert {name: ours[name] for name in records} == {name: theirs[name] for name in records}
 
 
+@pytest.mark.parametrize("around", ["", "pack/"])
+@pytest.mark.parametrize("split", ["", "train/"])
+def test_a_class_folder_without_images_counts_as_in_unpacked_folders(tmp_path, split, around):
+    running.write_images(tmp_path / "in", {f"{split}a": 2, f"{split}c": 2})
+    (tmp_path / "in" / split / "b").mkdir()
+    (tmp_path / "in" / split / "d").mkdir()
+    (tmp_path / "in" / split / "d" / "notes.txt").write_text("no images")
+    (tmp_path / "in" / split / ".hidden" / "e").mkdir(parents=True)
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        for path in sorted((tmp_path / "in").rglob("*")):
+            archive.write(path, f"{around}{path.relative_to(tmp_path / 'in')}")
+        archive.writestr("__MACOSX/f/._1.png", b"")
+    for source, path in (("folders", "in"), ("zip", "in.zip")):
+        assert opening.open_source(ExamplesConfig(source, str(tmp_path / path))).declared_classes() == set("abcd")
+        with pytest.raises(PipelineError, match="without any are 'b', 'd'"):
+            running.preprocess(tmp_path / source, source, input=str(tmp_path / path))
+        running.preprocess(tmp_path / source, source, input=str(tmp_path / path), allow=["empty_classes"])
+        assert running.load(tmp_path / source).label_names == ("a", "b", "c", "d")
+
+
+def test_a_name_in_two_encodings_is_refused(tmp_path):
+    path = zip_of(tmp_path / "a.zip", {"a/日本.jpg": b"1", "b/2.png": b"2"})
+    content = bytearray(path.read_bytes())
+    assert int.from_bytes(content[6:8], "little") & 0x800
+    content[7] &= 0xF7  # the header in front of the first member no longer says that its name is UTF-8
+    path.write_bytes(content)
+    with pytest.raises(PipelineError, match=r"日本\.jpg is described differently in the directory and in front of"):
+        listed(path)
+
+
 def test_a_folder_around_all_others_and_what_macos_adds_are_passed_over(tmp_path):
     members = {"pack/a/1.png": b"1", "pack/b/2.png": b"22", "__MACOSX/pack/a/1.png": b"x", "pack/a/.DS_Store": b"x"}
     items, left_out = listed(zip_of(tmp_path / "a.zip", {**members, "pack/notes.txt": b"x"}))
@@ -47,6 +77,15 @@ def test_a_folder_around_all_others_and_what_macos_adds_are_passed_over(tmp_path
     ]
     assert sorted(left_out.values()) == [1, 2]
     assert [read(item) for item in items] == [b"1", b"22"]
+
+
+def test_a_dot_in_front_of_all_names_is_passed_over(tmp_path):
+    path = zip_of(tmp_path / "a.zip", {"./train/a/1.png": b"1", "./val/b/2.png": b"2"})
+    assert [(item.example_id, item.class_name, item.split) for item in listed(path)[0]] == [
+        ("train/a/1.png", "a", "train"),
+        ("val/b/2.png", "b", "validation"),
+    ]
+    assert opening.open_source(ExamplesConfig("zip", str(path))).declared_classes() == {"a", "b"}
 
 
 def test_a_picture_outside_of_class_folders_is_told(tmp_path):

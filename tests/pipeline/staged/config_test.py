@@ -27,3 +27,35 @@ def test_metrics_must_be_those_of_the_family_that_is_trained():
     config.evaluator.metrics = ("fd", "psnr")
     with pytest.raises(ConfigError, match=r"evaluator\.metrics must be some of psnr, .*Received: fd;"):
         config.validate()
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value", "wanted"),
+    [
+        ("evaluator", "features", "incepton", "must be one of inception, efficientnet_lite0, classifier.*did you mean"),
+        ("evaluator", "classifier_steps", 0, "must be at least 1"),
+        ("evaluator", "num_samples", 0, "must be at least 1"),
+        ("evaluator", "num_real", -1, "must be at least 0"),
+        ("infra_validator", "num_tries", 0, "must be at least 1"),
+        ("infra_validator", "num_samples", 0, "must be at least 1"),
+        ("infra_validator", "poll_s", -1.0, "must be a number from 0 on"),
+        ("infra_validator", "max_loading_time_s", float("nan"), "must be a number from 0 on"),
+    ],
+)
+def test_what_would_fail_behind_the_training_is_refused_before_it(section, field, value, wanted):
+    config = fork_pipeline.tiny_config()
+    setattr(getattr(config, section), field, value)
+    with pytest.raises(ConfigError, match=f"{section}.{field} {wanted}"):
+        config.validate()
+
+
+def test_inception_needs_the_file_of_its_weights_where_features_are_compared():
+    config = fork_pipeline.tiny_config()
+    config.evaluator.features = "inception"
+    with pytest.raises(ConfigError, match=r"evaluator\.features_path must name the file of Inception's weights"):
+        config.validate()
+    config.evaluator.features_path = "weights.pth"
+    config.validate()
+    config.evaluator.features_path = ""
+    config.trainer, config.evaluator.metrics = super_resolution.config(), ("psnr",)
+    config.validate()

@@ -47,7 +47,10 @@ def test_missed_threshold_and_missing_metric_are_both_named():
         ({"fd": 10.4}, {"fd": 10.0}, 0.05, True),
         ({"fd": 10.6}, {"fd": 10.0}, 0.05, False),
         ({"fd": math.nan}, {"fd": 10.0}, 0.05, False),
+        ({"fd": 10.0}, {"fd": math.nan}, 0.0, False),
         ({"fd": 99.0}, None, 0.0, True),  # nothing to compare with
+        ({"fd": math.nan}, None, 0.0, False),
+        ({"fd": 10.0}, {"accuracy": 0.8}, 0.0, False),
     ],
 )
 def test_lower_is_better(value, baseline, tolerance, blessed):
@@ -57,7 +60,7 @@ def test_lower_is_better(value, baseline, tolerance, blessed):
 def test_higher_is_better():
     assert not reasons({"accuracy": 0.9}, (), {"accuracy": 0.8}, ["accuracy"])
     (reason,) = reasons({"accuracy": 0.7}, (), {"accuracy": 0.8}, ["accuracy"])
-    assert reason == "accuracy is 0.7, the last blessed model's is 0.8 and may be missed by 0"
+    assert reason == "accuracy is 0.7, the last blessed model's is 0.8; at most 0 worse is allowed"
 
 
 def test_metric_that_must_not_worsen_must_be_measured():

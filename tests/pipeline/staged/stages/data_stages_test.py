@@ -3,13 +3,16 @@
 import json
 import pathlib
 
+import apache_beam as beam
 import numpy as np
 import pytest
+from apache_beam.options.pipeline_options import DirectOptions
 from google.protobuf import text_format
 from PIL import Image
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from biggan_tf.data import input_pipeline, manifest
+from pipeline.preprocessing import runners
 from pipeline.staged.config import PipelineConfig
 from pipeline.staged.runner import Runner
 from pipeline.staged.stage import GateError, StageError
@@ -142,9 +145,26 @@ def test_schema_of_the_user_is_what_counts(finished, tmp_path):
         run(finished[0], made=made)
 
 
-def test_mistake_in_the_input_is_the_jobs_own_message(tmp_path):
-    with pytest.raises(StageError, match="does not exist"):
+def test_mistake_in_the_input_is_the_jobs_own_message_with_the_place_of_its_flags(tmp_path):
+    with pytest.raises(StageError, match="does not exist") as caught:
         run(tmp_path, made=config(source="folders", input=str(tmp_path / "none")))
+    where = "--NAME is examples.NAME, and --allow_NAME is 'NAME' in examples.allow"
+    assert where in str(caught.value)
+    (tmp_path / "in" / "a").mkdir(parents=True)
+    (tmp_path / "in" / "a" / "1.png").write_bytes(b"image")
+    with pytest.raises(StageError, match="Allow it with --allow_single_class") as caught:
+        run(tmp_path, made=config(source="folders", input=str(tmp_path / "in")))
+    assert where in str(caught.value)
+
+
+def test_counting_is_split_as_the_preprocessing_is(finished, tmp_path, monkeypatch):
+    options = []
+    monkeypatch.setattr(runners, "make_pipeline", lambda made: (options.append(made), beam.Pipeline())[1])
+    monkeypatch.setattr(runners, "run_to_end", lambda pipeline: (_ for _ in ()).throw(RuntimeError))
+    folder = place(finished[1], "ExampleGen", "examples")
+    with pytest.raises(StageError, match=r"Counting the examples failed\..* RuntimeError$"):
+        statistics_gen._count(folder, manifest.load(str(folder)), tmp_path, ["--direct_num_workers=2"])
+    assert options[0].view_as(DirectOptions).direct_running_mode == "multi_processing"
 
 
 def test_manifest_names_the_shards_where_they_lie(finished):

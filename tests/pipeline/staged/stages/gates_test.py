@@ -1,13 +1,19 @@
 """The gates' own logic, without a training: which model is the baseline, and a server that does not start."""
 
 import shutil
+import types
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from biggan_tf.data import input_pipeline
 from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator
+from biggan_tf.evaluation.extractors import small_classifier
 from biggan_tf.evaluation.metrics import reference_statistics
+from biggan_tf.evaluation.protocol import ImageProtocol, MetricProtocol, SampleProtocol
+from biggan_tf.evaluation.reports import results
+from biggan_tf.evaluation.reports.results import Result
 from biggan_tf.training.checkpoints.loading import load_generator
 from pipeline.staged.config import EvaluatorConfig, InfraValidatorConfig, PipelineConfig
 from pipeline.staged.metadata import Artifact, EventType, ExecutionState, MetadataStore
@@ -81,6 +87,83 @@ def test_features_of_the_examples_are_kept_beside_them_and_bars_tell_how_far_it_
     again = evaluator.prepare(settings, context)
     assert "reference" not in capsys.readouterr().err
     np.testing.assert_array_equal(again.reference.bank.features, first.reference.bank.features)
+
+
+def context_with(folder, examples, earlier=None, **data):
+    """What Evaluator is given: examples, a training with these fields of its data, and features of an earlier run."""
+    config = PipelineConfig()
+    config.evaluator = EvaluatorConfig(features="classifier")
+    for name, value in data.items():
+        setattr(config.trainer.data, name, value)
+    inputs = {"examples": Artifact(1, "Examples", str(examples), {"fingerprint": "abc"})}
+    if earlier:
+        inputs["baseline_features"] = earlier
+    return StageContext(config, inputs, folder)
+
+
+@pytest.fixture
+def trained_on(monkeypatch):
+    """The data of each classifier that is trained, which is a file of a word."""
+    seen = []
+    monkeypatch.setattr(input_pipeline, "prepare", lambda data, *_: lambda first: seen.append(data))
+    monkeypatch.setattr(small_classifier, "train", lambda *_, **__: "a classifier")
+    monkeypatch.setattr(small_classifier, "save", lambda trained, path: path.write_text(trained))
+    return seen
+
+
+def test_the_classifier_is_trained_on_the_true_classes(data_folder, tmp_path, trained_on):
+    context = context_with(tmp_path, data_folder, label_noise=0.3, flip=False)
+    evaluator._classifier(context.config.evaluator, context, tmp_path / "classifier.npz")
+    (data,) = trained_on
+    assert (data.label_noise, data.flip, data.path) == (0.0, False, data_folder)
+
+
+@pytest.mark.parametrize(
+    ("data", "has_file", "is_reused"),
+    [({}, True, True), ({}, False, False), ({"flip": False}, True, False), ({"split": "validation"}, True, False)],
+)
+def test_an_earlier_classifier_is_used_again_if_it_is_there_and_saw_the_same_images(
+    data_folder, tmp_path, trained_on, data, has_file, is_reused
+):
+    properties = {"of": evaluator._identity(context_with(tmp_path, data_folder))}
+    (tmp_path / "earlier").mkdir()
+    if has_file:
+        (tmp_path / "earlier" / evaluator.CLASSIFIER_FILE).write_text("the earlier classifier")
+    earlier = Artifact(2, "FeatureExtractor", str(tmp_path / "earlier"), properties)
+    context = context_with(tmp_path, data_folder, earlier, **data)
+    evaluator._classifier(context.config.evaluator, context, tmp_path / "classifier.npz")
+    assert (tmp_path / "classifier.npz").read_text() == ("the earlier classifier" if is_reused else "a classifier")
+    assert len(trained_on) == (not is_reused)
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_the_records_name_the_images_of_a_classifier_only_where_one_was_written(
+    data_folder, extractor, tmp_path, monkeypatch, writes
+):
+    context = context_with(tmp_path, data_folder)
+    result = Result({"fd": 1.0}, MetricProtocol(extractor.protocol, ImageProtocol(), SampleProtocol()))
+    path = context.output("features") / evaluator.CLASSIFIER_FILE
+    if writes:
+        path.write_text("a classifier")
+    context.inputs["model_run"] = Artifact(3, "ModelRun", str(tmp_path), {})
+    monkeypatch.setattr(evaluator, "prepare", lambda *_: types.SimpleNamespace(extractor=None))
+    monkeypatch.setattr(evaluator, "evaluate", lambda *_: result)
+    monkeypatch.setattr(evaluator, "draw_samples", lambda *_: None)
+    described = evaluator.EvaluatorStage().run(context).properties["features"]
+    assert ("of" in described) == writes
+
+
+def test_a_stored_result_is_compared_with_only_if_it_has_every_metric_that_must_not_worsen(
+    extractor, tmp_path, monkeypatch
+):
+    protocol = MetricProtocol(extractor.protocol, ImageProtocol(), SampleProtocol())
+    stored, new = Result({"fd": 1.0}, protocol), Result({"fd": 2.0, "kid": 3.0}, protocol)
+    results.save(stored, tmp_path / evaluator.RESULT_FILE)
+    keys = ("baseline_evaluation", "baseline_run")
+    context = StageContext(PipelineConfig(), {key: Artifact(1, "", str(tmp_path), {}) for key in keys}, tmp_path)
+    monkeypatch.setattr(evaluator, "evaluate", lambda *_: "measured anew")
+    for names, expected in ((("fd",), stored), (("fd", "none"), stored), (("fd", "kid"), "measured anew")):
+        assert evaluator.comparable(None, context, new, EvaluatorConfig(must_not_worsen=names)) == expected
 
 
 def test_server_that_does_not_start_closes_the_gate(tmp_path):

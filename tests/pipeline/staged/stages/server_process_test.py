@@ -44,13 +44,13 @@ def test_server_is_waited_for_and_ended(tmp_path, binary):
     assert not is_running(pid)
 
 
-def test_server_that_ends_is_an_error_with_its_last_words(tmp_path):
+def test_server_that_ends_is_an_error_with_the_last_line_of_its_log(tmp_path):
     path = tmp_path / "server"
     path.write_text("#!/bin/sh\necho starting; echo no such model >&2; exit 7\n")
     path.chmod(0o755)
     with (
         ServerProcess([], tmp_path / "log", str(path)) as server,
-        pytest.raises(ServerError, match=r"status 7\. Its last words: no such model"),
+        pytest.raises(ServerError, match=r"status 7\. The last line of its log: no such model"),
     ):
         server.wait_until_open(timeout_s=300)
 
@@ -58,7 +58,7 @@ def test_server_that_ends_is_an_error_with_its_last_words(tmp_path):
 def test_server_that_never_opens_is_an_error(tmp_path):
     with (
         ServerProcess(["600"], tmp_path / "log", "/bin/true") as server,
-        pytest.raises(ServerError, match="ended with status 0"),
+        pytest.raises(ServerError, match=r"ended with status 0\. Its log is empty\."),
     ):
         server.wait_until_open(timeout_s=300)
 

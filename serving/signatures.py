@@ -20,7 +20,7 @@ DISCRIMINATE = "discriminate"
 MAP = "map"
 SYNTHESIZE_STYLES = "synthesize_styles"
 SYNTHESIZE_STYLES_PNG = "synthesize_styles_png"
-OF_STYLES = (MAP, SYNTHESIZE_STYLES, SYNTHESIZE_STYLES_PNG)
+STYLE_SIGNATURES = (MAP, SYNTHESIZE_STYLES, SYNTHESIZE_STYLES_PNG)
 # Of generators that enlarge pictures, which have no other signature.
 UPSCALE = "upscale"
 # Of all pictures of a request together: an answer is 16 times as large, and is held whole while it is encoded.
@@ -51,10 +51,9 @@ VALID = "valid"
 MIN_TRUNCATION = 0.02
 MAX_TRUNCATION = 1.0
 # Where the page in the browser begins, and what a client takes that names no truncation: of latents, and of styles.
-DEFAULT_CUT, DEFAULT_PSI = 0.5, 0.7
+DEFAULT_TRUNCATION, DEFAULT_PSI = 0.5, 0.7
 # As a cutoff. Any number from the number of layers on means all; the other one means as many as `SAMPLE` truncates.
 ALL_LAYERS, OWN_CUTOFF = 2**31 - 1, -1
-DEFAULT_TRUNCATIONS = tuple(round(0.1 * i, 1) for i in range(1, 11))
 
 # How an export computes the rows of a batch (see biggan_tf/contracts/inference.py, which has the same words), and the
 # field of its provenance that says so.

@@ -1,6 +1,5 @@
 """Asks a served generator for pictures: `python -m serving.client --target=HOST:PORT --labels=207,207 --output=DIR`."""
 
-# ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
 from __future__ import annotations
 
 import argparse
@@ -9,12 +8,9 @@ import os
 import sys
 from typing import NoReturn
 
-from biggan_tf import __version__, environment
-
-environment.prepare()
-
 import grpc
 
+from biggan_tf import __version__
 from serving import signatures as s
 from serving.client import ClientError, GeneratorClient
 
@@ -112,7 +108,7 @@ def fetch(arguments: list[str]) -> int:
         os.makedirs(flags.output, exist_ok=True)
         for label, seed, picture in zip(labels, seeds, pictures, strict=True):
             path = os.path.join(flags.output, f"{label.replace(os.sep, '_')}-{seed}.png")
-            # Not through biggan_tf.files: a client needs no more of this package than serving/client.
+            # Not through biggan_tf.files: the folder is local, and the client does without TensorFlow.
             with open(f"{path}.new", "wb") as file:
                 file.write(picture)
             os.replace(f"{path}.new", path)

@@ -14,16 +14,11 @@ import numpy as np
 from serving import signatures as s
 from serving.client.errors import ClientError
 from serving.client.messages import CHANNEL_OPTIONS, PREDICT_METHOD, joined, predict_request, token_metadata
-from serving.client.model_metadata import (
-    METADATA_METHOD,
-    class_labels,
-    default_truncation,
-    metadata_request,
-    without_names,
-)
+from serving.client.model_metadata import METADATA_METHOD, class_labels, default_truncation, metadata_request
 from serving.client.plan import (
     LabelMap,
     Labels,
+    image_inputs,
     latent_inputs,
     picture_inputs,
     sample_inputs,
@@ -40,6 +35,8 @@ ResponseT = TypeVar("ResponseT", PredictResponse, GetModelMetadataResponse)
 
 class AsyncGeneratorClient:
     """Asks a served generator for images, on the running event loop; the arguments are those of `GeneratorClient`.
+
+    `pipeline` is here the number of requests of all calls that wait for an answer at a time.
 
     Example:
         >>> async with AsyncGeneratorClient("localhost:8500") as client:
@@ -100,6 +97,10 @@ class AsyncGeneratorClient:
         inputs = sample_inputs(await self._indices(labels), seeds, await self._chosen(truncation))
         return list(await self._run(s.SAMPLE, inputs, s.IMAGE_BYTES))
 
+    async def synthesize(self, z: np.ndarray, class_weights: np.ndarray | None, truncation: np.ndarray) -> np.ndarray:
+        """Images for given latents; the arguments are those of `GeneratorClient.synthesize`."""
+        return await self._run(s.SYNTHESIZE, image_inputs(z, class_weights, truncation), s.IMAGES)
+
     async def latents(self, seeds: Iterable[int], truncation: float | Sequence[float] | None = None) -> np.ndarray:
         """The latents that `sample` draws; the arguments are those of `GeneratorClient.latents`."""
         inputs = latent_inputs(seeds, await self._chosen(truncation))
@@ -123,21 +124,25 @@ class AsyncGeneratorClient:
         """The images of `synthesize_styles`, each as the bytes of a PNG file."""
         return list(await self._run(s.SYNTHESIZE_STYLES_PNG, synthesis_inputs(w, seeds), s.IMAGE_BYTES))
 
+    async def embed(self, labels: Labels) -> np.ndarray:
+        """The embeddings of classes, float32 [N, embedding_dim]."""
+        return await self._run(s.EMBED, {s.LABEL: await self._indices(labels)}, s.EMBEDDING)
+
     async def _indices(self, labels: Labels) -> np.ndarray:
-        """The index of each class. The server is asked for the names once, when the first is used."""
+        """The index of each class. The server is asked for the names once, when the first text is used."""
         if self._labels.needs_names(labels):
             deadline = time.monotonic() + self._timeout_s
             request = metadata_request(self._model, self._version, s.CLASS_LABELS_FIELD)
             try:
                 answer = await self._answer(self._metadata_call, request, deadline)
+                self._labels.learn(class_labels(answer), self._target)
             except ClientError as error:
-                raise without_names(error) from error
-            self._labels.learn(class_labels(answer), self._target)
+                self._labels.go_without(labels, error)
         return self._labels.resolve(labels)
 
     async def upscale(self, pictures: Iterable[bytes], seeds: Iterable[int] | None = None) -> list[bytes]:
         """Pictures enlarged by a model of super-resolution, see `GeneratorClient.upscale`."""
-        return list(await self._run(s.UPSCALE, picture_inputs(pictures, seeds), s.IMAGE_BYTES))
+        return list(await self._run(s.UPSCALE, picture_inputs(pictures, seeds), s.IMAGE_BYTES, max_batch=1))
 
     async def _chosen(self, truncation: float | Sequence[float] | None) -> float | Sequence[float]:
         """The truncation, or that of the model's family where there is none."""
@@ -149,12 +154,15 @@ class AsyncGeneratorClient:
             self._default_truncation = default_truncation(await self._answer(self._metadata_call, request, deadline))
         return self._default_truncation
 
-    async def _run(self, signature: str, inputs: dict[str, np.ndarray], output: str) -> np.ndarray:
+    async def _run(
+        self, signature: str, inputs: dict[str, np.ndarray], output: str, max_batch: int | None = None
+    ) -> np.ndarray:
+        """The rows of an output; `max_batch`: the rows of a request, where they must be fewer than the caller chose."""
         deadline = time.monotonic() + self._timeout_s
         outputs = self._validity.outputs(signature, output)
         requests = [
             predict_request(self._model, signature, part, outputs, self._version)
-            for part in split(inputs, self._max_batch)
+            for part in split(inputs, max_batch or self._max_batch)
         ]
         tasks = [asyncio.ensure_future(self._answer(self._call, request, deadline)) for request in requests]
         try:
@@ -162,7 +170,7 @@ class AsyncGeneratorClient:
         finally:
             for task in tasks:  # after a failure, those of the other parts
                 task.cancel()
-        self._validity.check(answers, output)
+        self._validity.check(answers, signature, output)
         return joined(answers, output)
 
     async def _answer(self, call: Callable[..., Awaitable[ResponseT]], request: Request, deadline: float) -> ResponseT:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import grpc
 
+from serving import signatures as s
+
 _ADVICE = {
     grpc.StatusCode.UNAVAILABLE: "Is a server listening there, and not overloaded? Raise timeout_s to retry longer.",
     grpc.StatusCode.DEADLINE_EXCEEDED: "Raise timeout_s, or ask for fewer images at a time.",
@@ -13,6 +15,7 @@ _ADVICE = {
     "large.",
     grpc.StatusCode.UNAUTHENTICATED: "Give the client a token of the server's --auth_tokens_file.",
 }
+_ADVICE_ON_NAMES = f"Give classes by their index, or give the client a {s.LABELS_ASSET} (`labels`, --label_map)."
 
 
 class ClientError(RuntimeError):
@@ -36,5 +39,6 @@ def explain(error: grpc.RpcError, target: str) -> ClientError:
         target: The address that was called.
     """
     code = error.code()
-    advice = _ADVICE.get(code, "")
+    # The server names the file where it was asked for the names of classes.
+    advice = _ADVICE_ON_NAMES if s.LABELS_ASSET in (error.details() or "") else _ADVICE.get(code, "")
     return ClientError(f"{target} answered {code.name}: {error.details()} {advice}".strip(), code)

@@ -13,16 +13,11 @@ import numpy as np
 from serving import signatures as s
 from serving.client.errors import ClientError
 from serving.client.messages import CHANNEL_OPTIONS, PREDICT_METHOD, joined, predict_request, token_metadata
-from serving.client.model_metadata import (
-    METADATA_METHOD,
-    class_labels,
-    default_truncation,
-    metadata_request,
-    without_names,
-)
+from serving.client.model_metadata import METADATA_METHOD, class_labels, default_truncation, metadata_request
 from serving.client.plan import (
     LabelMap,
     Labels,
+    image_inputs,
     latent_inputs,
     picture_inputs,
     sample_inputs,
@@ -45,12 +40,13 @@ class GeneratorClient:
         model: The name of the model.
         version: The version that is to answer; None: the latest.
         labels: Path of the export's labels.json, so that classes can be named; None: our server is asked for the names
-            when one is used, and TensorFlow Serving knows indices alone.
+            when a label is a text, and TensorFlow Serving knows indices alone.
         credentials: What `grpc.ssl_channel_credentials` returned; None: the connection is not encrypted.
         timeout_s: Seconds that a call may take with all its batches and retries. Until then a request is sent again
             while the server is busy or away; `serving.client.retries` has the rules.
         max_batch: Rows in the largest batch that the server takes; a call of more rows is split.
-        pipeline: Number of batches of a call that wait for an answer at a time.
+        pipeline: Of calls that are split, the number of batches that wait for an answer at a time, in all threads
+            together. A call of one batch is sent at once.
         token: The token that the server asks for; None: it asks for none. Without `credentials` anybody on the way can
             read it.
 
@@ -96,7 +92,7 @@ class GeneratorClient:
         self.close()
 
     def close(self) -> None:
-        """Closes the connection, after the calls that are running."""
+        """Closes the connection, after the calls of several batches that are running; others are cancelled."""
         self._pool.shutdown()
         self._channel.close()
 
@@ -124,7 +120,7 @@ class GeneratorClient:
         return list(self._sample(labels, seeds, truncation, s.IMAGE_BYTES))
 
     def synthesize(self, z: np.ndarray, class_weights: np.ndarray | None, truncation: np.ndarray) -> np.ndarray:
-        """Images for given latents, float32 [N, R, R, 3] in [-1, 1].
+        """Images for given latents, float32 [N, R, R, 3], in [-1, 1] or, of a model with styles, about there.
 
         Args:
             z: Latents, [N, z_dim].
@@ -133,10 +129,7 @@ class GeneratorClient:
             truncation: The truncation that the latents were drawn with, [N]; it chooses the standing statistics. Of a
                 model with styles it is psi, which truncates these.
         """
-        inputs = {s.LATENT: z, s.TRUNCATION: truncation}
-        if class_weights is not None:
-            inputs[s.CLASS_WEIGHTS] = class_weights
-        return self._run(s.SYNTHESIZE, {k: np.asarray(v, np.float32) for k, v in inputs.items()}, s.IMAGES)
+        return self._run(s.SYNTHESIZE, image_inputs(z, class_weights, truncation), s.IMAGES)
 
     def latents(self, seeds: Iterable[int], truncation: float | Sequence[float] | None = None) -> np.ndarray:
         """The latents that `sample` draws for these seeds and truncations, float32 [N, z_dim]."""
@@ -177,11 +170,13 @@ class GeneratorClient:
     def upscale(self, pictures: Iterable[bytes], seeds: Iterable[int] | None = None) -> list[bytes]:
         """Pictures enlarged by a model of super-resolution, each as the bytes of a PNG file.
 
+        Each is sent as a request of its own, since the server bounds the pixels of a request.
+
         Args:
             pictures: The contents of PNG, JPEG or WebP files.
             seeds: The seed of each picture, which decides detail that it has not; None: 0, 1, 2, ...
         """
-        return list(self._run(s.UPSCALE, picture_inputs(pictures, seeds), s.IMAGE_BYTES))
+        return list(self._run(s.UPSCALE, picture_inputs(pictures, seeds), s.IMAGE_BYTES, max_batch=1))
 
     def embed(self, labels: Labels) -> np.ndarray:
         """The embeddings of classes, float32 [N, embedding_dim]."""
@@ -194,15 +189,15 @@ class GeneratorClient:
         return self._run(s.SAMPLE, inputs, output)
 
     def _indices(self, labels: Labels) -> np.ndarray:
-        """The index of each class. The server is asked for the names once, when the first is used."""
+        """The index of each class. The server is asked for the names once, when the first text is used."""
         if self._labels.needs_names(labels):
             deadline = time.monotonic() + self._timeout_s
             request = metadata_request(self._model, self._version, s.CLASS_LABELS_FIELD)
             try:
                 answer = self._answer(self._metadata_call, request, deadline)
+                self._labels.learn(class_labels(answer), self._target)
             except ClientError as error:
-                raise without_names(error) from error
-            self._labels.learn(class_labels(answer), self._target)
+                self._labels.go_without(labels, error)
         return self._labels.resolve(labels)
 
     def _chosen(self, truncation: float | Sequence[float] | None) -> float | Sequence[float]:
@@ -215,18 +210,21 @@ class GeneratorClient:
             self._default_truncation = default_truncation(self._answer(self._metadata_call, request, deadline))
         return self._default_truncation
 
-    def _run(self, signature: str, inputs: dict[str, np.ndarray], output: str) -> np.ndarray:
+    def _run(
+        self, signature: str, inputs: dict[str, np.ndarray], output: str, max_batch: int | None = None
+    ) -> np.ndarray:
+        """The rows of an output; `max_batch`: the rows of a request, where they must be fewer than the caller chose."""
         deadline = time.monotonic() + self._timeout_s
         outputs = self._validity.outputs(signature, output)
         requests = [
             predict_request(self._model, signature, part, outputs, self._version)
-            for part in split(inputs, self._max_batch)
+            for part in split(inputs, max_batch or self._max_batch)
         ]
         if len(requests) == 1:
             answers = [self._answer(self._call, requests[0], deadline)]
         else:
             answers = list(self._pool.map(lambda request: self._answer(self._call, request, deadline), requests))
-        self._validity.check(answers, output)
+        self._validity.check(answers, signature, output)
         return joined(answers, output)
 
     def _answer(self, call: Callable[..., ResponseT], request: Request, deadline: float) -> ResponseT:

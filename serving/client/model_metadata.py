@@ -29,9 +29,9 @@ def metadata_request(model: str, version: int | None, field: str = SIGNATURES) -
 
 
 def default_truncation(response: GetModelMetadataResponse) -> float:
-    """Psi of models that have styles, the cut of the latents of all others."""
+    """The truncation where a caller gives none: psi of models that have styles, and that of latents of all others."""
     signatures = SignatureDefMap.FromString(response.metadata[SIGNATURES].value).signature_def
-    return s.DEFAULT_PSI if s.MAP in signatures else s.DEFAULT_CUT
+    return s.DEFAULT_PSI if s.MAP in signatures else s.DEFAULT_TRUNCATION
 
 
 def class_labels(response: GetModelMetadataResponse) -> str:

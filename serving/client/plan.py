@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
+import grpc
 import numpy as np
 
 from serving import signatures as s
 from serving.client.errors import ClientError
+from serving.client.model_metadata import without_names
 
 Labels = Sequence[int | str]
+# How a server answers that does not tell the names of classes, or whose model has none.
+_UNTOLD = (
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.UNIMPLEMENTED,
+    grpc.StatusCode.PERMISSION_DENIED,
+)
+_MAX_DIGITS = 19
+_HYPHEN = re.compile(r"(?<=\w)-")
 
 
 class LabelMap:
-    """Finds classes by index, synset or name.
+    """Finds classes by index, synset or name, by the rules of `biggan_tf.data.class_names`.
+
+    A client needs none of biggan_tf's packages, so the rules stand here again; a test compares the two.
 
     Args:
         path: Path of `assets/labels.json` of the export; None: names are known from `learn` on.
@@ -25,7 +40,10 @@ class LabelMap:
     """
 
     def __init__(self, path: str | None = None):
-        self._index: dict[str, int] | None = None
+        self._classes: list[tuple[str, str]] | None = None  # the synset and the name of each
+        self._is_untold = False
+        self._of_synset: dict[str, int] = {}
+        self._of_name: dict[str, list[int]] = {}
         if path is None:
             return
         try:
@@ -45,42 +63,87 @@ class LabelMap:
         Raises:
             ClientError: It is something else.
         """
-        index: dict[str, int] = {}
         try:
-            for number, entry in enumerate(json.loads(text)):
-                for key in (entry.get("synset"), entry.get("name")):
-                    if key:
-                        index.setdefault(key.lower(), number)
+            classes = [_class_of(number, entry) for number, entry in enumerate(json.loads(text))]
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise _not_labels(source, error) from error
-        self._index = index
+        self._classes = classes
+        self._of_synset, self._of_name = {}, {}
+        for number, (synset, name) in enumerate(classes):
+            if synset:
+                self._of_synset.setdefault(synset, number)
+            self._of_name.setdefault(_plain(name), []).append(number)
 
     def needs_names(self, labels: Labels) -> bool:
-        """Whether a label is a name, and no names are known so far."""
-        return self._index is None and any(not _is_index(label) for label in labels)
+        """Whether names must be learnt first: no names are known, and a label is a text, as "7" may be a name, too."""
+        if self._classes is not None:
+            return False
+        return any(isinstance(label, str) and not (self._is_untold and _is_index(label)) for label in labels)
+
+    def go_without(self, labels: Labels, error: ClientError) -> None:
+        """Takes texts of digits for indices from now on, where the server does not tell names.
+
+        Args:
+            labels: The labels for which names were needed.
+            error: What the server answered when it was asked for the names, or what `learn` said of its answer.
+
+        Raises:
+            ClientError: A label can only be a name, or the server has not answered whether it tells them.
+        """
+        if error.code not in (*_UNTOLD, None) or not all(_is_index(label) for label in labels):
+            raise without_names(error) from error
+        self._is_untold = True
 
     def resolve(self, labels: Labels) -> np.ndarray:
         """The index of each class, int32 [N].
 
         Raises:
-            ClientError: No class has one of the names; the error proposes names that are near to it.
+            ClientError: No class, or more than one, has one of the names; or an index has more than 32 bits.
         """
-        return np.array([self._one(label) for label in labels], np.int32)
+        return _integers(s.LABEL, [self._one(label) for label in labels], np.int32)
 
     def _one(self, label: int | str) -> int:
-        if not isinstance(label, str) or _is_index(label):
+        if not isinstance(label, str):
             return int(label)
-        known = self._index or {}
-        if label.lower() not in known:
-            near = sorted(name for name in known if label.lower() in name)[:5]
-            near = near or difflib.get_close_matches(label.lower(), known, 5)
-            hint = f"Near: {', '.join(near)}." if near else "Give an index, or the export's labels.json."
-            raise ClientError(f"No class is called {label!r}. {hint}")
-        return known[label.lower()]
+        if label in self._of_synset:
+            return self._of_synset[label]
+        named = self._of_name.get(_plain(label), [])
+        if len(named) == 1:
+            return named[0]
+        if named:
+            raise ClientError(f"{label!r} names {len(named)} classes; say which by its index: {named}.")
+        if _is_index(label):
+            return self._checked_index(int(label))
+        raise ClientError(f"There is no class {label!r}.{self._hint(_plain(label))} Give an index, a synset or a name.")
+
+    def _checked_index(self, index: int) -> int:
+        # A model without classes takes the label 0.
+        if self._classes and index >= len(self._classes):
+            raise ClientError(f"A class index must be below {len(self._classes)}. Received: {index}.")
+        return index
+
+    def _hint(self, wanted: str) -> str:
+        known = [_plain(text) for entry in self._classes or () for text in reversed(entry)]
+        near = difflib.get_close_matches(wanted, known, 5, 0.5) + [name for name in known if wanted in name.split()][:5]
+        return f" Did you mean {', '.join(dict.fromkeys(near))}?" if near else ""
 
 
 def _is_index(label: int | str) -> bool:
-    return not isinstance(label, str) or label.lstrip("-").isdigit()
+    return not isinstance(label, str) or (label.isdecimal() and len(label) <= _MAX_DIGITS)
+
+
+def _plain(name: str) -> str:
+    """Lower case, with single blanks between words. A hyphen joins words behind a letter or a digit, not in "-1"."""
+    return " ".join(_HYPHEN.sub(" ", name.lower().replace("_", " ")).split())
+
+
+def _class_of(number: int, entry: dict[str, str]) -> tuple[str, str]:
+    """The synset of an entry of a labels.json, or "", and its name; a class without either is called by its number."""
+    synset, name = entry.get("synset"), entry.get("name")
+    for text in (synset, name):
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"class {number} with the name {text!r}")
+    return synset or "", name or synset or str(number)
 
 
 def _not_labels(source: str, error: Exception) -> ClientError:
@@ -90,10 +153,10 @@ def _not_labels(source: str, error: Exception) -> ClientError:
 def picture_inputs(pictures: Iterable[bytes], seeds: Iterable[int] | None) -> dict[str, np.ndarray]:
     """The inputs of `upscale`; arguments are those of `GeneratorClient.upscale`."""
     contents = list(pictures)
-    chosen = list(range(len(contents)) if seeds is None else seeds)
+    chosen = _integers(s.SEED, range(len(contents)) if seeds is None else seeds, np.int64)
     if len(chosen) != len(contents):
         raise ClientError(f"There must be a seed for each of {len(contents)} pictures. Received: {len(chosen)}.")
-    return {s.IMAGE_BYTES: np.array(contents, object), s.SEED: np.array(chosen, np.int64)}
+    return {s.IMAGE_BYTES: np.array(contents, object), s.SEED: chosen}
 
 
 def sample_inputs(
@@ -110,7 +173,7 @@ def sample_inputs(
         ClientError: There is no label, or not one seed and one truncation for each label.
     """
     count = len(labels)
-    chosen = np.arange(count, dtype=np.int64) if seeds is None else np.array(list(seeds), np.int64)
+    chosen = _integers(s.SEED, range(count) if seeds is None else seeds, np.int64)
     truncations = np.broadcast_to(np.asarray(truncation, np.float32), (count,)) if np.ndim(truncation) == 0 else None
     rows = truncations if truncations is not None else np.asarray(truncation, np.float32)
     if len(chosen) != count or len(rows) != count:
@@ -129,9 +192,26 @@ def latent_inputs(seeds: Iterable[int], truncation: float | Sequence[float]) -> 
     Raises:
         ClientError: There is no row, or not one truncation for each.
     """
-    chosen = np.array(list(seeds), np.int64)
+    chosen = _integers(s.SEED, seeds, np.int64)
     truncations = _for_each(s.TRUNCATION, np.asarray(truncation, np.float32), len(chosen))
     return {s.SEED: chosen, s.TRUNCATION: truncations}
+
+
+def image_inputs(
+    z: np.ndarray, class_weights: np.ndarray | None, truncation: float | Sequence[float] | np.ndarray
+) -> dict[str, np.ndarray]:
+    """The inputs of `synthesize`; the arguments are those of `GeneratorClient.synthesize`.
+
+    Raises:
+        ClientError: There is no row, or not one truncation for each.
+    """
+    inputs = {
+        s.LATENT: np.asarray(z, np.float32),
+        s.TRUNCATION: _for_each(s.TRUNCATION, np.asarray(truncation, np.float32), len(z)),
+    }
+    if class_weights is not None:
+        inputs[s.CLASS_WEIGHTS] = np.asarray(class_weights, np.float32)
+    return inputs
 
 
 def style_inputs(
@@ -145,16 +225,8 @@ def style_inputs(
     Raises:
         ClientError: There is no row, or not one truncation and one cutoff for each.
     """
-    count = len(z)
-    layers = s.OWN_CUTOFF if cutoff is None else cutoff
-    inputs = {
-        s.LATENT: np.asarray(z, np.float32),
-        s.TRUNCATION: _for_each(s.TRUNCATION, np.asarray(truncation, np.float32), count),
-        s.CUTOFF: _for_each(s.CUTOFF, np.asarray(layers, np.int32), count),
-    }
-    if class_weights is not None:
-        inputs[s.CLASS_WEIGHTS] = np.asarray(class_weights, np.float32)
-    return inputs
+    layers = _integers(s.CUTOFF, s.OWN_CUTOFF if cutoff is None else cutoff, np.int32)
+    return {**image_inputs(z, class_weights, truncation), s.CUTOFF: _for_each(s.CUTOFF, layers, len(z))}
 
 
 def synthesis_inputs(w: np.ndarray, seeds: Iterable[int] | None) -> dict[str, np.ndarray]:
@@ -169,8 +241,19 @@ def synthesis_inputs(w: np.ndarray, seeds: Iterable[int] | None) -> dict[str, np
             f"w must have a style for each layer, [N, num_styles, w_dim]. Received: shape {w.shape}; repeat a style "
             "that is to steer all layers."
         )
-    chosen = np.zeros(len(w), np.int64) if seeds is None else np.array(list(seeds), np.int64)
+    chosen = np.zeros(len(w), np.int64) if seeds is None else _integers(s.SEED, seeds, np.int64)
     return {s.STYLES: w, s.SEED: _for_each(s.SEED, chosen, len(w))}
+
+
+def _integers(name: str, values: int | Iterable[int], kind: type[np.int32] | type[np.int64]) -> np.ndarray:
+    """One integer or several, of the type that the server takes."""
+    numbers = np.array(values if isinstance(values, int | np.generic | np.ndarray) else list(values), object)
+    try:
+        return numbers.astype(kind)
+    except OverflowError as error:
+        low, high = np.iinfo(kind).min, np.iinfo(kind).max
+        outside = next(number for number in numbers.ravel() if not low <= number <= high)
+        raise ClientError(f"Each {name} must be an integer from {low} to {high}. Received: {outside}.") from error
 
 
 def _for_each(name: str, values: np.ndarray, count: int) -> np.ndarray:
@@ -184,7 +267,17 @@ def _for_each(name: str, values: np.ndarray, count: int) -> np.ndarray:
 
 
 def split(inputs: dict[str, np.ndarray], max_batch: int) -> Iterator[dict[str, np.ndarray]]:
-    """Yields the inputs in parts of at most `max_batch` rows."""
-    count = len(next(iter(inputs.values())))
+    """Yields the inputs in parts of at most `max_batch` rows.
+
+    Raises:
+        ClientError: They have no row, or not all the same number of rows.
+    """
+    counts = {array.shape[:1] for array in inputs.values()}
+    if len(counts) > 1 or () in counts:
+        shapes = ", ".join(f"{alias} {list(array.shape)}" for alias, array in inputs.items())
+        raise ClientError(f"All inputs must have the same number of rows. Received: {shapes}.")
+    ((count,),) = counts
+    if count == 0:
+        raise ClientError("Ask for at least one row.")
     for start in range(0, count, max_batch):
         yield {alias: array[start : start + max_batch] for alias, array in inputs.items()}

@@ -17,6 +17,14 @@ from serving.client.messages import to_array
 from serving.protos.predict import GetModelMetadataRequest, PredictRequest, PredictResponse
 
 _SHOWN_ROWS = 5
+_RULE_OF_ROWS = (
+    "labels must be classes of the model, truncations within its bounds (0.02 to 1 for BigGAN, 0 to 2 for StyleGAN), "
+    "and all other inputs finite and not so large that the picture overflows."
+)
+_RULE_OF_PICTURES = (
+    f"each must be a PNG or JPEG file of at most {s.MAX_PICTURE_PIXELS} pixels. TensorFlow reads no WebP: save such a "
+    "picture as PNG, or ask the server of this package."
+)
 Request: TypeAlias = PredictRequest | GetModelMetadataRequest
 
 
@@ -54,11 +62,12 @@ class RowValidity:
         self._lacking.setdefault(request.model_spec.signature_name, None)
         return True
 
-    def check(self, answers: Sequence[PredictResponse], output: str) -> None:
+    def check(self, answers: Sequence[PredictResponse], signature: str, output: str) -> None:
         """Checks the answers to the parts of a call.
 
         Args:
             answers: In the order of the parts.
+            signature: The signature that was called.
             output: The output that was asked for.
 
         Raises:
@@ -73,9 +82,8 @@ class RowValidity:
         if bad:
             shown = ", ".join(map(str, bad[:_SHOWN_ROWS])) + (", ..." if len(bad) > _SHOWN_ROWS else "")
             raise ClientError(
-                f"{self._target} cannot answer {len(bad)} of {start} rows ({shown}): labels must be classes of the "
-                "model, truncations within its bounds (0.02 to 1 for BigGAN, 0 to 2 for StyleGAN), and all other "
-                "inputs finite and not so large that the picture overflows.",
+                f"{self._target} cannot answer {len(bad)} of {start} rows ({shown}): "
+                f"{_RULE_OF_PICTURES if signature == s.UPSCALE else _RULE_OF_ROWS}",
                 grpc.StatusCode.INVALID_ARGUMENT,
             )
 

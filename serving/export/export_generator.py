@@ -64,7 +64,8 @@ def export_generator(
         batch_sizes: Batch sizes for which a server is warmed up.
         model_name: The name that the model will be served under; warm-up requests hold it.
         discriminator: The trained discriminator, for the signature `discriminate`; None: without that signature.
-        rows: "exact": a row has the same bits in any batch. "fast": a batch is computed together.
+        rows: "exact": a row has the same bits in any batch. "fast": a batch is computed together; not for a generator
+            that enlarges.
         progress: Whether a bar tells which part is being done; not by default.
 
     Returns:
@@ -77,6 +78,11 @@ def export_generator(
     if isinstance(generator, EnlargingGenerator):
         if discriminator is not None:
             raise ValueError("--discriminator needs a generator that draws from seeds. Received: one that enlarges.")
+        if rows != s.EXACT:
+            raise ValueError(
+                f"--rows must be {s.EXACT} for a generator that enlarges, which computes each picture by itself. "
+                f"Received: {rows}; leave it out."
+            )
         return export_enlarger(generator, base, provenance, precision)
     with Parts((_FOLD, _TRACE, _WRITE, _CHECK), progress) as parts:
         parts.begin(_FOLD)

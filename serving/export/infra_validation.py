@@ -21,6 +21,7 @@ from PIL import Image
 from biggan_tf import files
 from serving import signatures as s
 from serving.client import ClientError, GeneratorClient
+from serving.client.plan import picture_inputs
 
 if TYPE_CHECKING:
     from serving.server.loaded_model import LoadedModel
@@ -40,8 +41,11 @@ def validate(directory: str, reference: dict[str, np.ndarray], tolerance: float,
     Args:
         directory: The folder of the export.
         reference: Inputs of `synthesize` by their names, and `images`, the generator's own images for them. Of a model
-            with styles also the other inputs of `map` and `synthesize_styles`, with `w` and `IMAGES_OF_STYLES`.
-        tolerance: The largest difference that is allowed between those images and the served ones, all in [-1, 1].
+            with styles also the other inputs of `map` and `synthesize_styles`, with `w` and `IMAGES_OF_STYLES`. Of a
+            generator that enlarges: the bytes of PNG files of one size as `image_bytes_0`, `image_bytes_1`, ..., and as
+            `ENLARGED` the generator's own pictures of them with the seeds 0, 1, ..., uint8 [N, H, W, 3].
+        tolerance: The largest difference that is allowed between those images and the served ones: in [-1, 1], and in
+            grey levels from 0 to 255 where a generator enlarges.
         rows: "exact": a row must have the same bits in any batch. "fast": it may differ by the tolerance.
 
     Raises:
@@ -80,13 +84,17 @@ def check_served(directory: str, file: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        options = ServerOptions(port=port, model_name=s.MODEL_NAME, model_base_path=base, max_num_load_retries=0)
+        # It asks for no token, so no other machine may reach it.
+        options = ServerOptions(
+            port=port, host="127.0.0.1", model_name=s.MODEL_NAME, model_base_path=base, max_num_load_retries=0
+        )
         server = ModelServer(options)
         server.start()
         try:
             with GeneratorClient(f"127.0.0.1:{port}") as client:
                 if ENLARGED in reference:
-                    _check_enlarged(client, reference)
+                    with server.core.manager.handle(s.MODEL_NAME, None) as (_, model):
+                        _check_enlarged(client, model, reference)
                     return
                 images = client.synthesize(reference[s.LATENT], reference.get(s.CLASS_WEIGHTS), reference[s.TRUNCATION])
                 _check_near("images", images, reference[s.IMAGES], float(reference["tolerance"]))
@@ -100,10 +108,11 @@ def check_served(directory: str, file: str) -> None:
             server.stop(1.0)
 
 
-def _check_enlarged(client: GeneratorClient, reference: dict[str, np.ndarray]) -> None:
+def _check_enlarged(client: GeneratorClient, model: LoadedModel, reference: dict[str, np.ndarray]) -> None:
     """Raises an error unless pictures are enlarged as by the generator, alone and together, and other files refused."""
     pictures = [reference[f"{s.IMAGE_BYTES}_{row}"].tobytes() for row in range(len(reference[ENLARGED]))]
-    together = client.upscale(pictures)
+    # The client sends each picture by itself.
+    together, _ = model.run(s.UPSCALE, picture_inputs(pictures, None), (s.IMAGE_BYTES, s.VALID), None)
     for row, (data, expected) in enumerate(zip(together, reference[ENLARGED], strict=True)):
         levels = np.asarray(Image.open(io.BytesIO(data)))
         _check_near("pictures", levels.astype(np.float64), expected.astype(np.float64), float(reference["tolerance"]))

@@ -54,8 +54,6 @@ class ServedEnlarger(tf.Module):
             input_signature=[],
             autograph=False,
         )
-        # Behind a function, so that the SavedModel does not follow the network.
-        self._tile_of = lambda levels, seed, offset: self._enlarger.enlarge_tile(levels, seed, offset)
         self._blank = _black_pixel()
 
     def functions(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
@@ -96,7 +94,7 @@ class ServedEnlarger(tf.Module):
         def one(number: tf.Tensor) -> tf.Tensor:
             offset = tf.stack([number // across, number % across]) * core
             part = tf.slice(levels, tf.concat([offset, [0]], 0), (tile, tile, 3))
-            return self._tile_of(part, seed, offset)
+            return self.enlarge_tile(part, seed, offset)
 
         size = factor * core
         spec = tf.TensorSpec((size, size, 3), tf.uint8)

@@ -1,6 +1,7 @@
 // Classes as people write them: the index of a name, however it is spaced and cased.
 
-const plain = (text) => text.toLowerCase().replaceAll(/[\s_-]+/g, " ").trim();
+// A hyphen joins words behind a letter or a digit, not in "-1".
+const plain = (text) => text.toLowerCase().replaceAll(/[\s_]+|(?<=[\p{L}\p{N}_])-/gu, " ").replaceAll(/ +/g, " ").trim();
 
 /** Fills the list that the inputs for classes suggest from. */
 export function suggest(list, names) {

@@ -1,7 +1,7 @@
 // The form: shows a state, and reads one from what a person entered.
 
 import { labelOf, showChosen, suggest } from "./class_names.js";
-import { integer, MAX_COLUMNS, MAX_FRAMES, mixesClasses, randomSeed } from "./link.js";
+import { integer, MAX_COLUMNS, MAX_FRAMES, MAX_SEED, mixesClasses, randomSeed } from "./link.js";
 
 const byId = (id) => document.getElementById(id);
 const wide = matchMedia("(min-width: 56rem)"); // where playground.css puts the form and the pictures side by side
@@ -44,7 +44,7 @@ export class Controls {
     document.getElementsByName("show").forEach((radio) =>
       radio.addEventListener("change", () => this.set("show", radio.value)),
     );
-    this.number("seed", 0, Number.MAX_SAFE_INTEGER, (value) => this.set("seed", value));
+    this.number("seed", 0, MAX_SEED, (value) => this.set("seed", value));
     this.number("columns", 1, MAX_COLUMNS, (value) => this.set("columns", value));
     this.number("frames", 2, MAX_FRAMES, (value) => this.set("frames", value));
     PAIR.forEach((id, place) => byId(id).addEventListener("change", () => this.readPair(id, place)));
@@ -54,7 +54,7 @@ export class Controls {
       byId(id).addEventListener("change", () => this.readLayer(id, place));
     }
     for (const end of ["from", "to"]) {
-      this.number(`${end}-seed`, 0, Number.MAX_SAFE_INTEGER, (seed) => this.set(end, { ...this.state[end], seed }));
+      this.number(`${end}-seed`, 0, MAX_SEED, (seed) => this.set(end, { ...this.state[end], seed }));
       byId(`${end}-class`).addEventListener("change", () => this.readEnd(end));
     }
   }

@@ -1,6 +1,6 @@
 // A picture of the reader's own, enlarged by the server: before and after, with a divider between them.
 
-import { integer } from "./link.js";
+import { integer, MAX_SEED } from "./link.js";
 import { TokenNeeded } from "./model_api.js";
 import { save } from "./sheet.js";
 
@@ -34,16 +34,22 @@ export class Enlarging {
     this.request.abort();
     this.request = new AbortController();
     const { signal } = this.request;
-    const [file, seed] = [byId("enlarge-file").files[0], integer(byId("enlarge-seed").value, 0, Number.MAX_SAFE_INTEGER)];
+    const [file, seed] = [byId("enlarge-file").files[0], integer(byId("enlarge-seed").value, 0, MAX_SEED)];
     byId("comparison").hidden = true;
-    this.complain(seed === null ? "The seed must be a whole number from 0 on." : "");
-    if (!file || seed === null) return;
+    this.complain(seed === null ? `The seed must be a whole number from 0 to ${MAX_SEED}.` : "");
+    if (!file || seed === null) {
+      this.say("");
+      byId("enlarge").removeAttribute("aria-busy"); // for what was asked for before
+      return;
+    }
     this.say(`Enlarging ${file.name} …`);
     byId("enlarge").setAttribute("aria-busy", "true");
     try {
       const inputs = { image_bytes: [{ b64: base64(await file.arrayBuffer()) }], seed: [seed] };
       const [picture] = await this.model.predict("upscale", "image_bytes", inputs, signal);
-      await this.compare(file, picture.b64);
+      if (signal.aborted) return;
+      await this.compare(file, picture.b64, signal);
+      if (signal.aborted) return;
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof TokenNeeded) this.askForToken();
@@ -53,12 +59,13 @@ export class Enlarging {
     byId("enlarge").removeAttribute("aria-busy");
   }
 
-  async compare(file, large) {
+  async compare(file, large, signal) {
     if (this.before) URL.revokeObjectURL(this.before);
     this.before = URL.createObjectURL(file);
     byId("before").src = this.before;
     byId("after").src = `data:image/png;base64,${large}`;
     await byId("after").decode();
+    if (signal.aborted) return;
     const { naturalWidth: width, naturalHeight: height } = byId("after");
     this.fileName = `${file.name.replace(/\.\w+$/, "")}-${width}x${height}.png`;
     byId("comparison").hidden = false;

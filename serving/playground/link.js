@@ -1,6 +1,6 @@
 // What is shown, as the part of the address after "#": whoever opens the link gets the same pictures.
 
-const MAX_SEED = 9007199254740000;
+export const MAX_SEED = 9007199254740000;
 export const MAX_COLUMNS = 12;
 export const MAX_FRAMES = 33;
 
@@ -88,7 +88,7 @@ export function fromHash(hash, model) {
   read("classes", list, `numbers from 0 to ${last}, with points between`);
   read("pair", pair, `two numbers from 0 to ${last}, with a point between`);
   read("share", (text) => within(text, 0, 1), "from 0 to 1");
-  read("seed", (text) => integer(text, 0, MAX_SEED), "a whole number from 0 on");
+  read("seed", (text) => integer(text, 0, MAX_SEED), `a whole number from 0 to ${MAX_SEED}`);
   read("columns", (text) => integer(text, 1, MAX_COLUMNS), `a whole number from 1 to ${MAX_COLUMNS}`);
   read("from", end, `CLASS:SEED with a class from 0 to ${last}`);
   read("to", end, `CLASS:SEED with a class from 0 to ${last}`);

@@ -97,7 +97,7 @@ class Playground {
       await this.model.draw(inputs, state.truncation, signal, take);
       return;
     }
-    // By way of styles each picture has the noise of its seed, as a sample of the server has.
+    // By way of styles a picture has the noise of its seed, as a sample of the server has; on a walk, of the first end's.
     const styles = await this.model.styles(inputs, state.truncation, signal);
     const styled = points.map(({ seeds, mix }, i) => ({
       w: mix ? mixed(styles[mix.of], styles[mix.with], mix.first, mix.last) : styles[i],

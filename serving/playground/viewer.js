@@ -24,8 +24,9 @@ export class Viewer {
     byId("viewer-image").src = image.src;
     byId("viewer-image").alt = image.alt;
     byId("viewer-caption").textContent = image.alt;
-    // A way ends at pictures of one class.
-    for (const end of ["from", "to"]) byId(`viewer-${end}`).hidden = point.labels[0] !== point.labels[1];
+    // A way ends at pictures of one class, without layers of another picture.
+    const isEnd = point.labels[0] === point.labels[1] && !point.mix;
+    for (const end of ["from", "to"]) byId(`viewer-${end}`).hidden = !isEnd;
     byId("viewer").showModal();
   }
 }

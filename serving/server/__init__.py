@@ -41,7 +41,8 @@ Where it differs, knowingly:
 * At the end of a stop, sessions are closed under requests that have not ended.
 * HTTP is stricter: what a proxy could read otherwise is refused, and heads, bodies and connections have limits
   (`http_protocol`). HEAD is answered as GET.
-* --rest_api_num_threads has no effect: an event loop reads, and threads are as many as requests run.
+* --rest_api_num_threads has no effect: an event loop reads, and threads are as many as requests run. Nor has
+  --num_unload_threads: two threads unload.
 * Two flags with the same port, a port that is taken and a number out of its range are errors at the start.
 * Each port has an address of its own (--host, --rest_api_host, --playground_host). TLS, tokens and a rate for each peer
   hold for REST and the page too (`access`).

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 
 from serving.server.auth_tokens import AuthTokens
 from serving.server.flags import ServerOptions
+from serving.server.own_threads import in_threads_of
 from serving.server.peers import peer_of_grpc
 from serving.server.rate_limit import RateLimit
 from serving.server.status import ServingError
@@ -127,4 +128,5 @@ class _Interceptor(grpc.ServerInterceptor):
 
         if refusal is not None or handler is None:
             return grpc.unary_unary_rpc_method_handler(answer)  # the message need not be read
-        return grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
+        checked = grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
+        return in_threads_of(checked, handler)

@@ -7,9 +7,9 @@ scheduler, so that they share its threads, as the queues of tensorflow_model_ser
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import tensorflow as tf
 
@@ -21,7 +21,7 @@ _STATEFUL_HANDLES = ("VarHandleOp", "HashTableV2", "MutableHashTableV2")
 PER_MODEL_FILE = "batching_params.pbtxt"
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Batching:
     """Parameters of the scheduler; the names and defaults are those of TensorFlow Serving's batching parameters file.
 
@@ -71,6 +71,11 @@ class Batching:
         if given.get("batch_timeout_micros", 0) < 0:
             raise invalid_argument(f"batch_timeout_micros must be non-negative; was {given['batch_timeout_micros']}")
         batching = cls(allowed_batch_sizes=tuple(proto.allowed_batch_sizes), **given)
+        if not 0 <= batching.max_execution_batch_size <= batching.max_batch_size:
+            raise invalid_argument(
+                f"max_execution_batch_size must be from 0 to max_batch_size, which is {batching.max_batch_size}; was "
+                f"{batching.max_execution_batch_size}"
+            )
         batching._check_allowed_sizes()
         return batching
 
@@ -80,6 +85,10 @@ class Batching:
         if self.enable_large_batch_splitting and self.max_execution_batch_size:
             return self.max_execution_batch_size
         return self.max_batch_size
+
+    def in_pool_of(self, server: Batching) -> Batching:
+        """These parameters, of a model's own file, with the number of threads that the server's file says."""
+        return dataclasses.replace(self, num_batch_threads=server.num_batch_threads)
 
     def capacity(self) -> int:
         """How many requests of one row can wait or run before the scheduler refuses one."""

@@ -117,7 +117,7 @@ class ServerCore:
         if not request.HasField("model_spec"):
             raise invalid_argument("Missing ModelSpec")
         # A peer may send any name, of any length. Only those of our models may stay in the metrics.
-        name, status = request.model_spec.name, "OK"
+        name, status = request.model_spec.name, grpc.StatusCode.INTERNAL.name
         label = name if name in self.models else UNKNOWN_MODEL
         start = time.perf_counter()
         try:
@@ -131,6 +131,7 @@ class ServerCore:
                     number = version.number
                     run_us = (time.perf_counter() - run_start) * 1e6
                     self.metrics.observe("runtime_latency", run_us, label, "Predict", "TF1")
+                    status = "OK"
             finally:
                 self._release()
         except ServingError as error:
@@ -183,9 +184,9 @@ class ServerCore:
 
     def _load(self, name: str, version: int, path: str) -> LoadedModel:
         batching = self._batching
-        if self.options.enable_per_model_batching_parameters:
+        if batching is not None and self.options.enable_per_model_batching_parameters:
             file = os.path.join(path, PER_MODEL_FILE)
-            batching = Batching.read(file) if os.path.exists(file) else None
+            batching = Batching.read(file).in_pool_of(batching) if os.path.exists(file) else None
         tags = self.options.saved_model_tags.split(",")
         check_files(path)
         report_rows(name, version, path)
@@ -195,7 +196,7 @@ class ServerCore:
                 iterations = self.options.num_request_iterations_for_warmup
                 count = warm_up(path, lambda request: self._warm(model, request), iterations, self.metrics)
                 _log.info("Warmed %s version %d up with %d records", name, version, count)
-        except ServingError:
+        except BaseException:
             model.close()
             raise
         return model
@@ -249,8 +250,13 @@ class ServerCore:
             file = options.tensorflow_session_config_file
             config = config_files.read_text_proto(file, tf.compat.v1.ConfigProto)
         shared = options.tensorflow_session_parallelism
-        config.intra_op_parallelism_threads = options.tensorflow_intra_op_parallelism or shared
-        config.inter_op_parallelism_threads = options.tensorflow_inter_op_parallelism or shared
+        intra = options.tensorflow_intra_op_parallelism or shared
+        inter = options.tensorflow_inter_op_parallelism or shared
+        # Without a flag the file's own number stays.
+        if intra:
+            config.intra_op_parallelism_threads = intra
+        if inter:
+            config.inter_op_parallelism_threads = inter
         if options.per_process_gpu_memory_fraction:
             fraction = options.per_process_gpu_memory_fraction
             config.gpu_options.per_process_gpu_memory_fraction = fraction

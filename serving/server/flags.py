@@ -58,7 +58,7 @@ class ServerOptions:
     model_name: str = "default"
     model_base_path: str = ""
     num_load_threads: int = 0
-    num_unload_threads: int = 0
+    num_unload_threads: int = 0  # accepted
     saved_model_tags: str = "serve"
     enable_model_warmup: bool = True
     num_request_iterations_for_warmup: int = 0

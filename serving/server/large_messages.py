@@ -27,6 +27,8 @@ _MAX_FIELDS = 2**16
 _PACKED_BYTES = 64
 _AS_LARGE = (FieldDescriptor.CPPTYPE_FLOAT, FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_STRING)
 _MAX_WAIT_S = 30.0
+# Requests that wait for the budget, each in a thread that others could be answered by.
+_MAX_WAITING = 16
 _VARINT, _FIXED64, _LENGTH, _GROUP_START, _GROUP_END, _FIXED32 = range(6)
 
 _TRIM_BYTES = 4 * 2**20
@@ -61,6 +63,7 @@ class MessageBudget:
 
     def __init__(self, num_bytes: int):
         self._left = self._all = num_bytes
+        self._waiting = 0
         self._changed = threading.Condition()
 
     @contextlib.contextmanager
@@ -72,7 +75,7 @@ class MessageBudget:
             timeout_s: Seconds until the request is given up by its client; None: never.
 
         Raises:
-            ServingError: Other requests needed the bytes for too long.
+            ServingError: Other requests needed the bytes for too long, or too many wait for them already.
         """
         if num_bytes <= _SMALL_BYTES:
             yield
@@ -80,7 +83,7 @@ class MessageBudget:
         num_bytes = min(num_bytes, self._all)
         wait_s = _MAX_WAIT_S if timeout_s is None else min(timeout_s, _MAX_WAIT_S)
         with self._changed:
-            if not self._changed.wait_for(lambda: self._left >= num_bytes, max(wait_s, 0.0)):
+            if not self._wait_for(num_bytes, max(wait_s, 0.0)):
                 raise ServingError(
                     grpc.StatusCode.UNAVAILABLE, "The server is full: it is reading other large requests. Retry later."
                 )
@@ -93,6 +96,16 @@ class MessageBudget:
                 self._changed.notify_all()
             if num_bytes >= _TRIM_BYTES:
                 heap.give_back()
+
+    def _wait_for(self, num_bytes: int, wait_s: float) -> bool:
+        """Whether so many bytes are left, at once or after a wait that is not one too many."""
+        if self._left >= num_bytes or self._waiting >= _MAX_WAITING:
+            return self._left >= num_bytes
+        self._waiting += 1
+        try:
+            return self._changed.wait_for(lambda: self._left >= num_bytes, wait_s)
+        finally:
+            self._waiting -= 1
 
 
 def _count_fields(kind: Descriptor | None, data: bytes, at: int, end: int, left: int) -> int:

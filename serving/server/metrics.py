@@ -33,9 +33,9 @@ def _short(value: str) -> str:
 class _Family:
     """All series of one metric: a number, or a histogram, for each combination of the labels' values."""
 
-    def __init__(self, name: str, help_text: str, kind: str, labels: tuple[str, ...]):
+    def __init__(self, name: str, kind: str, labels: tuple[str, ...]):
         self.name = re.sub(r"[^A-Za-z0-9_]", ":", name)
-        self.help_text, self.kind, self.labels = help_text, kind, labels
+        self.kind, self.labels = kind, labels
         self.values: dict[tuple[str, ...], float] = {}
         self.counts: dict[tuple[str, ...], list[int]] = {}
 
@@ -71,7 +71,7 @@ class Metrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._families = {
-            key: _Family(f"/tensorflow/serving/{key}", "", kind, labels)
+            key: _Family(f"/tensorflow/serving/{key}", kind, labels)
             for key, kind, labels in (
                 ("request_count", "counter", ("model_name", "status")),
                 ("request_latency", "histogram", ("model_name", "API", "entrypoint")),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import cast
 
 import grpc
 
@@ -77,6 +78,8 @@ class ModelManager:
                     versions[number] = Version(name, number, path)
                 else:
                     version.aspired = True
+                    if version.state in (State.START, State.UNLOADING):  # not loaded yet, or to be loaded again
+                        version.path = path
             for number, version in versions.items():
                 if number not in paths:
                     self._give_up(version)
@@ -123,10 +126,8 @@ class ModelManager:
                 raise not_found(f"Servable not found for request: {wanted}")
             version = max(available, key=lambda v: v.number)
             version.handles += 1
-        model = version.model
-        assert_loaded(version, model)
         try:
-            yield version, model  # type: ignore[misc]
+            yield version, cast(LoadedModel, version.model)  # a version that is available has one
         finally:
             with self._changed:
                 version.handles -= 1
@@ -316,14 +317,11 @@ class ModelManager:
         finally:
             with self._changed:
                 self._set(version, State.END)
+                if version.aspired:  # wanted again since the unload began
+                    again = Version(version.name, version.number, version.path)
+                    self._models[version.name][version.number] = again
 
     def _set(self, version: Version, state: State) -> None:
         version.state = state
         _log.info("Servable {name: %s version: %d} is %s", version.name, version.number, state.name)
         self._changed.notify_all()
-
-
-def assert_loaded(version: Version, model: LoadedModel | None) -> None:
-    """Raises an error if a version that is available has no model, which would be a fault of the server."""
-    if model is None:
-        raise ServingError(grpc.StatusCode.INTERNAL, f"version {version.number} has no model")

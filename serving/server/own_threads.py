@@ -25,3 +25,19 @@ def in_own_threads(handler: grpc.RpcMethodHandler, threads: int, name: str) -> g
     """
     handler.unary_unary.experimental_thread_pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
     return handler
+
+
+def in_threads_of(handler: grpc.RpcMethodHandler, wrapped: grpc.RpcMethodHandler) -> grpc.RpcMethodHandler:
+    """Lets a handler that calls another one be answered by the threads of that one.
+
+    Args:
+        handler: The handler of a method of one request and one answer.
+        wrapped: The handler that it calls; without threads of its own nothing changes.
+
+    Returns:
+        The first handler.
+    """
+    pool = getattr(wrapped.unary_unary, "experimental_thread_pool", None)
+    if pool is not None:
+        handler.unary_unary.experimental_thread_pool = pool
+    return handler

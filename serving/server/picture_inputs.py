@@ -34,15 +34,21 @@ def with_readable_pictures(limits: Mapping[str, InputLimit], arrays: dict[str, n
     limit, pictures = limits.get(s.IMAGE_BYTES), arrays.get(s.IMAGE_BYTES)
     if limit is None or limit.high is None or pictures is None:
         return arrays
-    left, made = int(limit.high), []
+    most, taken, made = int(limit.high), 0, []
     for row, data in enumerate(np.ravel(pictures)):
         if not isinstance(data, bytes):
             raise invalid_argument(f"{limit.rule}. Received: a text in row {row}")
         try:
-            picture = read_picture(data, left)
+            picture = read_picture(data, most)
         except ValueError as error:
             raise invalid_argument(f"{limit.rule}. Received in row {row}: {error}") from error
-        left -= picture.shape[0] * picture.shape[1]
+        height, width = picture.shape[:2]
+        if taken + height * width > most:
+            raise invalid_argument(
+                f"{limit.rule}. Received in row {row}: {width} x {height} pixels, and {taken} in the rows before it. "
+                "Send several requests."
+            )
+        taken += height * width
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "PNG", compress_level=_LEVEL)
         made.append(file.getvalue())

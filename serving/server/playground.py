@@ -152,7 +152,7 @@ def _truncations(model: LoadedModel) -> list[float]:
 
 def _num_styles(model: LoadedModel) -> int:
     """How many layers of a model have a style of their own; 0 for a model without styles."""
-    if not set(s.OF_STYLES) <= set(model.signatures):
+    if not set(s.STYLE_SIGNATURES) <= set(model.signatures):
         return 0
     axes = model.signatures[s.MAP].outputs[s.STYLES].tensor_shape.dim
     return max(0, int(axes[1].size)) if len(axes) > 1 else 0

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 
 from serving import signatures as s
+from serving.server.export_assets import ERRORS, read_asset
 
-_MAX_CHARS = 2**20
 _log = logging.getLogger(__name__)
 
 
@@ -23,11 +21,11 @@ def report_rows(name: str, version: int, path: str) -> None:
         version: The number of the version.
         path: The folder of the version. Without a provenance.json of `serving.export` nothing is logged.
     """
-    file = os.path.join(path, "assets", s.PROVENANCE_ASSET)
     try:
-        with open(file, encoding="utf-8") as opened:
-            provenance = json.loads(opened.read(_MAX_CHARS))
-    except (OSError, ValueError, RecursionError):
+        provenance = read_asset(path, s.PROVENANCE_ASSET)
+    except ERRORS:
+        provenance = None
+    if provenance is None:
         return  # it is no export of ours, which promises nothing
     rows = provenance.get(s.ROWS) if isinstance(provenance, dict) else None
     if rows is None:

@@ -125,18 +125,14 @@ class RestApi:
             raise invalid_argument(f"The JSON of a request may hold {_MAX_VALUES} values; use gRPC for more.")
         request = predict_pb2.PredictRequest()
         _fill_spec(request.model_spec, match)
-        try:
-            return request, self._fill(request, parse_body(body))
-        except UnicodeEncodeError as error:
-            # JSON can write half of a surrogate pair, e.g. "\ud800", which no text has.
-            raise invalid_argument(f"JSON Value: a text must be valid Unicode: {error.reason}") from error
+        return request, self._fill(request, parse_body(body))
 
     def _fill(self, request: predict_pb2.PredictRequest, document: dict[str, Any]) -> bool:
         signature = document.get("signature_name", "")
         if not isinstance(signature, str):
             raise invalid_argument("not formatted correctly. 'signature_name' key must be a string value.")
         spec = request.model_spec
-        spec.signature_name = signature.encode().decode()
+        spec.signature_name = signature
         name = signature or DEFAULT_SIGNATURE
         with self._core.manager.handle(spec.name, self._core.resolve(spec)) as (_, model):
             definition = model.signatures.get(name)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from collections.abc import Mapping
 
 import numpy as np
-import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving import signatures as s
 from serving.input_limits import InputLimit, from_json, limits_for
+from serving.server.export_assets import ERRORS, read_asset, read_text
 from serving.server.status import ServingError, invalid_argument
 
 _log = logging.getLogger(__name__)
 _SHOWN_ROWS = 3
-_MAX_ASSET_BYTES = 2**20
 
 
 def read_limits(path: str) -> dict[str, InputLimit]:
@@ -29,12 +26,10 @@ def read_limits(path: str) -> dict[str, InputLimit]:
     Args:
         path: The folder of the version.
     """
-    limits, provenance = _asset(path, s.LIMITS_ASSET), _asset(path, s.PROVENANCE_ASSET)
     try:
-        if limits is not None:
-            return from_json(limits)
-        return {} if provenance is None else _limits_of_provenance(provenance)
-    except (ValueError, RecursionError) as error:
+        limits = read_text(path, s.LIMITS_ASSET)
+        return _limits_of_provenance(read_asset(path, s.PROVENANCE_ASSET)) if limits is None else from_json(limits)
+    except ERRORS as error:
         _log.warning("%s: the limits of the inputs cannot be read, so rows are checked by the model: %s", path, error)
         return {}
 
@@ -83,22 +78,9 @@ def refused_for_its_values(error: ServingError) -> bool:
     return error.code.name in ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE", "UNIMPLEMENTED")
 
 
-def _limits_of_provenance(text: str) -> dict[str, InputLimit]:
-    provenance = json.loads(text)
+def _limits_of_provenance(provenance: object) -> dict[str, InputLimit]:
     sizes = provenance.get("sizes") if isinstance(provenance, dict) else None
     classes = sizes.get("num_classes") if isinstance(sizes, dict) else None
     if type(classes) is not int or not 0 <= classes < 2**31:
         return {}
     return limits_for({"num_classes": classes})
-
-
-def _asset(path: str, name: str) -> str | None:
-    file = os.path.join(path, "assets", name)
-    try:
-        with tf.io.gfile.GFile(file, "rb") as opened:
-            return opened.read(_MAX_ASSET_BYTES).decode()
-    except tf.errors.OpError:
-        return None
-    except ValueError:
-        _log.warning("%s is not text", file)
-        return None

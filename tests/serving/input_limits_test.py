@@ -21,6 +21,7 @@ LIMITS = limits_for({"num_classes": 10})
         (s.LATENT, np.array([[0, 1e38], [0, np.nan], [np.inf, 0]], np.float32), [True, False, False]),
         (s.IMAGES, np.zeros((2, 4, 4, 3), np.float32), [True, True]),
         (s.LABEL, np.zeros(0, np.int32), []),
+        (s.LATENT, np.zeros((0, 3), np.float32), []),
     ],
 )
 def test_a_limit_says_of_each_row_whether_it_fits(alias, values, fits):
@@ -59,6 +60,7 @@ def test_limits_are_read_as_they_were_written():
         '{"label": {"rule": "x", "low": 0, "high": NaN}}',
         '{"label": {"rule": "x", "low": true, "high": 1}}',
         '{"label": {"rule": "x", "low": 0, "high": 1e400}}',
+        '{"label": {"rule": "x", "low": 0, "high": 1' + "0" * 400 + "}}",
         '{"label": {"rule": "x", "low": 0, "high": 1, "more": 2}}',
         json.dumps({"label": {"rule": "x" * 1000, "low": 0, "high": 1}}),
         "[" * 100_000,

@@ -32,6 +32,15 @@ def test_pictures_are_those_of_the_waiting_client_in_order(target):
         assert pngs == client.sample_png([2, 3], seeds=[4, 5])
 
 
+def test_embeddings_are_those_of_the_waiting_client(target):
+    async def ask():
+        async with AsyncGeneratorClient(target, "small", max_batch=2) as client:
+            return await client.embed([1, "2", 3])
+
+    with GeneratorClient(target, "small") as client:
+        np.testing.assert_array_equal(asyncio.run(ask()), client.embed([1, 2, 3]))
+
+
 def test_names_of_classes_are_asked_of_the_server(target):
     async def ask():
         async with AsyncGeneratorClient(target, "small") as client:
@@ -41,8 +50,10 @@ def test_names_of_classes_are_asked_of_the_server(target):
         asyncio.run(ask())
 
 
-def test_both_clients_have_the_methods_of_styles_with_the_same_arguments():
-    for name in ("sample", "sample_png", "latents", "map", "synthesize_styles", "synthesize_styles_png"):
+def test_both_clients_have_the_same_methods_with_the_same_arguments():
+    names = [name for name, _ in inspect.getmembers(GeneratorClient, inspect.isfunction) if not name.startswith("_")]
+    assert {"sample", "synthesize", "embed", "map", "upscale"} <= set(names)
+    for name in names:
         ours, waiting = (inspect.signature(getattr(each, name)) for each in (AsyncGeneratorClient, GeneratorClient))
         assert ours == waiting
 

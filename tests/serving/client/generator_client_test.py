@@ -1,7 +1,9 @@
+import asyncio
 import json
 import pathlib
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
@@ -10,7 +12,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
 from biggan_tf.config.truncation import OF_LATENTS, OF_STYLES
 from serving import signatures as s
-from serving.client import ClientError, GeneratorClient
+from serving.client import AsyncGeneratorClient, ClientError, GeneratorClient
 from serving.client.__main__ import fetch
 from serving.client.model_metadata import default_truncation, without_names
 from serving.protos import predict
@@ -41,7 +43,7 @@ def test_labels_by_synset_and_name(target, tmp_path):
         np.testing.assert_array_equal(
             client.embed(["goldfish", "n01", "1"]), [[0, 1, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]]
         )
-        with pytest.raises(ClientError, match="Near: goldfish"):
+        with pytest.raises(ClientError, match=r"There is no class 'gold'\. Did you mean goldfish\?"):
             client.embed(["gold"])
 
 
@@ -54,10 +56,11 @@ def test_names_of_classes_are_asked_of_the_server(target):
         with GeneratorClient(target[0], "small") as client:
             return client.embed(labels)
 
-    with pytest.raises(ClientError, match=r"NOT_FOUND: The model has no labels\.json, so its classes have no names"):
+    advice = r"Give classes by their index, or give the client a labels\.json"
+    with pytest.raises(ClientError, match=rf"NOT_FOUND: The model has no labels\.json, so its .* no names {advice}"):
         embedded("goldfish")
     file.write_text("{")
-    with pytest.raises(ClientError, match=r"FAILED_PRECONDITION: The model's labels\.json cannot be used"):
+    with pytest.raises(ClientError, match=rf"FAILED_PRECONDITION: The model's labels\.json cannot be used.*{advice}"):
         embedded("goldfish")
     file.write_text('[{"synset": 1}]')
     with pytest.raises(ClientError, match=r"must be the labels\.json of an export"):
@@ -65,8 +68,13 @@ def test_names_of_classes_are_asked_of_the_server(target):
     file.write_text(json.dumps([{"synset": "n01", "name": "Tench"}, {"synset": "n02", "name": "goldfish"}]))
     np.testing.assert_array_equal(embedded("goldfish", "n01", 1), [[0, 1, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]])
     for wrong in ("gold", "goldfihs"):
-        with pytest.raises(ClientError, match="Near: goldfish"):
+        with pytest.raises(ClientError, match=r"Did you mean goldfish\?"):
             embedded(wrong)
+    file.write_text(json.dumps([{"synset": "n01", "name": "1"}, {"synset": "n02", "name": "0"}]))
+    np.testing.assert_array_equal(embedded("1", 1, "0"), [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]])
+    for content in ('[{"synset": 1}]', "{"):
+        file.write_text(content)
+        np.testing.assert_array_equal(embedded("1"), [[0, 1, 0, 0]])
     file.unlink()
     np.testing.assert_array_equal(embedded("1", 1), [[0, 1, 0, 0], [0, 1, 0, 0]])  # indices need no names
 
@@ -76,6 +84,37 @@ def test_a_server_that_tells_no_names_is_said_to():
     assert "by their index, or with the labels.json" in str(without_names(refused))
     away = ClientError("The server is away", grpc.StatusCode.UNAVAILABLE)
     assert without_names(away) is away
+
+
+def test_each_picture_to_enlarge_is_a_request_of_its_own():
+    asked = []
+
+    def predict(request, context):
+        asked.append(list(request.inputs["image_bytes"].string_val))
+        response = predict_pb2.PredictResponse()
+        response.outputs["image_bytes"].CopyFrom(request.inputs["image_bytes"])
+        return response.SerializeToString()
+
+    async def enlarged(target, pictures):
+        async with AsyncGeneratorClient(target) as client:
+            return await client.upscale(pictures)
+
+    handler = grpc.unary_unary_rpc_method_handler(predict, predict_pb2.PredictRequest.FromString)
+    service = {"Predict": handler}
+    server = grpc.server(
+        ThreadPoolExecutor(2),
+        handlers=[grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", service)],
+    )
+    target = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    pictures = [b"a", b"b", b"c"]
+    try:
+        with GeneratorClient(target) as client:
+            assert client.upscale(pictures) == pictures
+        assert asyncio.run(enlarged(target, pictures)) == pictures
+    finally:
+        server.stop(None).wait()
+    assert sorted(asked) == [[b"a"], [b"a"], [b"b"], [b"b"], [b"c"], [b"c"]]
 
 
 def test_unix_socket_gives_the_same_picture(target):
@@ -118,7 +157,7 @@ def test_a_flag_that_there_is_not_is_refused_with_the_one_that_was_meant(capsys,
 def test_a_call_without_a_truncation_takes_that_of_the_models_family(target):
     with GeneratorClient(target[0], "small") as client:
         assert client.sample_png([1]) == client.sample_png([1], truncation=0.5)
-    assert (OF_LATENTS.default, OF_STYLES.default) == (s.DEFAULT_CUT, s.DEFAULT_PSI)
+    assert (OF_LATENTS.default, OF_STYLES.default) == (s.DEFAULT_TRUNCATION, s.DEFAULT_PSI)
     for names, expected in (((s.SAMPLE,), OF_LATENTS.default), ((s.SAMPLE, s.MAP), OF_STYLES.default)):
         signatures = get_model_metadata_pb2.SignatureDefMap()
         for name in names:
@@ -130,7 +169,7 @@ def test_a_call_without_a_truncation_takes_that_of_the_models_family(target):
 
 
 def test_the_client_imports_no_tensorflow():
-    code = "import sys, serving.client; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, serving.client.__main__; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from tensorflow_serving.apis import predict_pb2
 
+from serving import signatures as s
 from serving.client import AsyncGeneratorClient, ClientError, GeneratorClient
+from serving.client.row_validity import RowValidity
+from serving.protos import predict
 from serving.server.loaded_model import LoadedModel
 from serving.server.predict import encode_response
 from serving.server.tensor_wire import decode
@@ -88,6 +91,29 @@ def test_the_asynchronous_client_raises_as_well(export):
 
     with unchecked_server(export) as (target, _, _), pytest.raises(ClientError, match=r"2 of 5 rows \(2, 4\)"):
         asyncio.run(ask(target))
+
+
+@pytest.mark.parametrize(
+    ("signature", "output", "rule"),
+    [
+        (s.SAMPLE, s.IMAGES, "labels must be classes of the model"),
+        (
+            s.UPSCALE,
+            s.IMAGE_BYTES,
+            "each must be a PNG or JPEG file of at most 4194304 pixels. TensorFlow reads no WebP",
+        ),
+    ],
+)
+def test_the_rule_is_that_of_what_was_sent(signature, output, rule):
+    answers = []
+    for valid in (True, False):
+        answers.append(predict.PredictResponse())
+        answers[-1].outputs[output].tensor_shape.dim.add(size=1)
+        answers[-1].outputs[s.VALID].dtype = 10
+        answers[-1].outputs[s.VALID].tensor_shape.dim.add(size=1)
+        answers[-1].outputs[s.VALID].bool_val.append(valid)
+    with pytest.raises(ClientError, match=rf"server cannot answer 1 of 2 rows \(1\): {rule}"):
+        RowValidity("server").check(answers, signature, output)
 
 
 def test_a_model_without_the_output_is_asked_without_it_until_another_version_answers(export, other):

@@ -55,7 +55,7 @@ def blank(alias, value):
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("name", sorted(set(s.SIGNATURES) - {*s.OF_STYLES, s.UPSCALE}))
+@pytest.mark.parametrize("name", sorted(set(s.SIGNATURES) - {*s.STYLE_SIGNATURES, s.UPSCALE}))
 def test_bad_rows_are_blank_and_marked_and_change_no_bit_of_the_others(functions, rows, name, attack):
     inputs, good = mixed(name)
     answer = {alias: value.numpy() for alias, value in functions[name](**as_tensors(inputs)).items()}

@@ -81,6 +81,12 @@ def test_the_graph_enlarges_as_the_tiles_do(generator, enlarger):
     assert np.abs(decoded(large) - enlarger(tf.io.decode_jpeg(jpeg).numpy())).max() <= 1
 
 
+def test_fast_rows_are_refused_for_a_generator_that_enlarges(generator, tmp_path):
+    with pytest.raises(ValueError, match=r"--rows must be exact for a generator that enlarges.*Received: fast"):
+        export_generator(generator, {}, str(tmp_path / "models"), [], {}, rows=s.FAST)
+    assert not (tmp_path / "models").exists()
+
+
 @pytest.fixture(scope="module")
 def served(generator, tmp_path_factory):
     base = tmp_path_factory.mktemp("models") / "large"
@@ -127,4 +133,4 @@ class TestServed:
         assert np.abs(decoded(large) - enlarger(PIXELS, 2)).max() <= 1
         with pytest.raises(urllib.error.HTTPError, match="400") as error:
             ask(base64.b64encode(HOSTILE["bomb"]).decode())
-        assert "far more" in json.load(error.value)["error"]
+        assert "50000 x 50000" in json.load(error.value)["error"]

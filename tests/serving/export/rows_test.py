@@ -60,7 +60,7 @@ def test_only_operations_that_move_values_see_the_batch(functions):
 
 
 @pytest.mark.processor
-@pytest.mark.parametrize("name", sorted(set(s.SIGNATURES) - {*s.OF_STYLES, s.UPSCALE}))
+@pytest.mark.parametrize("name", sorted(set(s.SIGNATURES) - {*s.STYLE_SIGNATURES, s.UPSCALE}))
 def test_a_row_has_the_same_bits_in_any_batch(functions, name):
     rows = rows_of(name, 9)
     whole = functions[name](**rows)

@@ -121,6 +121,51 @@ def test_a_file_that_is_no_picture_is_told(browser, enlarging):
     browser.problems.clear()  # the browser notes the status 400 in its log
 
 
+HOLD = """(() => {
+    const real = window.fetch;
+    window.held = [];
+    window.fetch = (...all) => new Promise((done, fail) => {
+        window.held.push(() => real(...all).then(done, fail));
+        all[1].signal.addEventListener("abort", () => fail(all[1].signal.reason));
+    });
+})()"""
+LARGEST_SEED = 9007199254740000
+
+
+def enter_seed(browser, seed):
+    browser.evaluate(
+        f"document.getElementById('enlarge-seed').value = '{seed}';"
+        "document.getElementById('enlarge-seed').dispatchEvent(new Event('change'))"
+    )
+
+
+@pytest.mark.parametrize("given_up", ["file", "seed"])
+def test_a_picture_that_is_given_up_is_no_longer_said_to_be_enlarged(browser, enlarging, given_up):
+    opened(browser, enlarging[1])
+    browser.evaluate(HOLD)
+    choose(browser, picture())
+    browser.wait_for("held.length === 1")
+    assert text(browser, "#enlarge-status") == "Enlarging photo.webp …"
+    if given_up == "file":
+        browser.evaluate(
+            "document.getElementById('enlarge-file').value = '';"
+            "document.getElementById('enlarge-file').dispatchEvent(new Event('change'))"
+        )
+    else:
+        enter_seed(browser, LARGEST_SEED + 1)
+        said = f"The seed must be a whole number from 0 to {LARGEST_SEED}."
+        assert text(browser, "#enlarge-error") == said
+    browser.evaluate("held[0]()")
+    browser.wait_for("!document.querySelector('[aria-busy]')")
+    assert text(browser, "#enlarge-status") == ""
+    assert browser.evaluate("document.getElementById('comparison').hidden")
+    enter_seed(browser, LARGEST_SEED)
+    if given_up == "seed":
+        browser.wait_for("held.length === 2")
+        browser.evaluate("held[1]()")
+        browser.wait_for(SHOWN)
+
+
 @pytest.mark.parametrize("width", [320, 1280])
 def test_the_page_is_as_wide_as_the_screen_and_its_controls_have_names(browser, enlarging, width):
     browser.resize(width, 844)

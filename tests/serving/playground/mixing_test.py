@@ -61,6 +61,15 @@ def test_pictures_are_mixed_by_ranges_of_layers(browser, styled):
     assert browser.evaluate("[...document.querySelectorAll('#pictures h3')].map((x) => x.innerText)")[1] == heading
 
 
+def test_a_walk_begins_at_a_picture_but_not_at_a_mixed_one(browser, styled):
+    show(browser, styled[1], MIX)
+    for number, is_end in ((0, True), (2, False)):
+        browser.evaluate(f"document.querySelectorAll('#pictures button')[{number}].click()")
+        shown = "['from', 'to'].map((end) => document.getElementById(`viewer-${end}`).checkVisibility())"
+        assert browser.evaluate(shown) == [is_end, is_end]
+        browser.evaluate("document.getElementById('viewer').close()")
+
+
 def test_a_range_of_layers_is_entered(browser, styled):
     show(browser, styled[1], MIX)
     before = pictures(browser)

@@ -206,6 +206,9 @@ def test_the_sheet_is_downloaded_as_png(browser, served, hash, size, name):
 
 def test_a_link_that_cannot_be_followed_says_why_and_shows_something(browser, served):
     _, url = served
+    show(browser, url, "#seed=9007199254740001&columns=2")
+    said = "The link's seed must be a whole number from 0 to 9007199254740000. Received: 9007199254740001."
+    assert said in text(browser, "#error")
     show(browser, url, "#model=biggan&version=2&classes=0.77&seed=1&truncation=7&columns=2")
     said = text(browser, "#error")
     assert f"version 2, which is not served; this is {label()}, and the pictures may differ." in said

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -15,9 +16,11 @@ from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
 from serving.client import ClientError, GeneratorClient
 from serving.client.__main__ import fetch
+from serving.server.access import Access
 from serving.server.auth_tokens import AuthTokens
 from serving.server.flags import ServerOptions
 from serving.server.model_server import ModelServer
+from serving.server.own_threads import in_own_threads
 from serving.server.peers import LOCAL, peer_of_grpc, peer_of_host
 from serving.server.rate_limit import RateLimit
 from serving.server.status import ServingError
@@ -202,6 +205,34 @@ def test_a_peer_that_asks_too_often_has_to_wait(base):
         assert grpc.StatusCode.RESOURCE_EXHAUSTED in codes
         time.sleep(1.1)
         assert ask(rest, "GET", "/v1/models/small")[0] == 200
+
+
+@pytest.mark.parametrize("token", [TOKEN, None])
+def test_a_method_keeps_its_own_threads_behind_the_checks(token_file, token):
+    def answering():
+        return grpc.unary_unary_rpc_method_handler(lambda request, context: threading.current_thread().name.encode())
+
+    own, shared = in_own_threads(answering(), 1, "own"), answering()
+    access = Access(ServerOptions(auth_tokens_file=str(token_file), max_requests_per_second_per_peer=100.0))
+    server = grpc.server(
+        ThreadPoolExecutor(1, "shared"),
+        handlers=[grpc.method_handlers_generic_handler("test", {"Own": own, "Shared": shared})],
+        interceptors=access.interceptors(),
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            metadata = [("authorization", f"Bearer {token}")]
+            for method, thread in (("Own", b"own"), ("Shared", b"shared")):
+                call = channel.unary_unary(f"/test/{method}")
+                if token is not None:
+                    assert call(b"", metadata=metadata, timeout=20).startswith(thread)
+                    continue
+                with pytest.raises(grpc.RpcError, match="UNAUTHENTICATED"):
+                    call(b"", metadata=metadata, timeout=20)
+    finally:
+        server.stop(None).wait()
 
 
 def test_a_rate_holds_for_each_peer_and_remembers_few(monkeypatch):

@@ -9,7 +9,7 @@ from serving.server.row_checks import read_limits
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 100_000, "{", "1" * 5000, "\ud800", "", "\x00", '{"a":' * 50_000, '"' + "a" * 2_000_000 + '"']
+    "text", ["[" * 100_000, "{", "1" * 5000, "\ud800", "", "\x00", '{"a":' * 50_000, '"' + "a" * 5_000_000 + '"']
 )
 def test_hostile_notes_of_a_version_say_nothing_and_stop_no_load(tmp_path, caplog, text):
     (tmp_path / "assets").mkdir()

@@ -225,7 +225,7 @@ def attacks():
         small = tensor(tf.float32, [rows], float_val=[0.02])
         yield "latents at truncation 0.02", request(signature=s.LATENTS, truncation=small, **seeds).SerializeToString()
     # As large as the limits allow: the answers are the largest there are.
-    for name in sorted(set(s.SIGNATURES) - {*s.OF_STYLES, s.UPSCALE}):
+    for name in sorted(set(s.SIGNATURES) - {*s.STYLE_SIGNATURES, s.UPSCALE}):
         inputs = {alias: tf.make_tensor_proto(value) for alias, value in tiny_export.rows(name, 256).items()}
         yield "as many rows as are allowed", request(signature=name, **inputs).SerializeToString()
     for name, data in bombs(31 * 2**20).items():

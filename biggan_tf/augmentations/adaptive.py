@@ -50,12 +50,13 @@ class AdaptiveAugmentation:
         self._sign_sum.assign_add(ops.round(ops.cast(real_sign, "float32") * rows))
         self._sign_count.assign_add(float(rows))
 
-    def end_step(self, steps_done: Count, images_per_step: int) -> Scalars:
+    def end_step(self, steps_done: Count, images_seen: Count, images_per_step: int) -> Scalars:
         """Adjusts p where that is due; returns p, by name.
 
         Args:
             steps_done: How many steps have been done, this one included.
-            images_per_step: How many real images D sees in a step.
+            images_seen: How many real images D has been trained on; p does not depend on it.
+            images_per_step: How many real images D sees in a step at present.
         """
         config = self.config
         probability = ops.convert_to_tensor(self.probability)

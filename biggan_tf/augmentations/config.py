@@ -45,7 +45,9 @@ class DifferentiableConfig(AugmentationConfig):
     """DiffAugment (Zhao et al. 2020, arXiv:2006.10738): the same random changes for real images and for fakes.
 
     Attributes:
-        transformations: Which, in this order: color, translation, cutout. The paper's choice for small data is all.
+        transformations: Names out of color, translation and cutout. They are applied in the order in which they are
+            given, and one that is given twice is applied twice. The default is all three, the paper's choice for small
+            data.
     """
 
     kind: ClassVar[str] = "differentiable"
@@ -96,7 +98,7 @@ class AdaptiveConfig(AugmentationConfig):
         if self.fixed_probability is not None and not 0.0 <= self.fixed_probability <= 1.0:
             yield (
                 "augmentation.fixed_probability must be a probability, from 0 to 1, or None for an adaptive one. "
-                f"Received: {self.fixed_probability}."
+                f"Received: {self.fixed_probability}; give such a number, or leave it out."
             )
 
     def build(self) -> "AdaptiveAugmentation":

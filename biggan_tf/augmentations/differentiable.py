@@ -24,7 +24,7 @@ class DifferentiableAugmentation:
     """Changes color, place and completeness of images.
 
     Args:
-        transformations: Names of `TRANSFORMATIONS`, which are applied in this order.
+        transformations: Names of `TRANSFORMATIONS`, which are applied in the order in which they are given.
     """
 
     def __init__(self, transformations: Sequence[str]):
@@ -38,7 +38,7 @@ class DifferentiableAugmentation:
     def observe(self, real_sign: Scalar, rows: int) -> None:
         """Nothing depends on D's answers."""
 
-    def end_step(self, steps_done: Count, images_per_step: int) -> Scalars:
+    def end_step(self, steps_done: Count, images_seen: Count, images_per_step: int) -> Scalars:
         """Nothing changes from step to step."""
         return {}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import keras
-from keras import ops
 
 from biggan_tf.augmentations.config import ScheduledConfig
 from biggan_tf.augmentations.pipe import AugmentationPipe
@@ -43,16 +42,16 @@ class ScheduledAugmentation:
     def observe(self, real_sign: Scalar, rows: int) -> None:
         """Does nothing: the probability does not depend on D."""
 
-    def end_step(self, steps_done: Count, images_per_step: int) -> Scalars:
+    def end_step(self, steps_done: Count, images_seen: Count, images_per_step: int) -> Scalars:
         """Moves the probability p to that of the next step; returns it, by name.
 
         Args:
-            steps_done: How many steps have been done, this one included.
-            images_per_step: How many real images D sees in a step.
+            steps_done: How many steps have been done; p does not depend on it.
+            images_seen: n, how many real images D has been trained on, those of this step included.
+            images_per_step: How many real images D sees in a step at present; p does not depend on it.
         """
         config = self.config
         # p = (1 - cos(pi n / T)) / 2 p_final
-        images_seen = ops.cast(steps_done, "int64") * images_per_step
         probability = cosine_schedule(0.0, config.final_probability, images_seen, config.schedule_images)
         self.probability.assign(probability)
         return {"augmentation_probability": probability}

@@ -24,7 +24,7 @@ class ACGANCondition:
         self.config = config
 
     def head(self, num_classes: int, linear: LinearLayer, dtype: DType) -> ClassHead:
-        """A linear layer from features to class logits, without a bias as in public code."""
+        """A linear layer from features to class logits, without a bias as in StudioGAN."""
         return ClassHead(num_classes, linear, name="condition_head", dtype=dtype)
 
     def discriminator_term(self, round_: Round, real: JudgedBatch, fake: JudgedBatch) -> tuple[Scalar, Scalars]:

@@ -87,8 +87,8 @@ class ContraGANConfig(ClassConditionConfig):
     It compares the images of a micro-batch on all replicas; accumulation does not make that batch larger.
 
     Attributes:
-        embedding_dim: Values of the embedding of an image and of a class. Public code takes 512 for CIFAR-10 and 1536
-            for ImageNet.
+        embedding_dim: Values of the embedding of an image and of a class. StudioGAN takes 512 for CIFAR-10 and 1536 for
+            ImageNet.
         temperature: What cosines are divided by.
         weight: Of the loss, in D's for real images and in G's for fakes.
     """
@@ -121,13 +121,13 @@ class ReACGANConfig(ClassConditionConfig):
 
     Attributes:
         embedding_dim: Values of the embedding of an image and of a class.
-        temperature: What cosines are divided by. Public code takes 0.5, and 0.25 for ImageNet with batches of 2048.
-        positive_margin: The cosine with its class's embedding from which on an image has no gradient by it. Public code
-            takes 0.98, and 0.9 with such batches.
-        negative_margin: The cosine up to which images of two classes have no gradient by each other. Public code takes
+        temperature: What cosines are divided by. StudioGAN takes 0.5, and 0.25 for ImageNet with batches of 2048.
+        positive_margin: The cosine with its class's embedding from which on an image has no gradient by it. StudioGAN
+            takes 0.98, and 0.9 for ImageNet with batches of 2048.
+        negative_margin: The cosine up to which images of two classes have no gradient by each other. StudioGAN takes
             1 - positive_margin.
-        weight: Of the loss, in D's for real images and in G's for fakes. Public code takes 0.5 for CIFAR-10, and 1 for
-            ImageNet with batches of 256.
+        weight: Of the loss, in D's for real images and in G's for fakes. StudioGAN takes 0.5 for CIFAR-10 and for
+            ImageNet with batches of 2048, and 1 for ImageNet with batches of 256.
     """
 
     kind: ClassVar[str] = "reacgan"
@@ -149,7 +149,8 @@ class ReACGANConfig(ClassConditionConfig):
             value = getattr(self, name)
             if not -1.0 <= value <= 1.0:
                 yield (
-                    f"{_SECTION}.{name} must be a cosine, from -1 to 1. Received: {value}; the paper has 0.98, 0.02."
+                    f"{_SECTION}.{name} must be a cosine, from -1 to 1. Received: {value}; give another number. "
+                    f"The default is {getattr(type(self), name)}."
                 )
 
     def build(self) -> "ReACGANCondition":
@@ -267,7 +268,7 @@ class LevelInformationConfig(ConditionConfig):
         if len(self.weights) != len(self.sizes) or any(weight < 0.0 for weight in self.weights):
             yield (
                 f"{_SECTION}.weights must be a number from 0 on for each of {_SECTION}.sizes. Received: {self.weights} "
-                f"for {self.sizes}."
+                f"for {self.sizes}; give {len(self.sizes)} such numbers."
             )
 
     def problems_with(self, model: FamilyConfig, game: GameConfig) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """InfoNCE on embeddings of real images and of fakes (van den Oord et al. 2018, arXiv:1807.03748, equation 4).
 
-The losses are those of ContraD (Jeong and Shin 2021, arXiv:2103.09742): two views of a real image are to know each
-other (NT-Xent, arXiv:2002.05709, equation 1), and fakes are to be told from real images. ContraD computes D's logit
-from features that are constants to the logit's loss, and has two layers in front of each embedding. Here the game's
-loss and these train the features together, so that it can be any game, and an embedding is one linear layer.
+The losses are those of ContraD (Jeong and Shin 2021, arXiv:2103.09742). One is low where the embeddings of two views of
+a real image are more similar to each other than to those of all other images (NT-Xent, arXiv:2002.05709, equation 1),
+the other where the embeddings of fakes are more similar to one another than to those of real images. ContraD computes
+D's logit from features that are constants to the logit's loss, and has two layers in front of each embedding. Here the
+game's loss and these train the features together, so that it can be any game, and an embedding is one linear layer.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from biggan_tf.types import DType, Embeddings, Scalar, Scalars
 
 
 class InfoNCECondition:
-    """D's features are to know a real image again in another view, and to tell fakes from real images.
+    """Trains D's features so that two views of a real image have similar embeddings, and fakes others than real images.
 
-    G's loss gains nothing. Classes enter as with projection.
+    It adds two terms to D's loss and none to G's. Classes enter as with projection.
 
     Args:
         config: Its numbers.
@@ -57,7 +58,7 @@ class InfoNCECondition:
         return config.weight * views + config.fake_weight * fakes, scalars
 
     def generator_term(self, round_: Round, fake: JudgedBatch) -> None:
-        """Nothing: G plays for D's logit alone."""
+        """None: G's loss is that of the game, which looks at D's logit."""
         del round_, fake
 
 
@@ -81,7 +82,9 @@ def two_views(one: Embeddings, other: Embeddings, temperature: float) -> Scalar:
 
 
 def fakes_among(fakes: Embeddings, one: Embeddings, other: Embeddings, temperature: float) -> Scalar:
-    """How badly fakes are told from real images, since each is to be nearer to the other fakes (arXiv:2103.09742).
+    """The mean over pairs of fakes of -log of the share that one has among all that the other is compared with.
+
+    It is low where fakes are more similar to one another than to real images (arXiv:2103.09742).
 
     Args:
         fakes: The embeddings of fakes.

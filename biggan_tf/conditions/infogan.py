@@ -79,7 +79,7 @@ class InfoGANCondition:
 def normal_surprise(
     codes: Float[Tensor, "N K"], mean: Float[Tensor, "N K"], variance: Float[Tensor, "N K"]
 ) -> Float[Tensor, " N"]:
-    """-log N(c; m, v) summed over the codes of each row, as public code guards it.
+    """-log N(c; m, v) summed over the codes of each row, with StudioGAN's guards against a variance of 0.
 
     Args:
         codes: c, the codes that were drawn.

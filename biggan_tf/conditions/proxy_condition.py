@@ -31,7 +31,7 @@ class ProxyCondition(Generic[ConfigT]):
 
     def loss(self, judged: JudgedBatch) -> Scalar:
         """What a batch loses, before the weight."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define loss.")
 
     def head(self, num_classes: int, linear: LinearLayer, dtype: DType) -> ProxyHead:
         """A linear layer from features to an embedding, and a table of proxies."""

@@ -44,7 +44,7 @@ def data_to_data(
     positive_margin: float,
     negative_margin: float,
 ) -> Scalar:
-    """The mean over this replica's rows of D2D-CE among the images of all replicas, as public code computes it.
+    """The mean over this replica's rows of D2D-CE among the images of all replicas, as StudioGAN computes it.
 
     Args:
         embeddings: Of the images.
@@ -59,7 +59,7 @@ def data_to_data(
     positive = ops.relu(positive_margin - cosines(embeddings, proxies)) / temperature
     # A_ij = (S_ij - m_n) / t
     excess = (near.cosines - negative_margin) / temperature
-    # mx_i = max_{j != i} A_ij, a constant. Public code subtracts it from the negatives alone and not from the positive,
+    # mx_i = max_{j != i} A_ij, a constant. StudioGAN subtracts it from the negatives alone and not from the positive,
     # so that it is part of the loss and no mere guard against overflow.
     largest = ops.max(ops.where(near.others, excess, ops.full_like(excess, NONE_CHOSEN)), axis=1, keepdims=True)
     shifted = ops.relu(excess) - ops.stop_gradient(largest)

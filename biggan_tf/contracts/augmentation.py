@@ -54,12 +54,14 @@ class Augmentation(Protocol):
         """
         ...
 
-    def end_step(self, steps_done: Count, images_per_step: int) -> Scalars:
+    def end_step(self, steps_done: Count, images_seen: Count, images_per_step: int) -> Scalars:
         """Is called after the last phase of each step; returns scalars to report, by name, the same on all replicas.
 
         Args:
             steps_done: How many steps have been done, this one included.
-            images_per_step: How many real images the discriminator sees in a step.
+            images_seen: How many real images the discriminator has been trained on, those of this step included. It is
+                not `steps_done` times `images_per_step` where the batches have grown.
+            images_per_step: How many real images the discriminator sees in a step at present.
         """
         ...
 

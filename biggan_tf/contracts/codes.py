@@ -14,7 +14,9 @@ class ConditionWithCodes(Protocol):
     def codes_to_latents(self, z: Latents) -> Latents:
         """What the layers of the generator are given in the place of latents, such as one-hot codes.
 
+        Latents may pass through here more than once, so that its own result must be returned unchanged.
+
         Args:
-            z: The latents as they were drawn.
+            z: The latents as they were drawn, or what an earlier call returned for them.
         """
         ...

@@ -5,19 +5,21 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import keras
+from keras import ops
 
 from biggan_tf.config.parts import FamilyConfig
-from biggan_tf.contracts.input_checks import check_images, check_labels
-from biggan_tf.types import DType, Features, Images, InputShape, Labels, Logits, Scalar, Shape, Tensor
+from biggan_tf.contracts.input_checks import are_weights, check_images, check_labels, class_weights, is_traced
+from biggan_tf.types import ClassWeights, DType, Features, Images, InputShape, Labels, Logits, Scalar, Shape, Tensor
 
 # A new linear layer in the manner of a family: of so many units, with a bias or not (where the family has biases at
 # all), and of a name.
 LinearLayer: TypeAlias = Callable[[int, bool, str], keras.layers.Layer]
 # What a discriminator is called with: images, or images and labels where there are classes.
 DiscriminatorInputs: TypeAlias = Tensor | tuple[Tensor, Tensor] | list[Tensor]
+CLASSES = "classes"  # the head of a judgement that holds the logits of a family's own auxiliary classifier
 
 
 class Judgement(NamedTuple):
@@ -32,6 +34,15 @@ class Judgement(NamedTuple):
     logits: Logits
     features: Features
     heads: dict[str, Tensor]
+
+
+@runtime_checkable
+class HeadWithClassTable(Protocol):
+    """A head of a condition that has a table with a row for each class."""
+
+    def kernels_left_alone(self) -> list[keras.Variable]:
+        """Its part of `Discriminator.kernels_left_alone`."""
+        ...
 
 
 class Discriminator(keras.Model):
@@ -87,7 +98,8 @@ class Discriminator(keras.Model):
         """Answers a batch.
 
         Args:
-            inputs: The images, or (images, labels) if there are classes.
+            inputs: The images, or (images, labels) if there are classes. A row of weights for the classes may stand
+                for each label.
             training: Whether variables that a call in training moves, such as spectral norm's u, are moved; they are
                 not by default.
         """
@@ -120,17 +132,18 @@ class Discriminator(keras.Model):
         answers: dict[str, Tensor] = self.condition_head(features, labels, training=training)
         return answers
 
-    def checked(self, inputs: DiscriminatorInputs) -> tuple[Images, Labels | None]:
+    def checked(self, inputs: DiscriminatorInputs) -> tuple[Images, Labels | ClassWeights | None]:
         """Takes the inputs of a call apart.
 
         Args:
             inputs: What `call` was given.
 
         Returns:
-            The images, and the labels, or None without classes.
+            The images, and what `checked_labels` returns, or None without classes.
 
         Raises:
-            ValueError: If the shapes do not fit the configuration, labels are missing, or a label is not a class.
+            ValueError: If the shapes or dtypes do not fit the configuration, labels are missing, or a label is not a
+                class.
         """
         images, labels = inputs if isinstance(inputs, tuple | list) else (inputs, None)
         check_images(images, self.config.resolution)
@@ -140,16 +153,33 @@ class Discriminator(keras.Model):
             raise ValueError(
                 "A conditional discriminator must be called with (images, labels). Received: images alone."
             )
-        check_labels(labels, self.config.num_classes)
-        return images, labels
+        return images, self.checked_labels(labels)
 
-    def alike(self, policy: str) -> Discriminator:
-        """A new discriminator of the same configuration under another policy, with fresh weights.
+    def checked_labels(self, labels: Tensor) -> Labels | ClassWeights:
+        """The labels of a call where there are classes, or the weights for the classes in the dtype of the variables.
 
         Args:
-            policy: Keras's dtype policy, as in `FamilyConfig.policy`.
+            labels: The class of each row, or a row of weights for the classes each.
+
+        Raises:
+            ValueError: If they are neither, or a label is not a class. While a function is traced labels may have any
+                dtype.
         """
-        return dataclasses.replace(self.config, policy=policy).discriminator(self.name)
+        if are_weights(labels, self.config.num_classes):
+            return class_weights(labels, self.config.num_classes, self.variable_dtype)
+        if is_traced(labels) and keras.backend.is_float_dtype(labels.dtype):
+            # So Keras traces a network that it saves: it gives labels the dtype of the images.
+            labels = ops.cast(labels, "int32")
+        check_labels(labels, self.config.num_classes)
+        return labels
+
+    def alike(self, **changes: Any) -> Discriminator:
+        """A new discriminator with fresh weights, whose configuration is this one's but for some fields.
+
+        Args:
+            **changes: Fields of `FamilyConfig` with other values, such as `policy`.
+        """
+        return dataclasses.replace(self.config, **changes).discriminator(self.name)
 
     def export(self, filepath: str | os.PathLike[str], format: str = "tf_saved_model", **options: object) -> None:
         """Exports the network, see `keras.Model.export`; its inputs are images, and labels if there are classes.
@@ -171,8 +201,13 @@ class Discriminator(keras.Model):
         return {}
 
     def kernels_left_alone(self) -> list[keras.Variable]:
-        """Kernels that a regularisation of all kernels leaves out, see `Generator.kernels_left_alone`."""
-        return []
+        """Kernels that a regularisation of all kernels leaves out, see `Generator.kernels_left_alone`.
+
+        By default they are those of the condition's head. A table with a row for each class belongs here: the outputs
+        of a kernel are its last axis, and those of a table its rows.
+        """
+        head = self.condition_head
+        return head.kernels_left_alone() if isinstance(head, HeadWithClassTable) else []
 
 
 class AnswersByName(keras.Model):

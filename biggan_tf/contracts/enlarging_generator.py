@@ -19,7 +19,7 @@ class EnlargingGenerator(Generator):
 
     @property
     def context(self) -> int:
-        """How many pixels of the small image, at most, lie between a pixel and another one that has an effect on it."""
+        """How far from a pixel, at most, in pixels of the small image, another one lies that has an effect on it."""
         raise NotImplementedError(f"{type(self).__name__} must define context.")
 
     def reduce(self, images: Images) -> SmallImages:

@@ -92,7 +92,8 @@ class Round(Protocol):
         """Numbers of N(0, 1) for each row of the round, which do not depend on how many replicas share the batch.
 
         Args:
-            shape: The shape of the numbers of one row.
+            shape: The shape of the numbers of one row. Each call of a round with this shape gives the same, so a loss
+                calls it once.
         """
         ...
 
@@ -132,7 +133,8 @@ class Phase(NamedTuple):
 
     Attributes:
         trains: Which network's weights the loss is differentiated by.
-        loss: A round to the loss and to further scalars to report by name. It may open gradient tapes of its own.
+        loss: Computes from a round the loss, and further scalars to report by name. It may open gradient tapes of its
+            own.
         name: Part of the names of what is reported; needed where a network has several phases. The loss is reported
             as d_loss or g_loss without a name, as d_NAME_loss or g_NAME_loss with one.
         repeats: How often in a step, each time on a new round.
@@ -145,8 +147,8 @@ class Phase(NamedTuple):
             network does not list in `kernels_left_alone`), after the average over replicas. None: nothing is added.
         weight_limit: After the update every trained weight of the network is clipped to at most this size; 0: none is.
         from_step: How many steps of the training come before the first one in which the phase runs.
-        until_step: Before how many steps were done it runs; 0: to the end. `keras.Model.fit`, which runs one and the
-            same function every step, leaves a phase out that ends.
+        until_step: The phase runs while fewer steps than this are done; 0: to the end. `keras.Model.fit`, which runs
+            one and the same function every step, leaves a phase out that ends.
         counts_images: Whether its real images count as seen though it trains the generator: in a game without a
             discriminator.
     """

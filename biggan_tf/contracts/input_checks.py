@@ -1,6 +1,7 @@
 """Checks of what networks are called with, whose errors say what is wrong and what to do.
 
-Shapes are checked while a function is traced too; the values of labels only where they can be read, not in a graph.
+Shapes and dtypes are checked while a function is traced too; the values of labels only where they can be read, not in a
+graph.
 """
 
 from __future__ import annotations
@@ -28,20 +29,29 @@ def check_rank(name: str, tensor: Tensor, rank: int, last: int) -> None:
         raise ValueError(f"{name} must have {rank} axes, the last of size {last}. Received: shape {shape}")
 
 
-def check_images(images: Tensor, resolution: int) -> None:
-    """Raises ValueError unless images have the shape [N, resolution, resolution, 3].
+def check_images(images: Tensor, resolution: int | None) -> None:
+    """Raises ValueError unless images are floating-point numbers of the shape [N, resolution, resolution, 3].
 
     Args:
         images: The images. A size that is not known while a function is traced is accepted.
-        resolution: The height and width that they must have.
+        resolution: The height and width that they must have; None: any height and any width.
     """
     shape = tuple(images.shape)
     wanted = (resolution, resolution, 3)
-    fits = len(shape) == 4 and all(got in (None, want) for got, want in zip(shape[1:], wanted, strict=True))
+    fits = len(shape) == 4 and all(
+        got == want or None in (got, want) for got, want in zip(shape[1:], wanted, strict=True)
+    )
     if not fits:
+        sizes = "H, W" if resolution is None else f"{resolution}, {resolution}"
         raise ValueError(
-            f"images must be NHWC of shape (N, {resolution}, {resolution}, 3). Received: shape {shape}"
+            f"images must be NHWC of shape (N, {sizes}, 3). Received: shape {shape}"
             + ("; transpose them from NCHW" if len(shape) == 4 and shape[1] == 3 else "")
+        )
+    dtype = _dtype_of(images)
+    if "float" not in dtype:
+        raise ValueError(
+            f"images must be floating-point numbers in [-1, 1]. Received: {dtype}; "
+            "divide bytes by 127.5 and subtract 1."
         )
 
 
@@ -49,19 +59,20 @@ def check_labels(labels: Tensor | Sequence[int], num_classes: int) -> None:
     """Raises ValueError unless labels are a vector of integers in 0 ... num_classes - 1.
 
     Args:
-        labels: The labels. While a function is traced only their shape is checked.
+        labels: The labels. While a function is traced their shape and dtype alone are checked.
         num_classes: How many classes there are.
     """
-    shape = tuple(labels.shape) if hasattr(labels, "shape") else np.shape(labels)
+    shape = _shape_of(labels)
     if len(shape) != 1:
-        raise ValueError(f"labels must be a vector of integers, one for each image. Received: shape {shape}")
+        raise ValueError(f"labels must be a vector of integers, one for each row. Received: shape {shape}")
+    dtype = _dtype_of(labels)
+    if "int" not in dtype:
+        raise ValueError(
+            f"labels must be integers. Received: {dtype}; for a mixture of classes give weights, a row of them each."
+        )
     values = _readable(labels)
     if values is None:
         return
-    if not np.issubdtype(values.dtype, np.integer):
-        raise ValueError(
-            f"labels must be integers. Received: {values.dtype}; for a mixture of classes pass an embedding."
-        )
     wrong = values[(values < 0) | (values >= num_classes)]
     if wrong.size:
         raise ValueError(
@@ -71,12 +82,25 @@ def check_labels(labels: Tensor | Sequence[int], num_classes: int) -> None:
 
 
 def are_weights(labels: Tensor | Sequence[int], num_classes: int) -> bool:
-    """Whether labels have a row of weights for the classes in the place of each class."""
-    shape = tuple(labels.shape) if hasattr(labels, "shape") else np.shape(labels)
-    return len(shape) == 2 and shape[1] == num_classes
+    """Whether what is given in the place of labels are weights for the classes.
+
+    Labels are a vector with the class of each row, as an integer. Weights are a matrix that says how much of each class
+    a row has: a row of it for each row of the batch, and a column for each class.
+
+    Args:
+        labels: The labels or the weights.
+        num_classes: How many classes there are.
+
+    Raises:
+        ValueError: If it is a matrix that has not a column for each class.
+    """
+    shape = _shape_of(labels)
+    if len(shape) == 2 and shape[1] not in (None, num_classes):
+        raise ValueError(f"A row of weights must have one for each of {num_classes} classes. Received: shape {shape}")
+    return len(shape) == 2
 
 
-def check_classes(labels: Tensor | Sequence[int], num_classes: int, dtype: DType) -> Float[Tensor, "N classes"]:
+def class_weights(labels: Tensor | Sequence[int], num_classes: int, dtype: DType) -> Float[Tensor, "N classes"]:
     """Labels or weights as a row of weights for the classes.
 
     Args:
@@ -87,13 +111,25 @@ def check_classes(labels: Tensor | Sequence[int], num_classes: int, dtype: DType
     Raises:
         ValueError: If the labels are neither.
     """
-    shape = tuple(labels.shape) if hasattr(labels, "shape") else np.shape(labels)
-    if len(shape) == 2 and shape[1] == num_classes:
+    if are_weights(labels, num_classes):
         return ops.cast(ops.convert_to_tensor(labels), dtype)
-    if len(shape) == 2:
-        raise ValueError(f"A row of weights must have one for each of {num_classes} classes. Received: shape {shape}")
     check_labels(labels, num_classes)
     return ops.one_hot(ops.convert_to_tensor(labels), num_classes, dtype=dtype)
+
+
+def is_traced(labels: Tensor | Sequence[int]) -> bool:
+    """Whether the values of labels cannot be read, since a function is traced."""
+    return _readable(labels) is None
+
+
+def _shape_of(tensor: Tensor | Sequence[int]) -> tuple[int | None, ...]:
+    return tuple(tensor.shape) if hasattr(tensor, "shape") else np.shape(tensor)
+
+
+def _dtype_of(tensor: Tensor | Sequence[int]) -> str:
+    """The name of a dtype, such as "float32"."""
+    dtype = tensor.dtype if hasattr(tensor, "dtype") else np.asarray(tensor).dtype
+    return dtype if isinstance(dtype, str) else str(dtype.name)
 
 
 def _readable(labels: Tensor | Sequence[int]) -> np.ndarray | None:

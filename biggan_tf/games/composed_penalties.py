@@ -18,20 +18,21 @@ from biggan_tf.ops.precision import accumulation_dtype
 from biggan_tf.types import Logits, Scalar, Scalars
 
 _NAMES = {"real": "r1", "fake": "r2"}  # of the penalties on D's gradient, by where it is taken
+# Those that compare D's answers to fakes. The gradient penalty needs fakes too, but D judges points next to them.
+_OF_JUDGED_FAKES = ("r2", "lecam", "fake_consistency", "latent_consistency")
 
 
 class Judged(NamedTuple):
     """D's answers with the penalties that were due.
 
     Attributes:
-        real: Those to real images.
-        fake: Those to fakes.
+        batches: The batches that D judged, with its answers, by name: "real", and in the main phase "fake". A lazy
+            phase has "fake" only where a penalty looks at D's answers to fakes.
         penalty: The weighted sum of the penalties.
         scalars: Each penalty without its weight, by name.
     """
 
-    real: JudgedBatch
-    fake: JudgedBatch
+    batches: Mapping[str, JudgedBatch]
     penalty: Scalar
     scalars: Scalars
 
@@ -63,29 +64,43 @@ class ComposedPenalties:
         is_taken = not isinstance(weight, int | float) or weight > 0
         return is_taken and self.config.every(name) == every
 
+    def needs_fakes(self, every: int, r2: Scalar | float) -> bool:
+        """Whether the phase of an interval needs fakes; the main phase always does.
+
+        Args:
+            every: The interval; 1 is D's main phase.
+            r2: The weight of R2 in this round.
+        """
+        return self._judges_fakes(every, r2) or self.takes("gradient_penalty", every)
+
+    def _judges_fakes(self, every: int, r2: Scalar | float) -> bool:
+        return every == 1 or any(self.takes(name, every, r2 if name == "r2" else None) for name in _OF_JUDGED_FAKES)
+
     def judged(
         self,
         round_: Round,
         real: Batch,
-        fake: Batch,
+        fake: Batch | None,
         near: Batch | None,
         gradient_weights: tuple[Scalar | float, Scalar | float],
         every: int = 1,
         change: Callable[[Batch], Batch] | None = None,
     ) -> Judged:
-        """Judges real images and fakes, and takes the penalties of one interval.
+        """Judges real images, and fakes where the phase needs them, and takes the penalties of one interval.
 
         Args:
             round_: Of D's phase.
             real: The real images.
-            fake: The fakes.
+            fake: The fakes; None: the phase does without, see `needs_fakes`.
             near: Fakes of neighbouring latents, for latent consistency; None: it is not taken.
             gradient_weights: The weights of R1 and R2 in this round.
             every: The interval; 1, the default: those that are taken in every update.
             change: What is done to each batch in front of D, through which gradients pass; None: nothing.
         """
+        judged_fake = fake if self._judges_fakes(every, gradient_weights[1]) else None
         # Fakes first, real images second, in one call: spectral norm's u advances once (arXiv:1809.11096, appendix C).
-        batches = {"fake": fake, "real": real, **self._changed(round_, real, fake, near, every)}
+        batches = {} if judged_fake is None else {"fake": judged_fake}
+        batches |= {"real": real, **self._changed(round_, real, judged_fake, near, every)}
         names = list(batches)
         weights = {"real": gradient_weights[0], "fake": gradient_weights[1]}
         at = [name for name in ("real", "fake") if self.takes(_NAMES[name], every, weights[name])]
@@ -98,7 +113,7 @@ class ComposedPenalties:
             _NAMES[name]: (0.5 * weights[name], ops.mean(square)) for name, square in zip(at, squares, strict=True)
         }
         config = self.config
-        if self.takes("gradient_penalty", every):
+        if fake is not None and self.takes("gradient_penalty", every):
             squared = squared_gradients_between(round_, real, fake, change)
             penalty = slope_penalty(squared, config.gradient_penalty_centre)
             taken["gradient_penalty"] = (config.gradient_penalty, penalty)
@@ -108,13 +123,11 @@ class ComposedPenalties:
             taken["lecam"] = (config.lecam, penalty)
         terms = [weighted(weight, penalty) for weight, penalty in taken.values()]
         total = sum(terms[1:], terms[0]) if terms else ops.zeros((), accumulation_dtype(logits["real"].dtype))
-        answers = dict(zip(names, judgements, strict=True))
-        return Judged(
-            JudgedBatch(real, answers["real"]),
-            JudgedBatch(fake, answers["fake"]),
-            total,
-            {name: penalty for name, (_, penalty) in taken.items()},
-        )
+        answers = {
+            name: JudgedBatch(batch, judgement)
+            for (name, batch), judgement in zip(batches.items(), judgements, strict=True)
+        }
+        return Judged(answers, total, {name: penalty for name, (_, penalty) in taken.items()})
 
     def _consistency(self, logits: dict[str, Logits]) -> dict[str, tuple[Scalar | float, Scalar]]:
         """The weight and the value of each consistency penalty."""
@@ -129,10 +142,12 @@ class ComposedPenalties:
             if other in logits
         }
 
-    def _changed(self, round_: Round, real: Batch, fake: Batch, near: Batch | None, every: int) -> dict[str, Batch]:
+    def _changed(
+        self, round_: Round, real: Batch, fake: Batch | None, near: Batch | None, every: int
+    ) -> dict[str, Batch]:
         """The further images that consistency compares with."""
         batches = {}
-        if self.takes("fake_consistency", every):
+        if fake is not None and self.takes("fake_consistency", every):
             batches["changed_fake"] = changed(round_, fake)
         if self.takes("consistency", every):
             batches["changed_real"] = changed(round_, real)

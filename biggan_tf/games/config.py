@@ -24,9 +24,10 @@ class AdversarialConfig(GameConfig):
 
     Attributes:
         weighed_by_game: Penalties of D that the game itself weighs, so that their weights in `penalties` must be 0.
-        discriminator_steps: Updates of D in a step. The paper takes 2.
+        discriminator_steps: Updates of D in a step. BigGAN takes 2 (Brock et al. 2018, arXiv:1809.11096).
         generator_steps: Updates of G in a step, which come after D's.
-        orthogonal_strength: Of the orthogonal regularisation of G (Brock et al. 2018, equation 3); 0: none.
+        orthogonal_strength: The weight beta of the orthogonal regularisation of G (arXiv:1809.11096, equation 3), 1e-4
+            in BigGAN; 0: there is none.
         penalties: What D is kept from, beside its loss, and the orthogonal regularisation of D.
         top_k_share: G learns from the fakes with the highest logits alone; their share falls to this one
             (arXiv:2002.06224). 1: G learns from all.
@@ -77,7 +78,7 @@ def updates_for_each_lazy_one(intervals: Collection[int], repeats: int) -> Fract
 
 @dataclasses.dataclass
 class HingeConfig(AdversarialConfig):
-    """The hinge game, the paper's choice."""
+    """The hinge game, which BigGAN plays (arXiv:1809.11096)."""
 
     kind: ClassVar[str] = "hinge"
 

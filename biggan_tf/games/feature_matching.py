@@ -10,7 +10,7 @@ from biggan_tf.types import Features, Scalar
 
 
 def feature_distance(real_features: Features, fake_features: Features) -> Scalar:
-    """Computes the mean over features d of |E h_d(x) - E h_d(G(z))|, as public code does it; the paper squares it.
+    """Computes the mean over features d of |E h_d(x) - E h_d(G(z))|, as StudioGAN does it; the paper squares it.
 
     Args:
         real_features: D's features of real images. They are constants to G.

@@ -12,14 +12,14 @@ from biggan_tf.ops.precision import widen
 from biggan_tf.ops.replicas import mean_over_replicas
 from biggan_tf.types import Count, Logits, Scalar
 
-# The averages of public code before the first batch, in case it is looked at.
+# The averages before the first batch, as in StudioGAN. The first mean that is finite replaces it.
 _INITIAL = 7777.0
 
 
 def lecam_penalty(
     real_logits: Logits, fake_logits: Logits, average_real: Scalar | float, average_fake: Scalar | float
 ) -> Scalar:
-    """Computes E[relu(D(x) - a_F)^2] + E[relu(a_R - D(G(z)))^2], as public code does it (equation 3 has no relu).
+    """Computes E[relu(D(x) - a_F)^2] + E[relu(a_R - D(G(z)))^2], as StudioGAN does it (equation 3 has no relu).
 
     Args:
         real_logits: Of real images.
@@ -62,15 +62,16 @@ class LogitAverages:
             real_logits: Of real images.
             fake_logits: Of fakes.
             images_seen: How many real images the discriminator has seen. Up to the start the averages are the latest
-                means, and the penalty is 0.
+                means, and the penalty is 0. Where the first call comes behind the start, its means are the averages.
         """
         start = self._config.lecam_start_images
-        decay = ops.where(images_seen < start, 0.0, self._config.lecam_decay)
         averages = []
         for variable, logits in ((self.real, real_logits), (self.fake, fake_logits)):
             mean = ops.cast(mean_over_replicas(ops.mean(ops.stop_gradient(widen(logits)))), "float64")
             # a <- decay a + (1 - decay) mean D
             before = ops.convert_to_tensor(variable)
+            is_latest_mean = ops.logical_or(images_seen < start, before == _INITIAL)
+            decay = ops.where(is_latest_mean, 0.0, self._config.lecam_decay)
             after = moved(before, mean, ops.cast(decay, "float64"))
             variable.assign(ops.where(ops.isfinite(mean), after, before))
             averages.append(ops.cast(ops.convert_to_tensor(variable), widen(logits).dtype))

@@ -1,8 +1,8 @@
 """The hinge game of K + 1 classes: D tells the class of a real image, and that a fake is a fake.
 
-The loss is Crammer and Singer's multi-class hinge (2001, Journal of Machine Learning Research 2, equation 4), as public
-code takes it for GANs. Fakes are class K; its score is the negative of D's logit, which stays higher for images that
-look real.
+The loss is Crammer and Singer's multi-class hinge (2001, Journal of Machine Learning Research 2, equation 4), as
+StudioGAN takes it for GANs. Fakes are class K; its score is the negative of D's logit, which stays higher for images
+that look real.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from jaxtyping import Float
 from keras import ops
 
 from biggan_tf.contracts.condition import JudgedBatch
-from biggan_tf.contracts.discriminator import Judgement
+from biggan_tf.contracts.discriminator import CLASSES, Judgement
 from biggan_tf.contracts.game import Round
 from biggan_tf.games.adversarial import SingleFakeGame
 from biggan_tf.games.config import MultiHingeConfig
 from biggan_tf.games.top_k import mean_of_highest, num_kept
-from biggan_tf.games.wasserstein_gp import CLASSES
 from biggan_tf.ops.precision import widen
 from biggan_tf.types import Labels, Scalar, Scalars, Tensor
 

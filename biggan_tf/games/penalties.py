@@ -21,24 +21,18 @@ from biggan_tf.ops.precision import widen
 from biggan_tf.types import Scalar, Tensor
 
 
-def orthogonal_penalty(kernel: Float[Tensor, "*S"], strength: float) -> Scalar:
-    """Half of equation 3: strength / 2 * |W W^T * (1 - I)|^2, where each row of W holds the weights of one output.
+def orthogonal_gradient(kernel: Float[Tensor, "*S"], strength: float) -> Float[Tensor, "*S"]:
+    """The gradient of half of equation 3, which is added to the gradient of the loss.
+
+    Each row of W holds the weights of one output. Of the penalty strength / 2 * |W W^T * (1 - I)|^2 the gradient is
+    2 * strength * (W W^T * (1 - I)) W.
 
     Args:
         kernel: The kernel itself, not divided by its singular value, with the axis of the outputs last.
         strength: The paper's beta, 1e-4 there.
 
     Returns:
-        In the kernel's `accumulation_dtype`; `orthogonal_gradient` is its gradient.
-    """
-    rows = _rows(kernel)
-    return 0.5 * strength * ops.sum(ops.square(_off_diagonal_products(rows)))
-
-
-def orthogonal_gradient(kernel: Float[Tensor, "*S"], strength: float) -> Float[Tensor, "*S"]:
-    """The gradient of `orthogonal_penalty`, 2 * strength * (W W^T * (1 - I)) W, in the shape of the kernel.
-
-    It is added to the gradient of the loss. The arguments are those of `orthogonal_penalty`.
+        In the shape of the kernel and its `accumulation_dtype`.
     """
     rows = _rows(kernel)
     gradient = 2.0 * strength * ops.matmul(_off_diagonal_products(rows), rows)
@@ -63,7 +57,7 @@ def with_squared_gradient(
     """D's answers, and how steep D is at the images of one batch: |dD(x)/dx|^2 for each of its rows.
 
     The mean over real images times gamma / 2 is the penalty R1, over fakes R2 (Mescheder et al. 2018,
-    arXiv:1801.04406, equations 9 and 10).
+    arXiv:1801.04406, equations 9 and 10). Where D couples rows, as by batch norm, see `with_squared_gradients`.
 
     Args:
         round_: Of the phase whose loss the penalty belongs to.
@@ -83,6 +77,10 @@ def with_squared_gradients(
 ) -> tuple[list[Judgement], list[Float[Tensor, " N"]]]:
     """D's answers, and |dD(x)/dx|^2 for each row of some of the batches.
 
+    One gradient is taken, of the sum of all logits, in place of one for each row. They are the same where a row's
+    logit depends on its own image alone. Where D couples rows, by batch norm or the minibatch deviation, a row's
+    gradient also holds how the other rows' logits depend on its image.
+
     Args:
         round_: Of the phase whose loss the penalties belong to.
         batches: The images that go through D in one call.
@@ -100,7 +98,6 @@ def with_squared_gradients(
         tape.watch(images)
         seen = batches if change is None else [change(each) for each in batches]
         judgements = round_.discriminate(*seen)
-        # A row's logit depends on its own image alone: the sum's gradient holds every row's.
         totals = [ops.sum(judgements[number].logits) for number in at]
         total = sum(totals[1:], totals[0])
     gradients = [widen(gradient) for gradient in tape.gradient(total, images)]
@@ -127,9 +124,9 @@ def squared_gradients_between(
 
 
 def gradient_lengths(squared: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
-    """|g| from |g|^2; the root's gradient at 0, which does not exist, counts as 0."""
-    steep = squared > 0
-    return ops.where(steep, ops.sqrt(ops.where(steep, squared, ops.ones_like(squared))), ops.zeros_like(squared))
+    """|g| from |g|^2; the root's gradient at 0, which does not exist, counts as 0. NaN, of an overflow, stays NaN."""
+    flat = squared == 0
+    return ops.where(flat, ops.zeros_like(squared), ops.sqrt(ops.where(flat, ops.ones_like(squared), squared)))
 
 
 def slope_penalty(squared: Float[Tensor, " N"], centre: float) -> Scalar:
@@ -164,4 +161,4 @@ def path_lengths(round_: Round, styles: Styles) -> Float[Tensor, " N"]:
         noise = ops.cast(round_.random_normal(tuple(images.shape[1:])), images.dtype) / math.sqrt(height * width)
         total = ops.sum(images * noise)
     gradient = widen(tape.gradient(total, ws))
-    return ops.sqrt(ops.mean(ops.sum(ops.square(gradient), axis=2), axis=1))
+    return gradient_lengths(ops.mean(ops.sum(ops.square(gradient), axis=2), axis=1))

@@ -16,34 +16,46 @@ class PenaltiesConfig(Section):
 
     Penalties look at D's logit. One whose interval k, its field that ends in `_every`, is above 1 is lazy: in every
     k-th step, after D's n_D updates, D is updated once more by the penalty alone, on the real images of the last update
-    and new fakes. There it weighs n_D k times as much, since it stands for n_D k updates. Penalties of one interval
-    share an update, and each interval has one of its own. Adam is corrected for all of them together (arXiv:1912.04958,
-    appendix B): with c = 1 / (1 + sum_k 1 / (n_D k)) over the intervals, its rate is c times as large, and its decays
-    are to the power of c.
+    and, where the penalty looks at fakes, on new fakes. There it weighs n_D k times as much, since it stands for n_D k
+    updates. Penalties of one interval share an update, and each interval has one of its own. Adam is corrected for all
+    of them together (arXiv:1912.04958, appendix B): with c = 1 / (1 + sum_k 1 / (n_D k)) over the intervals, its rate
+    is c times as large, and its decays are to the power of c.
 
     Attributes:
-        r1: gamma of R1, gamma / 2 E[|dD(x)/dx|^2] at real images (Mescheder et al. 2018, arXiv:1801.04406).
-        r1_every: Every how many steps R1 is taken. 1, the default for all: it is part of each update of D.
-        r2: gamma of R2, the same at fakes.
-        r2_every: Likewise.
-        gradient_penalty: Of E[(|dD(y)/dy| - centre)^2] at y between real images and fakes (arXiv:1704.00028).
-        gradient_penalty_centre: 1: the slope is to be 1; 0: it is to vanish (zero-centred).
-        gradient_penalty_every: Likewise.
-        lecam: Of LeCam regularisation (arXiv:2104.03310). Public code takes 0.3 for CIFAR-10.
-        lecam_decay: What a moving average of logits keeps of itself at a batch that it is taken on.
-        lecam_start_images: From how many images on it is taken.
-        lecam_every: Likewise. The averages move where the penalty is taken, so in every k-th step, too.
-        consistency: Of consistency regularisation at real images (CR and bCR). Public code takes 10.
-        consistency_every: Likewise.
-        fake_consistency: Of the same at fakes (bCR).
-        fake_consistency_every: Likewise.
-        latent_consistency: Of latent consistency in D's loss (zCR). Public code takes 20.
-        latent_consistency_every: Likewise.
-        latent_spread: Of latent consistency in G's loss, which draws the fakes apart. Public code takes 0.5.
-        feature_matching: Of feature matching in G's loss (arXiv:1606.03498).
-        latent_noise: The deviation of the noise that makes neighbouring latents.
-        orthogonal: Of the orthogonal regularisation of D's kernels (`games.penalties`), in each main update of D. It
-            needs no images, so that nothing is saved by taking it lazily.
+        r1: The weight gamma of R1, gamma / 2 E[|dD(x)/dx|^2] at real images (Mescheder et al. 2018, arXiv:1801.04406).
+        r1_every: Every how many steps R1 is taken. 1, the default for all penalties: it is part of each update of D.
+        r2: The weight gamma of R2, gamma / 2 E[|dD(G(z))/dG(z)|^2], which is R1 at fakes (arXiv:1801.04406).
+        r2_every: Every how many steps R2 is taken.
+        gradient_penalty: The weight of E[(|dD(y)/dy| - centre)^2] at points y between real images and fakes
+            (arXiv:1704.00028).
+        gradient_penalty_centre: The length that the gradient penalty draws D's gradient to: 1, or 0 for the
+            zero-centred penalty.
+        gradient_penalty_every: Every how many steps the gradient penalty is taken.
+        lecam: The weight of LeCam regularisation (arXiv:2104.03310), which draws D's logits of real images down to a
+            moving average of its logits of fakes, and those of fakes up to one of real images. StudioGAN takes 0.3 for
+            CIFAR-10.
+        lecam_decay: Which share of a moving average of logits stays when the mean of a new batch enters it:
+            a <- decay a + (1 - decay) mean.
+        lecam_start_images: LeCam regularisation is taken once D has seen more real images than this. Until then it is
+            0, and each average is the mean of the latest batch.
+        lecam_every: Every how many steps LeCam regularisation is taken, and its averages move.
+        consistency: The weight of consistency regularisation at real images (CR, arXiv:1910.12027, and bCR,
+            arXiv:2002.04724), by which D's logit of an image stays when the image is mirrored and moved. StudioGAN
+            takes 10.
+        consistency_every: Every how many steps consistency regularisation at real images is taken.
+        fake_consistency: The weight of consistency regularisation at fakes (bCR). StudioGAN takes 10.
+        fake_consistency_every: Every how many steps consistency regularisation at fakes is taken.
+        latent_consistency: The weight of latent consistency in D's loss (zCR, arXiv:2002.04724), by which D's logit of
+            a fake stays when noise is added to its latent. StudioGAN takes 20.
+        latent_consistency_every: Every how many steps latent consistency is taken in D's loss.
+        latent_spread: The weight of how far fakes of neighbouring latents are apart, E[(G(z) - G(z + noise))^2], which
+            G's loss is lowered by (zCR). StudioGAN takes 0.5.
+        feature_matching: The weight of feature matching in G's loss (arXiv:1606.03498), by which fakes have the mean
+            features of real images.
+        latent_noise: The deviation of the normal noise that is added to the latents of fakes, for `latent_consistency`
+            and `latent_spread`. StudioGAN takes 0.05.
+        orthogonal: The weight beta of the orthogonal regularisation of D's kernels (`games.penalties`), in each main
+            update of D. It needs no images, so that nothing is saved by taking it lazily.
     """
 
     r1: float = 0.0

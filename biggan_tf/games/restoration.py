@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import keras
 from keras import ops
 
+from biggan_tf.config import ConfigError
 from biggan_tf.config.parts import imported
 from biggan_tf.contracts.feature_maps import FeatureMaps
 from biggan_tf.contracts.game import GameWithState, Phase, Round
@@ -18,17 +19,38 @@ from biggan_tf.types import Images, Scalar, Scalars
 Loss = Callable[[Round], tuple[Scalar, Scalars]]
 
 
+def _load_maps(config: RestorationConfig) -> FeatureMaps:
+    """The feature maps that a game compares.
+
+    Raises:
+        ConfigError: If their weights cannot be read.
+    """
+    try:
+        maps: FeatureMaps = imported(config.feature_maps)(config.feature_maps_path)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            [
+                f"game.feature_maps_path must be the file of the weights of game.feature_maps={config.feature_maps}. "
+                f"Received: {config.feature_maps_path!r}: {error}"
+            ]
+        ) from error
+    return maps
+
+
 class RestorationGame:
     """The phases of a game, in which G's loss is a weighted sum (Ledig et al. 2017, arXiv:1609.04802, equation 3).
 
         L_G = a L_game + l1 E|y - G(x)| + l2 E(y - G(x))^2 + f E d(y, G(x)),
 
     where x is the small image of y and d the distance of `ops.map_distance`. D's losses are the game's own. In the
-    warm-up there is one phase, which trains G on pixels alone. Without an adversarial weight it is one of all the other
-    terms, and the game is not played.
+    warm-up there is one phase, which trains G on pixels alone. Without an adversarial weight there is one phase after
+    the warm-up; its loss is the sum without L_game, and D is not trained.
 
     Args:
         config: Its numbers.
+
+    Raises:
+        ConfigError: If the weights of its feature maps cannot be read.
     """
 
     def __init__(self, config: RestorationConfig):
@@ -36,7 +58,7 @@ class RestorationGame:
         self._game = config.game.build() if config.is_adversarial else None
         self._maps: FeatureMaps | None = None
         if config.uses_features:
-            self._maps = imported(config.feature_maps)(config.feature_maps_path)
+            self._maps = _load_maps(config)
 
     def phases(self) -> list[Phase]:
         """The warm-up, and after it the phases of the game."""

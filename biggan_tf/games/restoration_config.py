@@ -1,8 +1,8 @@
 """The numbers of the game of networks that enlarge images."""
 
 import dataclasses
-import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
@@ -79,7 +79,7 @@ class RestorationConfig(GameConfig):
 
     def problems(self) -> Iterator[str]:
         yield from super().problems()
-        yield from self.game.problems()
+        yield from _of_inner_game(self.game.problems())
         yield from checks.at_least(self, "game", 0, (*_WEIGHTS, "schedule_images", "warmup_steps"))
         finals = [name for name in _WEIGHTS if getattr(self, f"final_{name}") is not None]
         yield from checks.at_least(self, "game", 0, [f"final_{name}" for name in finals])
@@ -95,12 +95,6 @@ class RestorationConfig(GameConfig):
             )
         if isinstance(self.game, RestorationConfig):
             yield "game.game must be another game than restoration. Received: restoration; choose relativistic."
-        needs_file = self.uses_features and self.feature_maps.endswith(":inception_2015")
-        if (needs_file or self.feature_maps_path) and not os.path.isfile(self.feature_maps_path):
-            yield (
-                "game.feature_maps_path must be the file of the weights of game.feature_maps. Received: "
-                f"{self.feature_maps_path or 'none'}; for Inception it is pt_inception-2015-12-05-6726825d.pth."
-            )
         if self.warmup_steps and not self.l1 and not self.l2:
             yield (
                 "game.l1 or game.l2 must be above 0 with game.warmup_steps, in which nothing else is trained. "
@@ -114,7 +108,7 @@ class RestorationConfig(GameConfig):
                 f"{model.kind}; choose another game."
             )
             return
-        yield from self.game.problems_with(model)
+        yield from _of_inner_game(self.game.problems_with(model))
 
     def lazy_interval(self, network: str) -> Fraction:
         return self.game.lazy_interval(network) if self.is_adversarial else Fraction(0)
@@ -123,3 +117,14 @@ class RestorationConfig(GameConfig):
         from biggan_tf.games.restoration import RestorationGame
 
         return RestorationGame(self)
+
+
+def _of_inner_game(problems: Iterable[str]) -> Iterator[str]:
+    """The problems of a game whose place in the configuration is `game.game`: each names fields and kinds from `game`.
+
+    Args:
+        problems: What the game says of itself, such as "game.r1_gamma must be at least 0" or "choose game hinge".
+    """
+    kinds = "|".join(parts.kinds("game"))
+    for problem in problems:
+        yield re.sub(rf"(?<![\w.])game(?=\.\w| (?:{kinds})\b)", "game.game", problem)

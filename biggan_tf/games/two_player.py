@@ -21,7 +21,7 @@ class TwoPlayerGame(abc.ABC):
     """[D x `discriminator_steps`, G x `generator_steps`] (Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1).
 
     Penalties that are taken in some steps only come after D's updates, in a phase of their own for each interval. It
-    takes the real images of D's last update.
+    takes the real images of D's last update, and generates and judges fakes only where one of its penalties needs them.
 
     Args:
         config: Its numbers.
@@ -146,11 +146,9 @@ class TwoPlayerGame(abc.ABC):
     def discriminator_loss(self, round_: Round) -> tuple[Scalar, Scalars]:
         """D's loss on as many fresh fakes as real images, with the penalties that are taken in every update."""
         judged = self._judged(round_, every=1)
-        loss, scalars = self.judged_loss(round_, judged.real, judged.fake)
-        means = {
-            "d_real": ops.mean(judged.real.judgement.logits),
-            "d_fake": ops.mean(judged.fake.judgement.logits),
-        }
+        real, fake = judged.batches["real"], judged.batches["fake"]
+        loss, scalars = self.judged_loss(round_, real, fake)
+        means = {"d_real": ops.mean(real.judgement.logits), "d_fake": ops.mean(fake.judgement.logits)}
         return loss + judged.penalty, {**means, **scalars, **judged.scalars}
 
     def lazy_penalties_loss(self, round_: Round, every: int) -> tuple[Scalar, Scalars]:
@@ -167,11 +165,13 @@ class TwoPlayerGame(abc.ABC):
         return every * self.config.discriminator_steps * judged.penalty, judged.scalars
 
     def _judged(self, round_: Round, every: int) -> Judged:
-        real = round_.real_batch()
-        labels, near = self.labels_of_fakes(real), None
-        if self.penalties.takes("latent_consistency", every):
-            # Before the fakes themselves, of which the round keeps the latest.
-            near = self.fakes(round_, labels, self.config.penalties.latent_noise, moves_state=False)
-        fakes = self.fakes(round_, labels, moves_state=every == 1)
+        real, weights = round_.real_batch(), self.gradient_weights(round_)
+        near = fakes = None
+        if self.penalties.needs_fakes(every, weights[1]):
+            labels = self.labels_of_fakes(real)
+            if self.penalties.takes("latent_consistency", every):
+                # Before the fakes themselves, of which the round keeps the latest.
+                near = self.fakes(round_, labels, self.config.penalties.latent_noise, moves_state=False)
+            fakes = self.fakes(round_, labels, moves_state=every == 1)
         change = functools.partial(self.shown, round_)
-        return self.penalties.judged(round_, real, fakes, near, self.gradient_weights(round_), every, change)
+        return self.penalties.judged(round_, real, fakes, near, weights, every, change)

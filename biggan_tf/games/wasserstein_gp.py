@@ -10,7 +10,7 @@ from jaxtyping import Float
 from keras import ops
 
 from biggan_tf.contracts.condition import JudgedBatch
-from biggan_tf.contracts.discriminator import Judgement
+from biggan_tf.contracts.discriminator import CLASSES, Judgement
 from biggan_tf.contracts.game import Round
 from biggan_tf.games.adversarial import AdversarialGame
 from biggan_tf.games.config import WassersteinGPConfig
@@ -18,8 +18,6 @@ from biggan_tf.games.penalties import gradient_lengths, squared_gradients_betwee
 from biggan_tf.ops.cross_entropy import cross_entropy
 from biggan_tf.ops.precision import widen
 from biggan_tf.types import Labels, Logits, Scalar, Scalars, Tensor
-
-CLASSES = "classes"  # the head of a judgement that has the logits of an auxiliary classifier
 
 
 class WassersteinGPGame(AdversarialGame):

@@ -8,6 +8,8 @@ from biggan_tf.layers.convolution import SNConv2D
 from biggan_tf.layers.dense import SNDense
 from biggan_tf.layers.discriminator_norms import ClassGain, DiscriminatorBatchNorm, GroupNorm
 from biggan_tf.layers.embedding import ClassEmbedding
+from biggan_tf.layers.equalised import EqualisedConv2D, EqualisedDense
+from biggan_tf.layers.minibatch_deviation import MinibatchDeviation
 from biggan_tf.layers.projection_head import ProjectionHead
 from biggan_tf.layers.spectral_norm import SpectralNormLayer
 
@@ -18,7 +20,10 @@ __all__ = [
     "ClassGain",
     "ConditionalBatchNorm",
     "DiscriminatorBatchNorm",
+    "EqualisedConv2D",
+    "EqualisedDense",
     "GroupNorm",
+    "MinibatchDeviation",
     "ProjectionHead",
     "SNConv2D",
     "SNDense",

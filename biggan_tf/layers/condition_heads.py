@@ -9,7 +9,7 @@ from jaxtyping import Float
 from keras import ops
 
 from biggan_tf.contracts.discriminator import LinearLayer
-from biggan_tf.contracts.input_checks import check_classes
+from biggan_tf.contracts.input_checks import class_weights
 from biggan_tf.ops.precision import accumulation_dtype, widen
 from biggan_tf.types import Features, InputShape, Tensor
 
@@ -68,9 +68,13 @@ class ProxyHead(keras.layers.Layer):
     def call(self, features: Features, labels: Tensor | None = None, training: bool = False) -> dict[str, Tensor]:
         answers = {EMBEDDING: applied(self.linear, features, training)}
         if labels is not None:
-            weights = check_classes(labels, self.num_classes, self.proxies.dtype)
+            weights = class_weights(labels, self.num_classes, self.proxies.dtype)
             answers[PROXY] = ops.matmul(weights, ops.convert_to_tensor(self.proxies))
         return answers
+
+    def kernels_left_alone(self) -> list[keras.Variable]:
+        """The proxies, see `contracts.discriminator.Discriminator.kernels_left_alone`."""
+        return [self.proxies]
 
 
 class TwoEmbeddingsHead(keras.layers.Layer):

@@ -30,7 +30,8 @@ class SNConv2D(SpectralNormLayer):
         resampling: None keeps the resolution. "nearest" and "zero_insertion" double the image before the convolution,
             by repeating pixels or by zeros between them, and "filtered" with a FIR filter. "pool" halves it after, by
             the mean of 2x2 pixels, and "filtered_pool" with a FIR filter, see `ops.resampling`.
-        fused: Whether to convolve and resample in one strided convolution: the same values in fewer operations.
+        fused: Whether to convolve and resample in one strided convolution: the same values in fewer operations. It has
+            no effect on what a FIR filter resamples, where the kernel always runs at the lower resolution.
         use_bias: Whether a bias is added.
         used_filters: Computes only the first so many output channels, while sigma stays that of the kernel with all of
             them; the last convolution of the deep Hub modules is built like this. None computes all.

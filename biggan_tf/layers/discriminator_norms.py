@@ -98,7 +98,8 @@ class GroupNorm(_Normalisation):
         channels = num_channels(x_shape)
         if self.num_groups and channels % self.num_groups:
             raise ValueError(
-                f"num_groups must divide the channels. Received: num_groups={self.num_groups} for {channels} channels"
+                f"num_groups must divide the channels. Received: num_groups={self.num_groups} for {channels} channels; "
+                "choose a divisor of them, or 0 for a group for each channel."
             )
         super().build(x_shape, classes_shape)
 

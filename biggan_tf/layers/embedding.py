@@ -65,7 +65,8 @@ class ClassEmbedding(SpectralNormLayer):
         return ops.cast(rows, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: InputShape) -> Shape:
-        return (*input_shape, self.dim)
+        # Labels are [N], and rows of weights for all classes are [N, classes].
+        return (input_shape[0], self.dim)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_classes": self.num_classes, "dim": self.dim}

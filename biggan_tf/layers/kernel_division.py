@@ -16,7 +16,10 @@ from biggan_tf.types import InputShape, Scalar, Shape, Tensor
 class KernelDivision(keras.layers.Layer):
     """Divides a kernel by its largest singular value (Miyato et al. 2018, arXiv:1802.05957, equation 8).
 
-    It is a part of a layer that can do without spectral norm; a layer that is all about it is a `SpectralNormLayer`.
+    It is a part of a layer whose configuration chooses whether its kernel is divided. Layers that are made for spectral
+    norm extend `SpectralNormLayer`, which holds u itself: a checkpoint has it next to their kernel, and the u of a
+    division below a name of its own, so that one cannot take the place of the other.
+
     All axes of the kernel but that of the outputs, the last, are joined for the matrix whose singular value is taken.
     The vector u of the power iteration is advanced by every call with `training=True`, and left alone by the others.
 

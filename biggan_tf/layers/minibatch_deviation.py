@@ -38,6 +38,11 @@ class MinibatchDeviation(keras.layers.Layer):
 
     def __init__(self, group_size: int | None = 4, num_channels: int = 1, **kwargs: Any):
         super().__init__(**kwargs)
+        if group_size is not None and group_size < 1:
+            raise ValueError(
+                "group_size must be at least 1, or None for one group of the whole batch. "
+                f"Received: group_size={group_size}; give a number of images."
+            )
         self.group_size = group_size
         self.num_channels = num_channels
 

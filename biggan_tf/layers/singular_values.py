@@ -13,13 +13,13 @@ from biggan_tf.types import Scalar
 def singular_values(network: keras.Model) -> dict[str, Scalar]:
     """Sigma of every kernel with spectral norm, as "sigma/PATH"; a sudden growth foretells collapse.
 
-    See Brock et al. 2018 (arXiv:1809.11096, section 4).
+    See Brock et al. 2018 (arXiv:1809.11096, section 4). Sigma is that of the kernel as it is stored. An equalised layer
+    divides its kernel times a constant gain, whose sigma is the gain times the reported one.
     """
     values = {}
     for path, layer in layers_of(network, keras.layers.Layer).items():
         if isinstance(layer, SpectralNormLayer) and layer.u is not None:
             values[f"sigma/{path}"] = layer.singular_value()
         elif isinstance(layer, DividedKernelLayer) and layer.division is not None:
-            # Of the kernel as it is stored; the scale at which a layer divides it does not change.
             values[f"sigma/{path}"] = layer.division.singular_value(keras.ops.convert_to_tensor(layer.kernel))
     return values

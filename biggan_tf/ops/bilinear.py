@@ -34,8 +34,11 @@ def sample_bilinear(images: Activations, rows: Places, columns: Places) -> Sampl
         weight = (1.0 - ops.abs(rows - row)) * (1.0 - ops.abs(columns - column))
         is_inside = (row >= 0.0) & (row < height) & (column >= 0.0) & (column < width)
         weight = ops.where(is_inside, weight, ops.zeros_like(weight))
-        place = ops.clip(row, 0, height - 1) * width + ops.clip(column, 0, width - 1)
-        corners.append((ops.reshape(first + ops.cast(place, "int32"), (-1,)), ops.reshape(weight, (-1, 1))))
+        # Whole numbers before the product, since float32 holds every one of them up to 2^24 alone.
+        row, column = (
+            ops.cast(ops.clip(place, 0, size - 1), "int32") for place, size in ((row, height), (column, width))
+        )
+        corners.append((ops.reshape(first + row * width + column, (-1,)), ops.reshape(weight, (-1, 1))))
     flat = ops.reshape(images, (-1, channels))
     values = _weighted_sums(corners, count * height * width)(flat)
     return ops.reshape(values, (count, -1, channels))

@@ -9,10 +9,13 @@ and the image is convolved with w''. Because s belongs to the inputs and the div
 
     d_o * (w * (s_i x_i)),   d_o = 1 / sqrt(sum_i s_i^2 sum_k w_iok^2 + eps)
 
-which is one convolution of the whole batch with the same kernel. `grouped` does what the equations say.
+which is one convolution of the whole batch with the same kernel. The published code convolves each image with the
+kernel of its own, w'', in one convolution with a group of channels for each image, and so needs more memory.
 """
 
 from __future__ import annotations
+
+import math
 
 from jaxtyping import Float
 from keras import ops
@@ -57,8 +60,13 @@ def modulated_convolution(
 
 
 def in_range(kernel: Kernel) -> Kernel:
-    """The kernel with the largest weight of each output channel at 1."""
-    return kernel / ops.max(ops.abs(kernel), axis=(0, 1, 2), keepdims=True)
+    """The kernel with the largest weight of each output channel at 1 / sqrt(n), where n = k k I weights are summed.
+
+    With styles up to 1 a result is then at most sqrt(n) times the largest input; stylegan2-ada-pytorch does the same.
+    """
+    largest = ops.max(ops.abs(kernel), axis=(0, 1, 2), keepdims=True)
+    # One factor for all weights of an output channel: demodulation undoes what it is rounded by.
+    return kernel * (1.0 / math.sqrt(math.prod(kernel.shape[:3])) / largest)
 
 
 def squared_kernel(kernel: Kernel) -> Float[Tensor, "I O"]:
@@ -69,31 +77,6 @@ def squared_kernel(kernel: Kernel) -> Float[Tensor, "I O"]:
 def demodulation(squares: Float[Tensor, "I O"], styles: Float[Tensor, "N I"]) -> Float[Tensor, "N O"]:
     """d_no = 1 / sqrt(sum_i s_ni^2 sum_k w_iok^2 + eps), in the `accumulation_dtype`; `squares` are the inner sums."""
     return ops.rsqrt(ops.matmul(ops.square(widen(styles)), squares) + EPSILON)
-
-
-def grouped_convolution(
-    x: Float[Tensor, "N H W I"],
-    kernel: Kernel,
-    styles: Float[Tensor, "N I"],
-    demodulate: bool = True,
-    upsample_taps: fir.Taps | None = None,
-) -> Float[Tensor, "N H2 W2 O"]:
-    """The same as `modulated_convolution`, as the equations say: each image is convolved with the kernel of its own.
-
-    It is the published code's form: one convolution with a group of channels for each image. The batch size must be
-    known. `modulated_convolution` needs no kernel for each image, and so less memory.
-    """
-    batch = x.shape[0]
-    kernels = kernel[None] * styles[:, None, None, :, None]  # [N, k, k, I, O]
-    if demodulate:
-        kernels = kernels * ops.rsqrt(ops.sum(ops.square(kernels), axis=(1, 2, 3), keepdims=True) + EPSILON)
-    if upsample_taps is not None:
-        return ops.concatenate([convolve_upsampled(x[i : i + 1], kernels[i], upsample_taps) for i in range(batch)])
-    size, inputs, outputs = x.shape[1:3], x.shape[3], kernel.shape[3]
-    side_by_side = ops.reshape(ops.transpose(x, (1, 2, 0, 3)), (1, *size, batch * inputs))
-    groups = ops.reshape(ops.transpose(kernels, (1, 2, 3, 0, 4)), (*kernel.shape[:3], batch * outputs))
-    y = ops.reshape(ops.conv(side_by_side, groups, padding="same"), (*size, batch, outputs))
-    return ops.transpose(y, (2, 0, 1, 3))
 
 
 def _convolve(

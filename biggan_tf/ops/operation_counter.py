@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 _active: list[OperationCounter] = []
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)  # Two counters of the same numbers are still two: `_active` looks one up.
 class OperationCounter:
     """Totals over everything that was traced inside of `count_operations`.
 

@@ -24,7 +24,6 @@ from keras import ops
 from biggan_tf.ops import fir, fir_convolution
 from biggan_tf.ops.linear_maps import with_adjoint
 from biggan_tf.ops.operation_counter import record
-from biggan_tf.ops.same_convolution import convolve_same
 from biggan_tf.ops.strided_convolution import convolve_doubling, convolve_halving
 from biggan_tf.types import Activations, Kernel, Tensor
 
@@ -35,6 +34,7 @@ FEWEST_POSITIONS = 128
 UPSAMPLINGS = ("nearest", "zero_insertion", "filtered")
 POOLINGS = ("mean", "filtered")
 _TAPS = fir.binomial()  # of what is filtered
+convolve = fir_convolution.convolve  # K x
 
 Doubled: TypeAlias = Float[Tensor, "N 2*H 2*W C"]
 
@@ -82,14 +82,11 @@ def pool(x: Activations, pooling: str = "mean") -> Float[Tensor, "N H//2 W//2 C"
         pooling: "mean" takes the mean of 2x2 pixels, and "filtered" every second pixel of the image that was smoothed
             with the filter (1, 3, 3, 1), which lets less of the high frequencies through to appear as low ones.
     """
+    if pooling not in POOLINGS:
+        raise ValueError(
+            f"pooling must be one of {', '.join(POOLINGS)}. Received: pooling={pooling!r}; choose one of them."
+        )
     return fir.downsample(x, _TAPS) if pooling == "filtered" else average_pool(x)
-
-
-def convolve(x: Float[Tensor, "N H W I"], kernel: Kernel) -> Float[Tensor, "N H W O"]:
-    """K x."""
-    y = convolve_same(x, kernel)
-    record("convolution", y.shape, _kernel_positions(kernel) * kernel.shape[2])
-    return y
 
 
 def convolve_upsampled(
@@ -104,7 +101,8 @@ def convolve_upsampled(
         x: The images before they are doubled.
         kernel: Of size 3x3 or 1x1.
         upsampling: The same as for `upsample`.
-        fused: Whether to convolve at the lower resolution where that is faster. False does what the formula says.
+        fused: Whether to convolve at the lower resolution where that is faster. False does what the formula says. It
+            has no effect with "filtered", which always applies the kernel at the lower resolution.
     """
     if fused and _kernel_positions(kernel) == 1:
         return upsample(convolve(x, kernel), upsampling)
@@ -132,7 +130,8 @@ def convolve_pooled(
     Args:
         x: The images, of even height and width.
         kernel: Of size 3x3 or 1x1.
-        fused: Whether to convolve at the lower resolution. False does what the formula says.
+        fused: Whether to convolve at the lower resolution. False does what the formula says. It has no effect with
+            "filtered", which always applies the kernel at the lower resolution.
         pooling: The same as for `pool`.
     """
     if pooling == "filtered":

@@ -20,9 +20,9 @@ from biggan_tf.types import Activations, InputShape, Shape, Tensor, Truncation
 
 SHORTCUTS = ("identity", "none")
 
-# What the batch norms of a block predict their gains and offsets from. In a generator that was exported it is the list
-# of the scale and the shift of each batch norm instead, see serving/export/modulations.py.
-Condition: TypeAlias = Float[Tensor, "N D"] | Sequence[tuple[Float[Tensor, "#N _"], Float[Tensor, "#N _"]]]
+# What the batch norms of a block predict their gains and offsets from: a chunk of z, a class embedding, or both. In a
+# generator that was folded it is the list of the scale and the shift of each batch norm instead, see modulations.py.
+NormInputs: TypeAlias = Float[Tensor, "N D"] | Sequence[tuple[Float[Tensor, "#N _"], Float[Tensor, "#N _"]]]
 
 
 @keras.saving.register_keras_serializable("biggan_tf")
@@ -100,7 +100,7 @@ class GeneratorBlock(keras.layers.Layer):
     def call(
         self,
         x: Activations,
-        condition: Condition | None = None,
+        condition: NormInputs | None = None,
         training: bool = False,
         truncation: Truncation | None = None,
     ) -> Float[Tensor, "N H2 W2 O"]:
@@ -127,6 +127,11 @@ class GeneratorBlock(keras.layers.Layer):
         }
 
 
+def _check_pooling(pooling: str) -> None:
+    if pooling not in resampling.POOLINGS:
+        raise ValueError(f"pooling must be one of {', '.join(resampling.POOLINGS)}. Received: {pooling!r}")
+
+
 @keras.saving.register_keras_serializable("biggan_tf")
 class DiscriminatorBlock(keras.layers.Layer):
     """A block of BigGAN's discriminator (figure 15c), which halves the image if `downsample` is set.
@@ -147,7 +152,8 @@ class DiscriminatorBlock(keras.layers.Layer):
             None takes its defaults.
         norm: What the block's norm slots hold, the configuration of a norm or the dict that `to_dict` wrote of one;
             None, the default, leaves them empty. Whether kernels are divided, `spectral_norm` alone says.
-        pooling: How they are: "mean", the paper's, by the mean of 2x2 pixels, or "filtered", see `ops.resampling.pool`.
+        pooling: How height and width are halved: "mean", the paper's, by the mean of 2x2 pixels; or "filtered", by
+            every second pixel of the image that was smoothed with a filter, see `ops.resampling.pool`.
         **kwargs: `name`, `dtype` and the other arguments of a Keras layer.
 
     Example:
@@ -172,6 +178,7 @@ class DiscriminatorBlock(keras.layers.Layer):
             raise ValueError(
                 f"equal_channels_shortcut must be one of {', '.join(SHORTCUTS)}. Received: {equal_channels_shortcut!r}"
             )
+        _check_pooling(pooling)
         self.filters = filters
         self.downsample = downsample
         self.preactivation = preactivation
@@ -321,7 +328,7 @@ class DeepGeneratorBlock(keras.layers.Layer):
     def call(
         self,
         x: Activations,
-        condition: Condition | None = None,
+        condition: NormInputs | None = None,
         training: bool = False,
         truncation: Truncation | None = None,
     ) -> Float[Tensor, "N H2 W2 O"]:
@@ -368,7 +375,8 @@ class DeepDiscriminatorBlock(keras.layers.Layer):
             None takes its defaults.
         norm: What the block's norm slots hold, the configuration of a norm or the dict that `to_dict` wrote of one;
             None, the default, leaves them empty. Whether kernels are divided, `spectral_norm` alone says.
-        pooling: How they are: "mean", the paper's, by the mean of 2x2 pixels, or "filtered", see `ops.resampling.pool`.
+        pooling: How height and width are halved: "mean", the paper's, by the mean of 2x2 pixels; or "filtered", by
+            every second pixel of the image that was smoothed with a filter, see `ops.resampling.pool`.
         **kwargs: `name`, `dtype` and the other arguments of a Keras layer.
 
     Example:
@@ -387,6 +395,7 @@ class DeepDiscriminatorBlock(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.filters = filters
+        _check_pooling(pooling)
         self.downsample = downsample
         self.pooling = pooling
         self.spectral_norm = SpectralNormOptions.of(spectral_norm)

@@ -125,8 +125,10 @@ class BigGANConfig(FamilyConfig):
         yield from checks.between("model.spectral_norm_epsilon", self.spectral_norm_epsilon, 0.0, 1.0)
         yield from checks.between("model.batch_norm_epsilon", self.batch_norm_epsilon, 0.0, 1.0)
         yield from checks.between("model.batch_norm_momentum", self.batch_norm_momentum, 0.0, 1.0, low_allowed=True)
-        yield from _architecture(self)
-        yield from _attention(self)
+        of_architecture = list(_architecture(self))
+        yield from of_architecture
+        if not of_architecture:
+            yield from _attention(self)
         yield from _latent(self)
 
     def generator(self, name: str = "generator") -> "Generator":
@@ -144,20 +146,20 @@ def _bottleneck_slots(size: int, in_channels: int, out_channels: int) -> list[No
     return [NormSlot(size, in_channels), *[NormSlot(size, max(out_channels // 4, 1))] * 3]
 
 
-def _num_stages(table: tuple[int, ...] | None, default: int) -> int:
+def _num_levels(table: tuple[int, ...] | None, default: int) -> int:
     return default if table is None else max(len(table) - 1, 0)
 
 
 def _table(
-    network: str, table: tuple[int, ...] | None, resampling: tuple[bool, ...] | None, num_stages: int
+    network: str, table: tuple[int, ...] | None, resampling: tuple[bool, ...] | None, num_levels: int
 ) -> Iterator[str]:
     if table is not None and (len(table) < 2 or min(table) < 1):
         yield f"model.{network}_table must hold 2 numbers or more, each at least 1. Received: {table}."
     flags = f"model.{network}_{'upsampling' if network == 'generator' else 'downsampling'}"
     if resampling is not None and table is None:
         yield f"{flags} needs model.{network}_table beside it. Received: {resampling} alone; give both or neither."
-    elif resampling is not None and len(resampling) != num_stages:
-        yield f"{flags} must hold a flag for each of {num_stages} stages. Received: {resampling}; add or drop flags."
+    elif resampling is not None and len(resampling) != num_levels:
+        yield f"{flags} must hold a flag for each of {num_levels} levels. Received: {resampling}; add or drop flags."
 
 
 def _is_power_of_two(number: int) -> bool:
@@ -188,21 +190,24 @@ def _architecture(model: BigGANConfig) -> Iterator[str]:
             f"Received: {resolution}; give model.generator_table ({doublings + 1} numbers) and "
             "model.discriminator_table."
         )
-    stages = _num_stages(model.generator_table, doublings)
-    yield from _table("generator", model.generator_table, model.generator_upsampling, stages)
-    up = (True,) * stages if model.generator_upsampling is None else model.generator_upsampling
+    levels = _num_levels(model.generator_table, doublings)
+    yield from _table("generator", model.generator_table, model.generator_upsampling, levels)
+    up = (True,) * levels if model.generator_upsampling is None else model.generator_upsampling
     if sum(up) != doublings:
         yield (
             f"model.generator_table must double 4x4 exactly {doublings} times for {resolution} pixels. Received: "
-            f"{sum(up)} doublings in {stages} stages; change the table or model.generator_upsampling."
+            f"{sum(up)} doublings in {levels} levels; change the table or model.generator_upsampling."
         )
-    stages = _num_stages(model.discriminator_table, doublings) + (not model.is_deep)
-    yield from _table("discriminator", model.discriminator_table, model.discriminator_downsampling, stages)
-    if model.discriminator_table is not None and sum(model.discriminator_downsampling or ()) > doublings + 2:
-        yield (
-            f"model.discriminator_downsampling must not halve {resolution} pixels more than {doublings + 2} times. "
-            f"Received: {model.discriminator_downsampling}; set some to False."
-        )
+    levels = _num_levels(model.discriminator_table, doublings) + (not model.is_deep)
+    yield from _table("discriminator", model.discriminator_table, model.discriminator_downsampling, levels)
+    if model.discriminator_table is not None:
+        halves = model.discriminator_downsampling or tables.default_halves(model, levels)
+        if sum(halves) > doublings + 2:
+            yield (
+                f"model.discriminator_table must not halve {resolution} pixels more than {doublings + 2} times. "
+                f"Received: {sum(halves)} halvings in {levels} levels; set some of model.discriminator_downsampling to "
+                "False."
+            )
     if model.num_classes > 0 and model.embedding_dim < 1:
         yield f"model.embedding_dim must be at least 1 with classes. Received: {model.embedding_dim}; try 128."
     if model.is_deep:
@@ -215,21 +220,22 @@ def _architecture(model: BigGANConfig) -> Iterator[str]:
 
 
 def _attention(model: BigGANConfig) -> Iterator[str]:
-    if not _is_power_of_two(model.resolution) or model.resolution < 8:
-        return
-    outputs = {
-        "generator_attention": [8 << i for i in range(num_doublings(model.resolution))],
-        "discriminator_attention": [4 << i for i in range(num_doublings(model.resolution))],
-    }
-    for name, resolutions in outputs.items():
+    """What is wrong with the places of self-attention, for a model whose levels have no problem."""
+    from biggan_tf.families.biggan import tables, variants
+
+    if model.reference not in variants.VARIANTS:
+        model = dataclasses.replace(model, reference="paper")
+    for name, resolutions in tables.attention_sizes(model).items():
         wanted = getattr(model, name)
+        if tuple(wanted) == _DEFAULT_ATTENTION:
+            continue
         wrong = sorted(set(wanted) - set(resolutions))
         if len(wanted) > len(resolutions) or len(set(wanted)) != len(wanted):
             yield (
                 f"model.{name} must name each of at most {len(resolutions)} resolutions once. "
                 f"Received: {wanted}; choose among {resolutions}."
             )
-        elif wrong and tuple(wanted) != _DEFAULT_ATTENTION:
+        elif wrong:
             yield (
                 f"model.{name} must name resolutions that a block puts out: {resolutions}. "
                 f"Received: {wanted}; drop {', '.join(map(str, wrong))}."

@@ -15,7 +15,7 @@ from biggan_tf import precision
 from biggan_tf.config import to_dict
 from biggan_tf.contracts import discriminator as contract
 from biggan_tf.contracts.discriminator import DiscriminatorInputs, Judgement
-from biggan_tf.contracts.input_checks import are_weights, check_classes, check_images
+from biggan_tf.contracts.input_checks import class_weights
 from biggan_tf.families.biggan.blocks import DeepDiscriminatorBlock, DiscriminatorBlock
 from biggan_tf.families.biggan.config import BigGANConfig
 from biggan_tf.families.biggan.tables import Level, discriminator_levels
@@ -27,7 +27,7 @@ from biggan_tf.layers.projection_head import ProjectionHead
 from biggan_tf.layers.singular_values import singular_values
 from biggan_tf.ops.channels import num_channels
 from biggan_tf.ops.precision import accumulation_dtype
-from biggan_tf.types import Images, InputShape, Scalar, Shape, Tensor
+from biggan_tf.types import InputShape, Scalar, Shape
 
 _BLOCKS = (DeepDiscriminatorBlock, DiscriminatorBlock)
 
@@ -122,20 +122,12 @@ class Discriminator(contract.Discriminator):
             layers.append(SelfAttention(name=f"{name}_attention", **options))
         return layers
 
-    def checked(self, inputs: DiscriminatorInputs) -> tuple[Images, Tensor | None]:
-        """As in the contract; labels may be rows of weights for the classes, too."""
-        images, labels = inputs if isinstance(inputs, tuple | list) else (inputs, None)
-        if labels is None or not self.config.num_classes or not are_weights(labels, self.config.num_classes):
-            return super().checked(inputs)
-        check_images(images, self.config.resolution)
-        return images, check_classes(labels, self.config.num_classes, self.head.compute_dtype)
-
     def call(self, inputs: DiscriminatorInputs, training: bool = False) -> Judgement:
         """Answers images, or (images, labels) with classes: the levels, and then the head (tables 4 to 9)."""
         images, labels = self.checked(inputs)
         classes = None
         if labels is not None and self.config.discriminator_norm.needs_classes:
-            classes = check_classes(labels, self.config.num_classes, self.head.compute_dtype)
+            classes = class_weights(labels, self.config.num_classes, self.head.compute_dtype)
         x = ops.cast(images, self.compute_dtype)
         if self.stem is not None:
             x = self.stem(x, training=training)
@@ -152,6 +144,11 @@ class Discriminator(contract.Discriminator):
     def health(self) -> dict[str, Scalar]:
         """The largest singular value of each kernel (arXiv:1809.11096, section 4.2)."""
         return singular_values(self)
+
+    def kernels_left_alone(self) -> list[keras.Variable]:
+        """The class embedding, whose rows and not whose columns are its outputs, and what the contract names."""
+        own = [self.head.embedding.kernel] if self.config.own_classes else []
+        return [*super().kernels_left_alone(), *own]
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "config": to_dict(self.config)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import keras
 from jaxtyping import Float
@@ -12,8 +12,8 @@ from keras import ops
 from biggan_tf import precision
 from biggan_tf.config import to_dict
 from biggan_tf.contracts import generator as contract
-from biggan_tf.contracts.input_checks import are_weights, check_classes, check_labels
-from biggan_tf.families.biggan.blocks import DeepGeneratorBlock, GeneratorBlock
+from biggan_tf.contracts.input_checks import are_weights, check_labels, class_weights
+from biggan_tf.families.biggan.blocks import DeepGeneratorBlock, GeneratorBlock, NormInputs
 from biggan_tf.families.biggan.config import BigGANConfig
 from biggan_tf.families.biggan.tables import BOTTOM_SIZE, Level, generator_levels
 from biggan_tf.families.biggan.variants import variant_of
@@ -36,23 +36,20 @@ from biggan_tf.types import (
     Truncation,
 )
 
-# What a conditional batch norm computes its scale and shift from: a chunk of z, a class embedding, or both.
-Condition: TypeAlias = Float[Tensor, "N D"]
-
 
 class Styles(NamedTuple):
     """What steers the layers of a BigGAN.
 
     Attributes:
         first: The input of the first linear layer: a chunk of z, all of z, or (deep) z and the class embedding.
-        conditions: The condition of the batch norms of each level, and then that of the last batch norm, which is None.
-            In an export a list of the scales and shifts of all batch norms stands in the place of each.
+        conditions: What the batch norms of each level are given, and then what the last batch norm is, which is None.
+            In a folded generator a list of the scales and shifts of all batch norms stands in the place of each.
         truncation: How far the latents were truncated, for batch norms that hold moments for several truncations;
             None: they were not truncated.
     """
 
     first: Float[Tensor, "N first"]
-    conditions: tuple[Condition | list[tuple[Tensor, Tensor]] | None, ...]
+    conditions: tuple[NormInputs | None, ...]
     truncation: Truncation | None
 
 
@@ -96,14 +93,6 @@ class Generator(contract.Generator):
     def embedding_dim(self) -> int:
         return self.config.embedding_dim if self.config.num_classes else 0
 
-    @property
-    def latent_chunk_sizes(self) -> list[int]:
-        """How many columns of z the first layer gets, and then each level.
-
-        That is one number for all of z where it is not split: in the deep and in the not hierarchical generator.
-        """
-        return list(self.config.latent_levels())
-
     def build(self, input_shape: InputShape | Sequence[InputShape] | None = None) -> None:
         """Creates all layers and variables. The configuration gives every shape, so `input_shape` is not needed."""
         model = self.config
@@ -118,7 +107,7 @@ class Generator(contract.Generator):
             )
             self.class_embedding.build((None,))
         condition = embedding_dim
-        first = self.latent_chunk_sizes[0]
+        first = self.config.latent_levels()[0]
         if model.hierarchical and model.is_deep:
             condition = first = model.z_dim + embedding_dim
         elif model.hierarchical:
@@ -192,7 +181,7 @@ class Generator(contract.Generator):
         if not self.config.num_classes:
             return super().embed(labels)
         if are_weights(labels, self.config.num_classes):
-            labels = check_classes(labels, self.config.num_classes, self.class_embedding.compute_dtype)
+            labels = class_weights(labels, self.config.num_classes, self.class_embedding.compute_dtype)
         else:
             check_labels(labels, self.config.num_classes)
         return self.class_embedding(labels)
@@ -205,6 +194,7 @@ class Generator(contract.Generator):
         training: bool = False,
     ) -> Styles:
         """The chunks of z, each with the class embedding, for the levels that they steer (appendix B, figure 15)."""
+        # Before the cast, after which two values may both be the largest and the code another one.
         z = ops.cast(self.with_codes(z), self.compute_dtype)
         embedding = None if embedding is None else ops.cast(embedding, self.compute_dtype)
         return Styles(self.first_input(z, embedding), self.conditions(z, embedding), truncation)
@@ -233,7 +223,7 @@ class Generator(contract.Generator):
         """The class embedding, which the orthogonal regularisation leaves out (arXiv:1809.11096, section 3.1)."""
         return [self.class_embedding.kernel] if self.config.num_classes else []
 
-    def _join(self, z: Latents, embedding: Embeddings | None) -> Condition:
+    def _join(self, z: Latents, embedding: Embeddings | None) -> Float[Tensor, "N D"]:
         if embedding is None:
             return z
         parts = [z, embedding] if self.variant.latent_first else [embedding, z]
@@ -244,16 +234,16 @@ class Generator(contract.Generator):
         z = self.with_codes(z)
         if self.config.hierarchical and self.config.is_deep:
             return self._join(z, embedding)
-        return z[:, : self.latent_chunk_sizes[0]]
+        return z[:, : self.config.latent_levels()[0]]
 
-    def conditions(self, z: Latents, embedding: Embeddings | None) -> tuple[Condition | None, ...]:
-        """The condition of the batch norms of each level, and then that of the last batch norm, which is None."""
+    def conditions(self, z: Latents, embedding: Embeddings | None) -> tuple[NormInputs | None, ...]:
+        """What the batch norms of each level are given, and then what the last batch norm is, which is None."""
         if not self.config.hierarchical:
             return (embedding,) * len(self.levels) + (None,)
         z = self.with_codes(z)
         if self.config.is_deep:
             return (self._join(z, embedding),) * len(self.levels) + (None,)
-        size = self.latent_chunk_sizes[0]
+        size = self.config.latent_levels()[0]
         chunks = [z[:, size * (i + 1) : size * (i + 2)] for i in range(len(self.levels))]
         return (*(self._join(chunk, embedding) for chunk in chunks), None)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import stat
 from pathlib import Path
 from typing import TypeAlias
@@ -82,7 +81,7 @@ def read(path: Path) -> HubConfig:
     """Reads a config.json.
 
     Raises:
-        WeightsFileError: If it cannot be read, is no JSON object, or a value cannot be.
+        WeightsFileError: If it cannot be read, is no JSON object, or a value lies outside its range.
     """
     try:
         return parse(_read_json(path))
@@ -94,7 +93,7 @@ def parse(settings: Json) -> HubConfig:
     """Checks the value of a config.json.
 
     Raises:
-        WeightsFileError: If a value cannot be; the error says what the file must hold.
+        WeightsFileError: If a value lies outside its range; the error says what the file must hold.
     """
     names = [field.name for field in dataclasses.fields(HubConfig)]
     if not isinstance(settings, dict):
@@ -158,7 +157,7 @@ def _integer(settings: dict, name: str) -> int:
 
 
 def _epsilon(value: Json) -> float:
-    if not isinstance(value, float) or not 0.0 < value < 1.0 or not math.isfinite(value):
+    if not isinstance(value, float) or not 0.0 < value < 1.0:
         raise WeightsFileError(f'must have a number between 0 and 1 as "eps". Received: {shown(value)}')
     return value
 

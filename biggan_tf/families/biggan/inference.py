@@ -85,10 +85,14 @@ def fold(
 
 
 def _move_biases(folded: Generator) -> None:
-    """Moves each bias to where it costs no pass over the activations.
+    """Moves those biases of the blocks that something else can add, which saves a pass over the activations for each.
 
-    A norm follows: (x + bias - mean) * scale = (x - (mean - bias)) * scale. A block's shortcut is added: x + bias +
-    (shortcut + its bias) = x + (shortcut + both biases), and the shortcut adds its bias before it doubles the image.
+    A norm follows the first convolution of a block, and all but the last one of a deep block, so that their biases go
+    into its mean: (x + bias - mean) * scale = (x - (mean - bias)) * scale. The last bias of a block goes into that of
+    its shortcut, where this is a convolution: x + bias + (shortcut + its bias) = x + (shortcut + both biases).
+
+    All others stay: that of a shortcut, the last one of a block that adds its input as it is and of a deep block, and
+    those outside of the blocks.
     """
     for block in layers_of(folded, GeneratorBlock).values():
         _into_mean(block.conv_1, block.norm_2)

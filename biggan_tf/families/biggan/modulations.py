@@ -10,7 +10,8 @@ import tensorflow as tf
 from jaxtyping import Float
 
 from biggan_tf.contracts.network import layers_of
-from biggan_tf.families.biggan.generator import Condition, Generator
+from biggan_tf.families.biggan.blocks import NormInputs
+from biggan_tf.families.biggan.generator import Generator
 from biggan_tf.inference.folding import replace_call
 from biggan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from biggan_tf.ops.batch_moments import interpolate_truncation, scale_and_shift
@@ -61,7 +62,7 @@ class Modulations(tf.Module):
             _read_pair(norm, index)
 
     def __call__(
-        self, conditions: Sequence[Condition | None], truncation: Float[Tensor, " N"]
+        self, conditions: Sequence[NormInputs | None], truncation: Float[Tensor, " N"]
     ) -> list[tuple[Rows, Rows]]:
         """Computes the scale and the shift of every batch norm.
 
@@ -99,7 +100,7 @@ class _Affine(tf.Module):
             constant = np.concatenate([norm.gain.numpy() for norm in norms] + [norm.offset.numpy() for norm in norms])
         self._constant = _fixed(constant[None])
 
-    def __call__(self, condition: Condition | None, truncation: Float[Tensor, " N"]) -> tuple[Rows, Rows]:
+    def __call__(self, condition: NormInputs | None, truncation: Float[Tensor, " N"]) -> tuple[Rows, Rows]:
         """Gains and offsets [N, C of all norms]; the truncation tells N where there is no condition."""
         if self._matrix is None:
             values = tf.convert_to_tensor(self._constant)

@@ -85,17 +85,14 @@ def discriminator_fields(tensors: Tensors, source: str) -> Fields:
     if deep:
         outputs.insert(0, read.shape("input_conv.weight", 4)[0])
     for resolution, table in DISCRIMINATOR_CHANNELS.items():
-        # AJB's deep network at 32 pixels has a level fewer than its flags.
-        table = table[: num_levels + 1] if deep and resolution == 32 else table
         if len(table) == len(outputs) and _match(outputs, table)[1] is None:
-            channels = outputs[0] // table[0]
+            channels, sizes = outputs[0] // table[0], _sizes(resolution, num_levels, deep)
             break
     else:
         raise WeightsFileError(
             "A discriminator's channels must be a multiple of a resolution's row in the table. "
             f"Received: {source} with channels {outputs}; build its BigGANConfig by hand with discriminator_table."
         )
-    sizes = _sizes(resolution, num_levels, deep)
     return {
         "architecture": "biggan_deep" if deep else "biggan",
         "resolution": resolution,

@@ -47,7 +47,7 @@ def generator_entries(generator: Generator) -> list[Entry]:
     entries += [outputs_channels_last(entry, channels) for entry in _kernel_and_bias("linear", generator.linear)]
     for i, layers in enumerate(generator.blocks):
         for j, layer in enumerate(layers):
-            # The deep generator numbers blocks, not stages, and attention goes with the second block.
+            # The deep generator numbers blocks, not levels, and attention goes with the second block.
             name = f"blocks.{2 * i + min(j, 1)}.{j // 2}" if generator.config.is_deep else f"blocks.{i}.{j}"
             entries += _generator_layer(name, layer)
     entries += _batch_norm("output_layer.0", generator.final_norm)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from biggan_tf import precision
+from biggan_tf.config import ConfigError
 from biggan_tf.families.biggan import pytorch_names
 from biggan_tf.families.biggan.config import BigGANConfig, num_doublings
 from biggan_tf.families.biggan.discriminator import Discriminator
 from biggan_tf.families.biggan.generator import Generator
+from biggan_tf.families.biggan.tables import attention_sizes
 from biggan_tf.interop import weight_map
 from biggan_tf.interop.arrays import Arrays
+from biggan_tf.interop.published_settings import checked_config
 from biggan_tf.interop.weights_file_error import WeightsFileError, shown_name
 
 
@@ -24,7 +28,7 @@ def from_state_dict(
     policy: str = "float32",
 ) -> tuple[Generator | None, Discriminator | None]:
     """Builds networks; the arguments are those of `interop.from_state_dict`."""
-    config = precision.resolved(config_of(settings, policy))
+    config = precision.resolved(checked_config(lambda: config_of(settings, policy), generator, discriminator))
     ignored = pytorch_names.IGNORED
     g_network = d_network = None
     if generator is not None:
@@ -41,7 +45,7 @@ def from_state_dict(
 
 
 def config_of(settings: Mapping[str, Any], policy: str) -> BigGANConfig:
-    """The settings of that code as our configuration.
+    """The settings of that code as our configuration, whose problems are left to `checked_config`.
 
     Args:
         settings: `resolution`, `n_classes`, `dim_z`, `shared_dim` and `ch` (or `G_ch` and `D_ch`). Further `deep` and
@@ -50,16 +54,17 @@ def config_of(settings: Mapping[str, Any], policy: str) -> BigGANConfig:
         policy: The dtype policy of the networks.
 
     Raises:
-        ValueError: If a setting is missing, or the settings fit no network.
+        KeyError: If a setting is missing.
+        TypeError: If a setting that must be an integer is none.
+        ConfigError: If the resolutions of attention are no numbers.
     """
     resolution = _required(settings, "resolution")
     deep, hierarchical = settings.get("deep", False), settings.get("hier", False)
     z_dim = _required(settings, "dim_z")
     if hierarchical and not deep:
         # That code drops what is left over when it splits a latent.
-        chunks = num_doublings(resolution) + 1
+        chunks = max(num_doublings(resolution) + 1, 1)
         z_dim = z_dim // chunks * chunks
-    outputs = [4 << level for level in range(num_doublings(resolution) + 1)]
     config = BigGANConfig(
         architecture="biggan_deep" if deep else "biggan",
         reference="ajbrock",
@@ -70,30 +75,43 @@ def config_of(settings: Mapping[str, Any], policy: str) -> BigGANConfig:
         embedding_dim=_required(settings, "shared_dim"),
         generator_channels=_required(settings, "ch", "G_ch"),
         discriminator_channels=_required(settings, "ch", "D_ch"),
-        generator_attention=_sizes(settings, "g_attn", "G_attn", outputs[1:]),
-        discriminator_attention=_sizes(settings, "d_attn", "D_attn", outputs[:-1]),
+        generator_attention=(),
+        discriminator_attention=(),
         spectral_norm_epsilon=settings.get("sn_eps", settings.get("SN_eps")),
         batch_norm_epsilon=settings.get("bn_eps", settings.get("BN_eps")),
         policy=policy,
     )
-    problems = list(config.problems())
-    if problems:
-        raise ValueError(f"The settings must fit a BigGAN. {problems[0]}")
-    return config
+    of_generator, of_discriminator = _sizes(settings, "g_attn", "G_attn"), _sizes(settings, "d_attn", "D_attn")
+    if next(config.problems(), None) is not None:
+        return config
+    # That code does without attention where no level has the resolution.
+    possible = attention_sizes(config)
+    return dataclasses.replace(
+        config,
+        generator_attention=tuple(size for size in of_generator if size in possible["generator_attention"]),
+        discriminator_attention=tuple(size for size in of_discriminator if size in possible["discriminator_attention"]),
+    )
 
 
 def _required(settings: Mapping[str, Any], *names: str) -> int:
     for name in names:
         if name in settings:
-            value: int = settings[name]
+            value = settings[name]
+            if not isinstance(value, int):
+                raise TypeError(f"{name}={value!r}, which must be an integer")
             return value
-    raise ValueError(f"The settings of a BigGAN must have {' or '.join(names)}. Received: {', '.join(settings)}")
+    raise KeyError(" or ".join(names))
 
 
-def _sizes(settings: Mapping[str, Any], name: str, other: str, outputs: list[int]) -> tuple[int, ...]:
-    """The resolutions of attention, such as "32_64"; that code does without where no level has the resolution."""
+def _sizes(settings: Mapping[str, Any], name: str, other: str) -> list[int]:
+    """The resolutions of attention, such as "32_64"."""
     text = str(settings.get(name, settings.get(other, "0")))
-    return tuple(size for size in sorted({int(part) for part in text.split("_")}) if size in outputs)
+    try:
+        return sorted({int(part) for part in text.split("_")})
+    except ValueError as error:
+        raise ConfigError(
+            [f"{name} must be resolutions such as 32_64, or 0 for no attention. Received: {text!r}"]
+        ) from error
 
 
 def _renamed(tensors: Mapping[str, np.ndarray]) -> Arrays:

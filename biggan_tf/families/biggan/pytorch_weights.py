@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -14,10 +16,12 @@ from biggan_tf.families.biggan import pytorch_config, pytorch_names
 from biggan_tf.families.biggan.config import BigGANConfig
 from biggan_tf.families.biggan.discriminator import Discriminator
 from biggan_tf.families.biggan.generator import Generator
+from biggan_tf.families.biggan.tables import default_halves
 from biggan_tf.interop import weight_map
 from biggan_tf.interop.torch_files import StateDict, open_state_dict, write_state_dict
 
 PathLike: TypeAlias = str | os.PathLike[str]
+_LAST_BATCH_NORM_EPSILON = 1e-5  # in front of the RGB convolution
 
 
 def load_biggan_pytorch(
@@ -88,28 +92,64 @@ def save_biggan_pytorch(
     """Writes networks as state dicts that the PyTorch BigGAN loads.
 
     Args:
-        generator: A generator with classes whose `model.reference` is "paper" or "ajbrock", because the PyTorch BigGAN
-            computes no other; None: no generator is written.
-        discriminator: A discriminator of which the same holds; None: no discriminator is written.
+        generator: A generator with classes, of the reference "paper" or "ajbrock" and without what the PyTorch BigGAN
+            does not compute, such as codes; None: no generator is written.
+        discriminator: A discriminator of which the same holds, with spectral norm and the projection of its classes;
+            None: no discriminator is written.
         generator_path: The path of the generator's file; None: no generator is written.
         discriminator_path: The path of the discriminator's file; None: no discriminator is written.
 
     Raises:
         ValueError: If a network is given without its path or the other way round, or the PyTorch BigGAN cannot compute
-            it.
+            it. Nothing is written then.
     """
+    given: list[tuple[Generator | Discriminator, PathLike]] = []
     for network, path in ((generator, generator_path), (discriminator, discriminator_path)):
         if (network is None) != (path is None):
             raise ValueError(f"A network and its path must be given together. Received: {network!r} and {path!r}")
-        if network is None or path is None:
-            continue
-        model = network.config
-        if model.reference not in ("paper", "ajbrock") or not model.num_classes:
-            raise ValueError(
-                "The PyTorch BigGAN holds class-conditional networks of reference paper or ajbrock. "
-                f"Received: reference={model.reference!r}, num_classes={model.num_classes}"
-            )
+        if network is not None and path is not None:
+            given.append((network, path))
+    problems = dict.fromkeys(problem for network, _ in given for problem in _problems(network))
+    if problems:
+        raise ValueError("The PyTorch BigGAN must be able to compute what is written. " + " ".join(problems))
+    for network, path in given:
         write_state_dict(path, _state_dict(network))
+
+
+def _problems(network: Generator | Discriminator) -> Iterator[str]:
+    """Why the PyTorch BigGAN does not compute what a network does, a sentence for each reason."""
+    model = network.config
+    if model.reference not in ("paper", "ajbrock"):
+        yield f"model.reference must be paper or ajbrock. Received: {model.reference}."
+        return
+    if not model.num_classes:
+        yield "model.num_classes must be at least 1. Received: 0."
+    if model.resampling != "published":
+        yield f"model.resampling must be published. Received: {model.resampling}."
+    resamples = tuple(level.resample for level in network.levels)
+    if isinstance(network, Generator):
+        if not all(resamples):
+            yield f"Each level of the generator must double the image. Received: {resamples}."
+        if model.is_deep and not model.hierarchical:
+            yield "model.hierarchical must be True with biggan_deep. Received: False."
+        epsilon = network.final_norm.batch_norm.epsilon
+        if epsilon != _LAST_BATCH_NORM_EPSILON:
+            yield (
+                f"The epsilon of the last batch norm must be {_LAST_BATCH_NORM_EPSILON:g}, which that code has there "
+                f"whatever the others have. Received: {epsilon:g}; model.reference ajbrock keeps the two apart."
+            )
+        if network.num_statistics > 1:
+            yield f"Batch norms must hold one set of moments. Received: {network.num_statistics}."
+        if model.condition.has_codes:
+            yield f"model.condition must be one without codes. Received: {model.condition.kind}."
+        return
+    expected = default_halves(dataclasses.replace(model, discriminator_table=None), len(resamples))
+    if resamples != expected:
+        yield f"The levels of the discriminator must halve the image as {expected} says. Received: {resamples}."
+    if model.discriminator_norm.kind != "spectral":
+        yield f"model.discriminator_norm must be spectral. Received: {model.discriminator_norm.kind}."
+    if model.condition.kind != "projection":
+        yield f"model.condition must be projection. Received: {model.condition.kind}."
 
 
 def _state_dict(network: Generator | Discriminator) -> dict[str, np.ndarray]:

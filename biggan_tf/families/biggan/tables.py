@@ -69,19 +69,31 @@ def discriminator_levels(model: BigGANConfig) -> list[Level]:
     channels = [number * model.discriminator_channels for number in table]
     if not model.is_deep:
         channels = [3, *channels]
-    halves = model.discriminator_downsampling or _default_halves(model, len(channels) - 1)
+    halves = model.discriminator_downsampling or default_halves(model, len(channels) - 1)
     sizes = [model.resolution]
     for level_halves in halves:
         sizes.append(sizes[-1] // 2 if level_halves else sizes[-1])
     return _levels(channels, halves, sizes, model.discriminator_attention)
 
 
-def _default_halves(model: BigGANConfig, num_levels: int) -> tuple[bool, ...]:
-    """Which levels of the discriminator halve the image, where the configuration does not say so."""
+def default_halves(model: BigGANConfig, num_levels: int) -> tuple[bool, ...]:
+    """Which levels of the discriminator halve the image, where the configuration does not say so.
+
+    Args:
+        model: The configuration of both networks.
+        num_levels: How many levels the discriminator has.
+    """
     if model.resolution == 32 and model.discriminator_table is None:
         return tuple(index < variant_of(model).halvings_of_32_pixels for index in range(num_levels))
     # Tables 4 to 9: all but the last, which in the deep networks halves as well.
     return (True,) * (num_levels - 1) + (model.is_deep,)
+
+
+def attention_sizes(model: BigGANConfig) -> dict[str, list[int]]:
+    """After which sizes each network can have self-attention, by the name of the field of a `BigGANConfig`."""
+    generator = {level.size for level in generator_levels(model)} - {BOTTOM_SIZE}
+    discriminator = {level.size for level in discriminator_levels(model)} - {model.resolution}
+    return {"generator_attention": sorted(generator), "discriminator_attention": sorted(discriminator)}
 
 
 def _levels(

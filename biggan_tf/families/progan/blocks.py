@@ -141,7 +141,7 @@ class LatentToPixels(keras.layers.Layer):
 
     def build(self, input_shape: InputShape) -> None:
         inputs = num_channels(input_shape)
-        # A quarter of He's gain, as in the authors' code: it counts all 16 pixels for outputs of one input.
+        # Table 2 has a 4x4 convolution here, whose fan in is 16 times the inputs: sqrt(2 / (16 inputs)).
         self.equaliser = HE_GAIN / 4.0 / math.sqrt(inputs)
         self.kernel = self.add_weight(
             name="kernel", shape=(inputs, 16 * self.filters), initializer=keras.initializers.RandomNormal(0.0, 1.0)

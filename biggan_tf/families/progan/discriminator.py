@@ -11,8 +11,8 @@ from keras import ops
 from biggan_tf import precision
 from biggan_tf.config import to_dict
 from biggan_tf.contracts import discriminator as contract
-from biggan_tf.contracts.discriminator import DiscriminatorInputs, Judgement
-from biggan_tf.contracts.input_checks import check_classes
+from biggan_tf.contracts.discriminator import CLASSES, DiscriminatorInputs, Judgement
+from biggan_tf.contracts.input_checks import check_images, class_weights
 from biggan_tf.families.progan.blocks import GrownConvolution, HiddenDense, level_of_detail
 from biggan_tf.families.progan.config import ProGANConfig
 from biggan_tf.layers.equalised import EqualisedDense
@@ -128,19 +128,20 @@ class Discriminator(contract.Discriminator):
     def checked(self, inputs: DiscriminatorInputs) -> tuple[Images, Tensor | None]:
         """Takes images of any level.
 
-        Labels are checked where they are given; the answer depends on them with a norm that looks at classes alone.
+        Labels may be missing. Where they are given they are checked. The logits depend on them only if
+        `discriminator_norm.needs_classes`; the heads of a condition may.
         """
         images, labels = inputs if isinstance(inputs, tuple | list) else (inputs, None)
+        check_images(images, None)
         shape = tuple(images.shape)
-        sizes = (None, *self.config.levels)
-        if len(shape) != 4 or shape[3] not in (None, 3) or shape[1] != shape[2] or shape[1] not in sizes:
+        if shape[1] != shape[2] or shape[1] not in (None, *self.config.levels):
             raise ValueError(
                 "images must be NHWC of shape (N, H, H, 3), where H is one of "
                 f"{', '.join(map(str, self.config.levels))}. Received: shape {shape}"
             )
-        if labels is not None and self.config.num_classes:
-            check_classes(labels, self.config.num_classes, self.compute_dtype)
-        return images, labels
+        if labels is None or not self.config.num_classes:
+            return images, None
+        return images, self.checked_labels(labels)
 
     def call(self, inputs: DiscriminatorInputs, training: bool = False, batches: Sequence[int] = ()) -> Judgement:
         """Answers images, or (images, labels); `batches` as in `compares_rows`."""
@@ -161,9 +162,9 @@ class Discriminator(contract.Discriminator):
         x = widen(self.last_conv(x, training=training))
         features = self.dense(ops.reshape(x, (-1, 16 * self.config.channels(4))), training=training)
         answers = self.last_dense(features, training=training)
-        heads = self.condition_heads(features, labels if self.config.num_classes else None, training)
+        heads = self.condition_heads(features, labels, training)
         if self.config.own_classes:
-            heads["classes"] = answers[:, 1:]
+            heads[CLASSES] = answers[:, 1:]
         return Judgement(answers[:, 0], features, heads)
 
     def _classes(self, labels: Tensor | None) -> Classes:
@@ -176,7 +177,7 @@ class Discriminator(contract.Discriminator):
                 f"A discriminator with {model.discriminator_norm.kind} norm must be called with (images, labels). "
                 "Received: images alone."
             )
-        return check_classes(labels, model.num_classes, accumulation_dtype(self.compute_dtype))
+        return class_weights(labels, model.num_classes, accumulation_dtype(self.compute_dtype))
 
     def health(self) -> dict[str, Scalar]:
         """The largest singular value of each kernel where the configuration's norm divides kernels; else none."""

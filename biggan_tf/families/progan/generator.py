@@ -11,7 +11,7 @@ from keras import ops
 from biggan_tf import precision
 from biggan_tf.config import to_dict
 from biggan_tf.contracts import generator as contract
-from biggan_tf.contracts.input_checks import check_classes
+from biggan_tf.contracts.input_checks import class_weights
 from biggan_tf.families.progan.blocks import GrownConvolution, LatentToPixels, level_of_detail
 from biggan_tf.families.progan.config import ProGANConfig
 from biggan_tf.layers.equalised import EqualisedConv2D
@@ -95,7 +95,7 @@ class Generator(contract.Generator):
         """
         if not self.config.num_classes:
             return super().embed(labels)
-        return check_classes(labels, self.config.num_classes, accumulation_dtype(self.compute_dtype))
+        return class_weights(labels, self.config.num_classes, accumulation_dtype(self.compute_dtype))
 
     def styles(
         self,

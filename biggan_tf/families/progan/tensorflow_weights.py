@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from biggan_tf.config import ConfigError
 from biggan_tf.families.progan import tensorflow_names
 from biggan_tf.families.progan.config import ProGANConfig
 from biggan_tf.families.progan.discriminator import Discriminator
@@ -15,6 +16,7 @@ from biggan_tf.families.progan.generator import Generator
 from biggan_tf.interop import weight_map
 from biggan_tf.interop.arrays import Arrays
 from biggan_tf.interop.deferred_variables import set_value
+from biggan_tf.interop.published_settings import checked_config
 
 NetworkT = TypeVar("NetworkT", Generator, Discriminator)
 
@@ -41,7 +43,7 @@ def from_state_dict(
     A level of detail among the arrays becomes that of the network; without one it is 0, and `network.lod` can be
     assigned another.
     """
-    config = config_of(settings, policy)
+    config = checked_config(lambda: config_of(settings, policy), generator, discriminator)
     fused = settings.get("fused_scale", True)
     g_network = d_network = None
     if generator is not None:
@@ -57,11 +59,11 @@ def config_of(settings: Mapping[str, Any], policy: str) -> ProGANConfig:
     """The authors' arguments of both networks as our configuration.
 
     Raises:
-        ValueError: If the networks compute what ours cannot.
+        ConfigError: If the networks compute what ours cannot.
     """
     for name, value in _FIXED.items():
         if settings.get(name, value) != value:
-            raise ValueError(f"{name} must be {value!r}. Received: {settings[name]!r}; no other is supported.")
+            raise ConfigError([f"{name} must be {value!r}. Received: {settings[name]!r}; no other is supported."])
     channel_base, channel_max = 2 * settings.get("fmap_base", 8192), settings.get("fmap_max", 512)
     group = settings.get("mbstd_group_size", 4)
     return ProGANConfig(

@@ -13,7 +13,7 @@ from biggan_tf import precision
 from biggan_tf.config import to_dict
 from biggan_tf.contracts import discriminator as contract
 from biggan_tf.contracts.discriminator import DiscriminatorInputs, Judgement
-from biggan_tf.contracts.input_checks import check_classes, check_images
+from biggan_tf.contracts.input_checks import class_weights
 from biggan_tf.families.r3gan.blocks import (
     Bottleneck,
     PlainConvolution,
@@ -26,7 +26,7 @@ from biggan_tf.families.r3gan.config import R3GANConfig
 from biggan_tf.layers.singular_values import singular_values
 from biggan_tf.ops.operation_counter import record
 from biggan_tf.ops.precision import accumulation_dtype, widen
-from biggan_tf.types import Images, InputShape, Scalar, Shape, Tensor
+from biggan_tf.types import InputShape, Scalar, Shape, Tensor
 
 
 # Keras knows classes by their names alone, of which every family has a Generator and a Discriminator.
@@ -114,20 +114,12 @@ class Discriminator(contract.Discriminator):
         self.build_condition(channels, linear, wide)
         self.built = True
 
-    def checked(self, inputs: DiscriminatorInputs) -> tuple[Images, Tensor | None]:
-        """As in the contract; labels may be rows of weights for the classes, too."""
-        images, labels = inputs if isinstance(inputs, tuple | list) else (inputs, None)
-        if labels is None or len(labels.shape) == 1:
-            return super().checked(inputs)
-        check_images(images, self.config.resolution)
-        return images, labels if self.config.num_classes else None
-
     def call(self, inputs: DiscriminatorInputs, training: bool = False) -> Judgement:
         """Answers images, or (images, labels) with classes."""
         images, labels = self.checked(inputs)
         weights = None
         if labels is not None:
-            weights = check_classes(labels, self.config.num_classes, accumulation_dtype(self.compute_dtype))
+            weights = class_weights(labels, self.config.num_classes, accumulation_dtype(self.compute_dtype))
         classes = weights if self.config.discriminator_norm.needs_classes else None
         x = self.from_rgb(ops.cast(images, self.compute_dtype), training=training)
         for blocks, transition in self.stages:
@@ -160,8 +152,9 @@ class Discriminator(contract.Discriminator):
         return ops.sqrt(ops.max(ops.sum(ops.square(ops.convert_to_tensor(self.basis)), axis=(0, 1))))
 
     def kernels_left_alone(self) -> list[keras.Variable]:
-        """The class embedding."""
-        return [] if self.class_embedding is None else [self.class_embedding.kernel]
+        """The class embedding, and what the contract names."""
+        own = [] if self.class_embedding is None else [self.class_embedding.kernel]
+        return [*super().kernels_left_alone(), *own]
 
     def health(self) -> dict[str, Scalar]:
         """The largest singular value of each kernel where the configuration's norm divides kernels; else none."""

@@ -12,7 +12,7 @@ from keras import ops
 from biggan_tf import precision
 from biggan_tf.config import to_dict
 from biggan_tf.contracts import generator as contract
-from biggan_tf.contracts.input_checks import check_classes
+from biggan_tf.contracts.input_checks import class_weights
 from biggan_tf.families.r3gan.blocks import Bottleneck, PlainConvolution, PlainLinear, Transition, block_gain
 from biggan_tf.families.r3gan.config import R3GANConfig
 from biggan_tf.ops.precision import accumulation_dtype, widen
@@ -105,7 +105,7 @@ class Generator(contract.Generator):
         """Looks up the embeddings of classes; a row of weights for the classes gives a mixture of them."""
         if self.class_embedding is None:
             return super().embed(labels)
-        return self.class_embedding(check_classes(labels, self.config.num_classes, self.class_embedding.compute_dtype))
+        return self.class_embedding(class_weights(labels, self.config.num_classes, self.class_embedding.compute_dtype))
 
     def styles(
         self,

@@ -11,15 +11,15 @@ from biggan_tf.families.r3gan import pytorch_names
 from biggan_tf.families.r3gan.config import R3GANConfig
 from biggan_tf.families.r3gan.discriminator import Discriminator
 from biggan_tf.families.r3gan.generator import Generator
+from biggan_tf.families.stylegan2.pytorch_weights import check_resampling_filters
 from biggan_tf.interop import weight_map
 from biggan_tf.interop.arrays import Arrays
+from biggan_tf.interop.published_settings import checked_config
 from biggan_tf.interop.weights_file_error import WeightsFileError
-from biggan_tf.ops import fir
 
 NetworkT = TypeVar("NetworkT", Generator, Discriminator)
 # In published files the networks lie inside of a module of this name.
 _PREFIX = "Model."
-_NEEDED = ("resolution", "widths", "cardinality", "blocks")
 _CONVOLUTIONS = 3  # of a residual block
 
 
@@ -30,10 +30,7 @@ def from_state_dict(
     policy: str = "float32",
 ) -> tuple[Generator | None, Discriminator | None]:
     """Builds networks; the arguments are those of `interop.from_state_dict`."""
-    config = config_of(settings, policy)
-    problems = list(config.problems())
-    if problems:
-        raise ValueError("R3GAN's settings must describe networks. Received: " + " ".join(problems))
+    config = checked_config(lambda: config_of(settings, policy), generator, discriminator)
     g_network = d_network = None
     if generator is not None:
         g_network = _loaded(Generator, config, pytorch_names.generator_entries, generator, "G")
@@ -44,11 +41,6 @@ def from_state_dict(
 
 def config_of(settings: Mapping[str, Any], policy: str) -> R3GANConfig:
     """The authors' arguments of both networks as our configuration."""
-    missing = [name for name in _NEEDED if name not in settings]
-    if missing:
-        raise ValueError(
-            f"R3GAN's settings must have {', '.join(_NEEDED)}. Received: none for {', '.join(missing)}; add them."
-        )
     widths = tuple(settings["widths"])
     z_dim = settings.get("z_dim") or 64
     return R3GANConfig(
@@ -60,7 +52,7 @@ def config_of(settings: Mapping[str, Any], policy: str) -> R3GANConfig:
         blocks=tuple(settings["blocks"]),
         expansion=settings.get("expansion", 2),
         class_dim=settings.get("g_embedding") or z_dim,
-        discriminator_class_dim=settings.get("d_embedding") or widths[0],
+        discriminator_class_dim=settings.get("d_embedding") or next(iter(widths), None),
         policy=policy,
     )
 
@@ -80,17 +72,8 @@ def _loaded(
             f"has {len(tensors)}."
         )
     tensors = {name.removeprefix(_PREFIX): value for name, value in tensors.items()}
-    for name, taps in tensors.items():
-        if name.endswith(pytorch_names.FILTER) and not _is_binomial(taps):
-            raise WeightsFileError(
-                f"Networks are resampled with the filter {fir.BINOMIAL}. Received: {source}, whose {name} is another."
-            )
+    # That of an enlargement may be stored times its gain.
+    check_resampling_filters(tensors, source, pytorch_names.FILTER, gains=(1.0, 4.0))
     return weight_map.load_network(
         lambda: network(config), entries_of, Arrays(tensors), source, (pytorch_names.FILTER,)
     )
-
-
-def _is_binomial(taps: np.ndarray) -> bool:
-    """Whether a stored filter is ours; that of an enlargement may be stored times its gain, 4."""
-    own = fir.binomial()
-    return taps.shape == own.shape and (np.allclose(taps, own, atol=1e-6) or np.allclose(taps, 4 * own, atol=1e-6))

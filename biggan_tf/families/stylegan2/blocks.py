@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 from jaxtyping import Float
 from keras import ops
 
 from biggan_tf.config import to_dict
+from biggan_tf.contracts.style_generator import NoiseMap
 from biggan_tf.layers.equalised import EqualisedConv2D, EqualisedDense
 from biggan_tf.layers.norm_slots import Classes, Norm, norm_of
 from biggan_tf.ops import fir
@@ -18,9 +19,6 @@ from biggan_tf.ops.channels import num_channels
 from biggan_tf.ops.modulation import modulated_convolution
 from biggan_tf.ops.precision import accumulation_dtype
 from biggan_tf.types import Activations, Images, InputShape, Shape, Tensor
-
-# The channels of a layer share their noise; constant noise is that of all rows, too.
-Noise: TypeAlias = Float[Tensor, "#N H2 W2 1"]
 
 
 @keras.saving.register_keras_serializable("biggan_tf")
@@ -70,7 +68,7 @@ class StyledConvolution(keras.layers.Layer):
         )
 
     def call(
-        self, x: Float[Tensor, "N H W I"], w: Float[Tensor, "N V"], noise: Noise | None = None
+        self, x: Float[Tensor, "N H W I"], w: Float[Tensor, "N V"], noise: NoiseMap | None = None
     ) -> Float[Tensor, "N H2 W2 O"]:
         """Computes the layer.
 

@@ -94,6 +94,11 @@ class StyleConfig(FamilyConfig):
             self, "model", 1, ("w_dim", "channel_max", "mapping_layers", "discriminator_mapping_layers")
         )
         yield from checks.at_least(self, "model", 0, ("deviation_channels",))
+        for name, least in (("deviation_group", 1), ("class_dim", 1), ("truncation_cutoff", 0)):
+            if getattr(self, name) is not None:
+                yield from checks.at_least(self, "model", least, (name,))
+        if self.clamp is not None and not self.clamp > 0.0:
+            yield f"model.clamp must be above 0, or null for no limit. Received: {self.clamp}; the authors take 256."
         yield from checks.between("model.mean_w_decay", self.mean_w_decay, 0.0, 1.0, low_allowed=True)
         if self.channel_base < self.resolution:
             yield (

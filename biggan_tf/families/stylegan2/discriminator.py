@@ -13,7 +13,7 @@ from biggan_tf import precision
 from biggan_tf.config import to_dict
 from biggan_tf.contracts import discriminator as contract
 from biggan_tf.contracts.discriminator import DiscriminatorInputs, Judgement
-from biggan_tf.contracts.input_checks import check_classes, check_images
+from biggan_tf.contracts.input_checks import class_weights
 from biggan_tf.families.stylegan2.blocks import HalvingBlock
 from biggan_tf.families.stylegan2.config import StyleConfig, StyleGAN2Config
 from biggan_tf.families.stylegan2.mapping import Mapping, normalised_inputs
@@ -21,7 +21,7 @@ from biggan_tf.layers.equalised import EqualisedConv2D, EqualisedDense
 from biggan_tf.layers.minibatch_deviation import MinibatchDeviation
 from biggan_tf.layers.singular_values import singular_values
 from biggan_tf.ops.precision import accumulation_dtype, widen
-from biggan_tf.types import Images, InputShape, Scalar, Shape, Tensor
+from biggan_tf.types import InputShape, Scalar, Shape, Tensor
 
 
 # Keras knows classes by their names alone, of which every family has a Generator and a Discriminator.
@@ -118,20 +118,12 @@ class Discriminator(contract.Discriminator):
         self.build_condition(channels, linear, wide)
         self.built = True
 
-    def checked(self, inputs: DiscriminatorInputs) -> tuple[Images, Tensor | None]:
-        """As in the contract; labels may be rows of weights for the classes, too."""
-        images, labels = inputs if isinstance(inputs, tuple | list) else (inputs, None)
-        if labels is None or len(labels.shape) == 1:
-            return super().checked(inputs)
-        check_images(images, self.config.resolution)
-        return images, labels if self.config.num_classes else None
-
     def call(self, inputs: DiscriminatorInputs, training: bool = False, batches: Sequence[int] = ()) -> Judgement:
         """Answers images, or (images, labels) with classes; `batches` as in `compares_rows`."""
         images, labels = self.checked(inputs)
         classes = None
         if labels is not None and self.config.discriminator_norm.needs_classes:
-            classes = check_classes(labels, self.config.num_classes, accumulation_dtype(self.compute_dtype))
+            classes = class_weights(labels, self.config.num_classes, accumulation_dtype(self.compute_dtype))
         x = self.from_rgb(ops.cast(images, self.compute_dtype), training=training)
         for block in self.blocks:
             x = block(x, classes, training=training)
@@ -154,7 +146,7 @@ class Discriminator(contract.Discriminator):
             labels: The class of each row, or a row of weights for the classes of each.
             training: Whether variables that a call in training moves are moved.
         """
-        weights = check_classes(labels, self.config.num_classes, self.class_embedding.compute_dtype)
+        weights = class_weights(labels, self.config.num_classes, self.class_embedding.compute_dtype)
         embedding = self.class_embedding(weights, training=training)
         return self.mapping(normalised_inputs(None, embedding), training=training)
 

@@ -25,7 +25,9 @@ def fold(
     if not isinstance(copy, Generator):
         raise TypeError(f"A StyleGAN2 must be folded here. Received: {type(generator).__name__}")
     added = _fold_weights(copy)
-    unused = [layer.stored_noise for layer in copy.convolutions] if copy.config.noise == "none" else []
+    unused = []
+    if copy.config.noise == "none":
+        unused = [weight for layer in copy.convolutions for weight in (layer.noise_strength, layer.stored_noise)]
     return MappedInference(copy, rows, added, unused)
 
 

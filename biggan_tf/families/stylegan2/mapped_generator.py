@@ -9,7 +9,7 @@ from keras import ops
 
 from biggan_tf import precision
 from biggan_tf.config import to_dict
-from biggan_tf.contracts.input_checks import check_classes
+from biggan_tf.contracts.input_checks import class_weights
 from biggan_tf.contracts.style_generator import StyleGenerator
 from biggan_tf.families.stylegan2.config import StyleConfig
 from biggan_tf.families.stylegan2.mapping import Mapping, normalised_inputs
@@ -84,7 +84,7 @@ class Generator(StyleGenerator):
         """
         if self.class_embedding is None:
             return super().embed(labels)
-        weights = check_classes(labels, self.config.num_classes, self.class_embedding.compute_dtype)
+        weights = class_weights(labels, self.config.num_classes, self.class_embedding.compute_dtype)
         return self.class_embedding(weights)
 
     def styles(

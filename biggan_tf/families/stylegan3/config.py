@@ -116,10 +116,10 @@ class StyleGAN3Config(StyleConfig):
                 "model.first_cutoff must be positive and below model.first_stopband. Received: "
                 f"first_cutoff={self.first_cutoff}, first_stopband={self.first_stopband}; the paper has 2 and 2^2.1."
             )
-        if self.first_cutoff > self.resolution / 2:
+        if self.first_cutoff >= self.resolution / 2:
             yield (
-                "model.first_cutoff must be at most half of model.resolution, the highest frequency of its pixels. "
-                f"Received: first_cutoff={self.first_cutoff}, resolution={self.resolution}"
+                "model.first_cutoff must be below half of model.resolution, the highest frequency of its pixels. "
+                f"Received: first_cutoff={self.first_cutoff}, resolution={self.resolution}; the paper has 2."
             )
         yield from checks.between("model.last_stopband_ratio", self.last_stopband_ratio, 1.0, 64.0)
         last_stopband = self.resolution / 2 * self.last_stopband_ratio

@@ -1,4 +1,4 @@
-"""StyleGAN3's generator (Karras et al. 2021, arXiv:2106.12423, figure 4 and section 4)."""
+"""StyleGAN3's generator (Karras et al. 2021, arXiv:2106.12423, section 3, figure 4 (b))."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def from_state_dict(
         _check_filters(g_network, generator)
     if discriminator is not None:
         source = "the state dict of D"
-        check_resampling_filters(discriminator, source)
+        check_resampling_filters(discriminator, source, FILTER)
         d_network = weight_map.load_network(
             lambda: Discriminator(config), discriminator_entries, Arrays(discriminator), source, (FILTER,)
         )

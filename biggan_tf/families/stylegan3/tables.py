@@ -1,4 +1,4 @@
-"""What each layer of the generator computes at: its frequencies, sizes and filters (arXiv:2106.12423, section 4.1).
+"""The frequencies, sizes and filters of the generator's layers (arXiv:2106.12423, section 3.2, figure 4 (c)).
 
 The cutoff f_c of the layers grows in equal ratios from that of the first layer to the highest frequency of the image's
 pixels, and so does the frequency f_t at which the filters must have stopped:

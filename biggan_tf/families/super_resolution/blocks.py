@@ -13,15 +13,13 @@ import keras
 from jaxtyping import Float
 from keras import ops
 
+from biggan_tf.contracts.style_generator import NoiseMap
 from biggan_tf.ops import fir
 from biggan_tf.ops.activations import SLOPE
 from biggan_tf.ops.channels import add_bias, num_channels
 from biggan_tf.ops.fir_convolution import convolve
 from biggan_tf.ops.precision import accumulation_dtype
 from biggan_tf.types import Activations, InputShape, Shape, Tensor
-
-# Noise of one channel, at the size of the activations that it is added to.
-Noise = Float[Tensor, "M P Q 1"]
 
 
 @keras.saving.register_keras_serializable("biggan_tf", "SuperResolutionConvolution")
@@ -30,7 +28,7 @@ class Convolution(keras.layers.Layer):
 
     Args:
         filters: The number of output channels.
-        gain: The factor of He's deviation for new weights; 0: they are 0.
+        gain: New weights are drawn from N(0, gain^2 / (9 inputs)); 0: they are 0.
         **kwargs: `name`, `dtype` and the other arguments of a Keras layer.
     """
 
@@ -83,7 +81,7 @@ class NoisyLayer(keras.layers.Layer):
         if self.has_noise:
             self.strength = self.add_weight(name="noise_strength", shape=(), initializer="zeros")
 
-    def with_noise(self, x: Activations, noise: Noise | None) -> Activations:
+    def with_noise(self, x: Activations, noise: NoiseMap | None) -> Activations:
         """The activations with the noise.
 
         Args:
@@ -115,7 +113,7 @@ class ResidualBlock(NoisyLayer):
         self.conv_2.build(x_shape)
         self.build_strength()
 
-    def call(self, x: Activations, noise: Noise | None = None) -> Activations:
+    def call(self, x: Activations, noise: NoiseMap | None = None) -> Activations:
         y = ops.leaky_relu(self.with_noise(self.conv_1(x), noise), SLOPE)
         return x + self.conv_2(y)
 
@@ -145,7 +143,7 @@ class Doubling(NoisyLayer):
         self.conv.build(x_shape)
         self.build_strength()
 
-    def call(self, x: Activations, noise: Noise | None = None) -> Float[Tensor, "N H2 W2 C"]:
+    def call(self, x: Activations, noise: NoiseMap | None = None) -> Float[Tensor, "N H2 W2 C"]:
         if self.upsampling == "sub_pixel":
             y = _channels_to_pixels(self.conv(x))
         else:

@@ -15,7 +15,8 @@ from biggan_tf.config import to_dict
 from biggan_tf.contracts import enlarging_generator as contract
 from biggan_tf.contracts.generator import GeneratorInputs
 from biggan_tf.contracts.input_checks import check_images, check_rank
-from biggan_tf.families.super_resolution.blocks import Convolution, Doubling, Noise, ResidualBlock
+from biggan_tf.contracts.style_generator import NoiseMap
+from biggan_tf.families.super_resolution.blocks import Convolution, Doubling, ResidualBlock
 from biggan_tf.families.super_resolution.config import SuperResolutionConfig
 from biggan_tf.ops.plane_noise import plane_normal
 from biggan_tf.ops.precision import widen
@@ -143,6 +144,7 @@ class Generator(contract.EnlargingGenerator):
     def enlarge(
         self, small: SmallImages, keys: RowKeys | None = None, offset: Int[Tensor, " 2"] | None = None
     ) -> Float[Tensor, "N H W 3"]:
+        check_images(small, None)
         noise = self._noise(small, keys, offset)
         x = self.head(ops.cast(small, self.compute_dtype))
         for layer, own in zip((*self.trunk, *self.doublings), noise, strict=True):
@@ -152,7 +154,7 @@ class Generator(contract.EnlargingGenerator):
 
     def _noise(
         self, small: SmallImages, keys: RowKeys | None, offset: Int[Tensor, " 2"] | None
-    ) -> list[Noise] | list[None]:
+    ) -> list[NoiseMap] | list[None]:
         """The noise of each layer, of a plane for the whole trunk and one for each doubling."""
         layers = len(self.trunk) + len(self.doublings)
         if not self.config.noise:

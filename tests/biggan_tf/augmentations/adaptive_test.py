@@ -15,7 +15,8 @@ def steered(augmentation, signs, images_per_step=8):
     probabilities = []
     for number, sign in enumerate(signs):
         augmentation.observe(tf.constant(float(sign)), 8)
-        report = augmentation.end_step(tf.constant(number + 1, tf.int64), images_per_step)
+        steps_done = tf.constant(number + 1, tf.int64)
+        report = augmentation.end_step(steps_done, steps_done * images_per_step, images_per_step)
         probabilities.append(float(report["augmentation_probability"]))
     return probabilities
 
@@ -67,6 +68,7 @@ def test_the_configuration_comes_back_from_json_and_finds_its_mistakes():
     assert "did you mean bg" in problems
     for name in ("target", "every_steps", "fixed_probability"):
         assert f"augmentation.{name} must" in problems
+    assert "Received: 1.5; give such a number, or leave it out." in problems
 
 
 def test_the_probability_is_saved_with_the_model(tmp_path):

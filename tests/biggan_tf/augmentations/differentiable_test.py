@@ -86,6 +86,15 @@ def test_two_replicas_draw_what_one_draws():
     np.testing.assert_array_equal(both, ReplicaRandom(KEYS, [6]).uniform(2))
 
 
+def test_transformations_are_applied_in_the_order_given_and_as_often_as_given():
+    augmentation = DifferentiableConfig(("translation", "color", "color")).build()
+    got = augmentation(IMAGES, Given(0.99, 0.5, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6))
+    expected = differentiable.translation(IMAGES, Given(0.99, 0.5))
+    for numbers in ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)):
+        expected = differentiable.color(expected, Given(*numbers))
+    np.testing.assert_array_equal(got, expected)
+
+
 def test_an_unknown_transformation_is_named():
     config = Config(augmentation=DifferentiableConfig(("colour",)))
     assert any("did you mean color" in problem for problem in config.problems())

@@ -14,10 +14,13 @@ from configs import r3gan_cifar10, r3gan_imagenet_32, r3gan_imagenet_64
 def test_the_probability_rises_along_half_a_cosine_and_stays():
     augmentation = ScheduledConfig(final_probability=0.4, schedule_images=80).build()
     assert float(augmentation.probability) == 0.0
+    images_seen = 0
     for step in range(1, 14):
         augmentation.observe(tf.constant(1.0), 8)
-        report = augmentation.end_step(tf.constant(step, tf.int64), 8)
-        expected = 0.5 * (1 - math.cos(math.pi * min(8 * step / 80, 1.0))) * 0.4
+        images_per_step = 4 if step < 6 else 16  # the batches grow
+        images_seen += images_per_step
+        report = augmentation.end_step(tf.constant(step, tf.int64), tf.constant(images_seen, tf.int64), images_per_step)
+        expected = 0.5 * (1 - math.cos(math.pi * min(images_seen / 80, 1.0))) * 0.4
         np.testing.assert_allclose(report["augmentation_probability"], expected, atol=1e-7)
         np.testing.assert_allclose(augmentation.state()["probability"].value, expected, atol=1e-7)
 

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from biggan_tf.conditions.config import ReACGANConfig
+from biggan_tf.conditions.proxy_condition import ProxyCondition
 from biggan_tf.conditions.reacgan import ReACGANCondition, data_to_data
 from tests.biggan_tf.conditions.judged import WIDTH, assert_slope, head_of, judged, labels, random
 
@@ -77,3 +78,9 @@ def test_one_class_and_a_low_temperature_give_finite_gradients():
 def test_margins_that_are_no_cosines_are_refused():
     (problem,) = ReACGANConfig(positive_margin=1.5).problems()
     assert "model.condition.positive_margin must be a cosine" in problem
+    assert problem.endswith("Received: 1.5; give another number. The default is 0.98.")
+
+
+def test_a_condition_with_proxies_must_define_its_loss():
+    with pytest.raises(NotImplementedError, match="ProxyCondition must define loss"):
+        ProxyCondition(ReACGANConfig()).loss(None)

@@ -56,9 +56,8 @@ def values():
         "r1": squared_gradients(real).mean() / 2,
         "r2": squared_gradients(fake).mean() / 2,
         "gradient_penalty": squared_gradients(real + share * (fake - real)).mean(),
-        # The averages were 7777 before, and keep 0.99 of that.
-        "lecam": above(of_real - (0.99 * 7777 + 0.01 * of_fake.mean()))
-        + above(0.99 * 7777 + 0.01 * of_real.mean() - of_fake),
+        # The first means are the averages, though they come behind the start.
+        "lecam": above(of_real - of_fake.mean()) + above(of_real.mean() - of_fake),
         "consistency": np.square(of_real - logits(moved(real))).mean(),
         "fake_consistency": np.square(of_fake - logits(moved(fake))).mean(),
         "latent_consistency": np.square(of_fake - logits(fake + 0.5 * noise)).mean(),

@@ -9,6 +9,7 @@ import tensorflow as tf
 from biggan_tf.config import Config
 from biggan_tf.config.parts import load
 from biggan_tf.games.consistency import mirrored_and_shifted
+from biggan_tf.games.lecam import LogitAverages
 from biggan_tf.games.penalties import slope_penalty
 from biggan_tf.games.penalties_config import PenaltiesConfig
 from biggan_tf.games.top_k import mean_of_highest
@@ -134,6 +135,33 @@ def test_lazy_penalties_have_a_phase_of_their_own_and_adam_is_corrected():
     np.testing.assert_allclose(loss, expected, rtol=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("name", "num_generated", "num_judged"),
+    [
+        ("r1", 0, [1]),
+        ("consistency", 0, [2]),
+        ("gradient_penalty", 1, [1, 1]),  # the second call is for the points between real images and fakes
+        ("r2", 1, [2]),
+        ("lecam", 1, [2]),
+        ("fake_consistency", 1, [3]),
+        ("latent_consistency", 2, [3]),
+    ],
+)
+def test_a_lazy_phase_generates_and_judges_fakes_only_for_a_penalty_that_needs_them(name, num_generated, num_judged):
+    round_ = FixedRound()
+    hinge(**{name: 1.0, f"{name}_every": 4}).phases()[1].loss(round_)
+    assert (len(round_.labels_of_fakes), round_.num_judged) == (num_generated, num_judged)
+
+
+def test_a_lazy_phase_of_r3gan_needs_fakes_for_r2_alone():
+    config = load("game", "r3gan")(gamma=1.0, penalties=PenaltiesConfig(r1_every=2, r2_every=3))
+    rounds = [FixedRound(), FixedRound()]
+    for phase, round_ in zip(config.build().phases()[1:3], rounds, strict=True):
+        phase.loss(round_)
+    assert [round_.num_judged for round_ in rounds] == [[1], [2]]
+    assert [len(round_.labels_of_fakes) for round_ in rounds] == [0, 1]
+
+
 def test_lecam_waits_for_its_start_and_keeps_its_averages():
     game = hinge(lecam=0.5, lecam_start_images=100)
     _, scalars = game.discriminator_loss(FixedRound(images_seen=0))
@@ -145,6 +173,17 @@ def test_lecam_waits_for_its_start_and_keeps_its_averages():
     expected = np.square(np.maximum(logits(real) - logits(fake).mean(), 0)).mean()
     expected += np.square(np.maximum(logits(real).mean() - logits(fake), 0)).mean()
     np.testing.assert_allclose(scalars["lecam"], expected, rtol=1e-10)
+
+
+def test_lecams_averages_begin_with_the_first_finite_mean_whenever_it_comes():
+    averages = LogitAverages(PenaltiesConfig(lecam_start_images=100, lecam_decay=0.75))
+    real, fake = tf.constant([1.0, 3.0], tf.float64), tf.constant([-2.0, 0.0], tf.float64)
+    averages.penalty(real, tf.constant([0.0, np.inf], tf.float64), 200)
+    assert float(averages.real) == 2.0
+    # (1 - -1)^2 + (3 - -1)^2 over two rows, and (2 - -2)^2 + (2 - 0)^2 over two rows
+    np.testing.assert_allclose(averages.penalty(real, fake, 208), (4 + 16) / 2 + (16 + 4) / 2)
+    averages.penalty(real + 4.0, fake + 8.0, 216)
+    np.testing.assert_allclose([averages.real, averages.fake], [3.0, 1.0], rtol=1e-7)
 
 
 def test_g_learns_from_the_highest_logits_alone():

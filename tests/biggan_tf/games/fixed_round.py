@@ -20,6 +20,7 @@ class FixedRound(Round):
         weights: w.
         labels_of_fakes: What `generate` was given, call by call.
         moved_state: Whether each call of `synthesise` moved the generator's state.
+        num_judged: How many batches each call of `discriminate` was given.
     """
 
     def __init__(self, images_seen=0, dtype="float64"):
@@ -31,7 +32,7 @@ class FixedRound(Round):
         self.fake = tf.constant(random.standard_normal(shape), dtype)
         self.noise = tf.constant(random.standard_normal(shape), dtype)
         self.uniform = random.uniform(size=100)
-        self.labels_of_fakes, self.moved_state = [], []
+        self.labels_of_fakes, self.moved_state, self.num_judged = [], [], []
 
     def real_batch(self):
         return self.real
@@ -52,6 +53,7 @@ class FixedRound(Round):
         return FakeBatch(*self.generate(latent_noise=styles[0]))
 
     def discriminate(self, *batches):
+        self.num_judged.append(len(batches))
         products = [tf.einsum("nhwc,hwc->n", batch.images, self.weights) for batch in batches]
         return [
             Judgement(tf.tanh(p) + tf.square(p) / 20, batch.images[:, 0, 0], {"classes": batch.images[:, 0, 0]})

@@ -12,13 +12,14 @@ import tensorflow as tf
 
 from biggan_tf.config import OptimizerConfig, TrainingConfig
 from biggan_tf.config.parts import load
+from biggan_tf.games.consistency import mirrored_and_shifted
 from biggan_tf.games.feature_matching import feature_distance
 from biggan_tf.games.lecam import LogitAverages, lecam_penalty
 from biggan_tf.games.penalties_config import PenaltiesConfig
 from biggan_tf.games.top_k import mean_of_highest, num_kept
 from biggan_tf.ops.cosine_schedule import cosine_schedule
 from biggan_tf.training import schedules
-from tests.biggan_tf.parity_cases import PARITY, needs_parity, relative
+from tests.biggan_tf.parity_cases import PARITY, needs_parity, nhwc, relative
 
 FOLDER = PARITY / "objectives"
 pytestmark = [pytest.mark.processor, needs_parity, pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no {FOLDER}")]
@@ -65,6 +66,16 @@ def test_lecam_is_the_public_codes(io, settings):
 def test_feature_matching_is_the_public_codes(io):
     names = ("real", "fake")
     assert_equal(io, "feature_matching", lambda real, fake: feature_distance(real, fake), names)
+
+
+@pytest.mark.skipif(not (PARITY / "augmentation_32").is_dir(), reason="no augmentation_32")
+def test_the_shift_of_consistency_is_studiogans():
+    given = np.load(PARITY / "augmentation_32" / "io.npz")
+    images = tf.constant(nhwc(given["images"]), tf.float64)
+    # Where a pixel comes from, as the middles of the 9 parts of [0, 1) that ours are drawn from; ours is where it goes.
+    down, right = (tf.constant((4.5 - given[f"cr/translate_{axis}"]) / 9) for axis in ("rows", "columns"))
+    got = mirrored_and_shifted(images, tf.constant([False] * 3), down, right)
+    np.testing.assert_allclose(got, nhwc(given["cr/out"]), atol=1e-6)
 
 
 def test_the_highest_logits_are_the_public_codes(io):

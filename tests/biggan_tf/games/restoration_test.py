@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from biggan_tf.config import Config, from_dict, to_dict
+from biggan_tf.config import Config, ConfigError, from_dict, to_dict
 from biggan_tf.contracts.game import Batch
-from biggan_tf.games.config import HingeConfig, RelativisticConfig
+from biggan_tf.games.config import HingeConfig, MultiHingeConfig, RelativisticConfig, StyleGAN2GameConfig
+from biggan_tf.games.penalties_config import PenaltiesConfig
 from biggan_tf.games.restoration_config import RestorationConfig
+from biggan_tf.interop.weights_file_error import WeightsFileError
 from biggan_tf.ops.map_distance import map_distance
 from biggan_tf.training import phases
 from biggan_tf.training.gan import GAN
@@ -53,6 +55,23 @@ def test_weights_move_along_a_line_of_images_seen(seen, weight):
     gan.images_seen.assign(seen)
     scalars = last(gan)
     assert scalars["g_loss"] == pytest.approx(weight * scalars["g_game"] + scalars["l1"], rel=1e-6)
+
+
+def test_weights_of_feature_maps_that_cannot_be_read_are_the_configurations_problem(tmp_path):
+    path = tmp_path / "maps.pth"
+    path.write_bytes(b"no weights")
+    config = RestorationConfig(features=1.0, feature_maps_path=str(path))
+    assert list(config.problems()) == []
+    with pytest.raises(ConfigError, match=r"game\.feature_maps_path must be the file of .*maps\.pth'") as raised:
+        config.build()
+    assert isinstance(raised.value.__cause__, WeightsFileError)
+
+
+def test_a_file_of_feature_maps_is_looked_for_only_where_they_are_loaded(tmp_path):
+    config = RestorationConfig(features=1.0, feature_maps_path=str(tmp_path / "none.pth"))
+    assert list(config.problems()) == []
+    with pytest.raises(ConfigError, match=r"game\.feature_maps_path must be the file of .*none\.pth'"):
+        config.build()
 
 
 def test_the_warm_up_trains_the_generator_on_pixels_alone():
@@ -120,3 +139,13 @@ def test_the_configuration_comes_back_from_json_and_finds_its_mistakes():
     problems = " ".join(wrong.problems())
     for part in ("schedule_images must be at least 1", "l1 must be at least 0", "another game than restoration"):
         assert part in problems
+
+
+def test_problems_of_the_game_inside_are_told_by_its_place():
+    inner = StyleGAN2GameConfig(r1_every=0, penalties=PenaltiesConfig(r1=1.0))
+    first, second = RestorationConfig(game=inner).problems()
+    assert first.startswith("game.game.r1_every must be at least 1.")
+    assert second.startswith("game.game.r1_gamma or game.game.penalties.r1 must be 0 in the stylegan2 game, since both")
+    (problem,) = RestorationConfig(game=MultiHingeConfig()).problems_with(smallest.config().model)
+    assert problem.startswith("game.game multi_hinge needs")
+    assert problem.endswith("choose game.game hinge.")

@@ -157,7 +157,7 @@ def test_mixed_precision_keeps_state_in_float32(name, policy, request):
     case, layer, y = _called(name, dtype=policy)
     inside = "float32" if name == "ProjectionHead" else policy.removeprefix("mixed_")
     assert y.dtype == inside
-    assert {variable.dtype for variable in layer.variables} == {"float32"}
+    assert {variable.dtype for variable in layer.variables} <= {"float32"}
     exact = _built(name, dtype="float64")
     exact.set_weights(layer.get_weights())
     expected = np.asarray(exact(*case.inputs, training=True))
@@ -171,7 +171,7 @@ def test_mixed_precision_keeps_state_in_float32(name, policy, request):
 def test_float64_holds_nothing_narrower_and_equals_float32_but_for_rounding(name):
     case, layer, y = _called(name, dtype="float64")
     assert y.dtype == "float64"
-    assert {variable.dtype for variable in layer.variables} == {"float64"}
+    assert {variable.dtype for variable in layer.variables} <= {"float64"}
     inputs = [array.astype(np.float64) if array.dtype == np.float32 else array for array in case.inputs]
     traced = tf.function(lambda *x: layer(*x, training=True)).get_concrete_function(*map(tf.constant, inputs))
     assert values_of_type(traced, (tf.float32, tf.bfloat16, tf.float16)) == []

@@ -48,3 +48,8 @@ def test_two_replicas_take_it_over_the_rows_of_both():
     results = strategy.run(tf.function(replica, autograph=False), args=(halves,))
     got = np.concatenate([part.numpy() for part in strategy.experimental_local_results(results)])
     np.testing.assert_allclose(got, numpy_deviation(X, 4, 1), atol=1e-14)
+
+
+def test_a_group_of_no_image_is_refused():
+    with pytest.raises(ValueError, match=r"group_size must be at least 1, or None .* Received: group_size=0"):
+        MinibatchDeviation(0)

@@ -61,8 +61,18 @@ CASES = {
     ),
     "DiscriminatorBatchNorm": Case(lambda **k: layers.DiscriminatorBatchNorm(**k), (X,), (4, 8, 8, 16)),
     "DiscriminatorBlock": Case(lambda **k: blocks.DiscriminatorBlock(24, **k), (X,), (4, 4, 4, 24)),
+    "EqualisedConv2D": Case(
+        lambda **k: layers.EqualisedConv2D(8, halve=True, divides_kernel=True, norm={"kind": "layer"}, **k),
+        (X,),
+        (4, 4, 4, 8),
+    ),
+    # The division of a kernel is no layer of rows; it is tried as the part that it is.
+    "EqualisedDense": Case(
+        lambda **k: layers.EqualisedDense(9, "leaky_relu", divides_kernel=True, **k), (CONDITION,), (4, 9)
+    ),
     "GeneratorBlock": Case(lambda **k: blocks.GeneratorBlock(8, "nearest", **k), (X, CONDITION), (4, 16, 16, 8)),
     "GroupNorm": Case(lambda **k: layers.GroupNorm(4, **k), (X,), (4, 8, 8, 16)),
+    "MinibatchDeviation": Case(lambda **k: layers.MinibatchDeviation(2, **k), (X,), (4, 8, 8, 17)),
     "ProjectionHead": Case(lambda **k: layers.ProjectionHead(5, **k), (X, LABELS), (4,)),
     "SNConv2D": Case(lambda **k: layers.SNConv2D(8, resampling="nearest", **k), (X,), (4, 16, 16, 8)),
     "SNDense": Case(lambda **k: layers.SNDense(9, **k), (CONDITION,), (4, 9)),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from biggan_tf.ops import fir, modulation
+from biggan_tf.ops import fir, fir_convolution, modulation
 from tests.biggan_tf.kernel_library import bfloat16
 
 __all__ = ["bfloat16"]
@@ -12,7 +12,21 @@ RANDOM = np.random.default_rng(0)
 X = RANDOM.standard_normal((3, 4, 5, 6))
 STYLES = RANDOM.standard_normal((3, 6))
 KERNEL = RANDOM.standard_normal((3, 3, 6, 7))
-FORMS = (modulation.modulated_convolution, modulation.grouped_convolution)
+
+
+def own_kernels_convolution(x, kernel, styles, demodulate=True, upsample_taps=None):
+    """What the equations say, and the published code: each image is convolved with the kernel of its own."""
+    kernels = kernel[None] * styles[:, None, None, :, None]  # [N, k, k, I, O]
+    if demodulate:
+        sums = tf.reduce_sum(tf.square(kernels), axis=(1, 2, 3), keepdims=True)
+        kernels = kernels * tf.math.rsqrt(sums + modulation.EPSILON)
+    rows = [(x[i : i + 1], kernels[i]) for i in range(x.shape[0])]
+    if upsample_taps is not None:
+        return tf.concat([fir_convolution.convolve_upsampled(*row, upsample_taps) for row in rows], axis=0)
+    return tf.concat([tf.nn.conv2d(*row, strides=1, padding="SAME") for row in rows], axis=0)
+
+
+FORMS = (modulation.modulated_convolution, own_kernels_convolution)
 
 
 def numpy_modulated(demodulate):
@@ -60,6 +74,13 @@ def test_float16_survives_styles_that_overflow_it():
     got = modulation.modulated_convolution(x, kernel, tf.constant(2e4 * STYLES, tf.float16))
     expected = modulation.modulated_convolution(tf.constant(X), tf.constant(KERNEL), tf.constant(STYLES))
     np.testing.assert_allclose(tf.cast(got, tf.float64), expected, atol=0.02)
+
+
+def test_float16_survives_sums_of_large_activations():
+    # 9 * 128 products of 100, 1 and 1 are above 65,504, the largest number.
+    x, kernel, styles = (tf.ones(shape, tf.float16) for shape in ((1, 3, 3, 128), (3, 3, 128, 1), (1, 128)))
+    got = modulation.modulated_convolution(100.0 * x, kernel, styles)
+    np.testing.assert_allclose(got[0, 1, 1, 0], 100.0 * np.sqrt(9 * 128), rtol=2e-3)
 
 
 def test_sums_of_squares_that_were_computed_before_change_nothing():

@@ -99,6 +99,11 @@ def test_filtered_halving_lets_less_of_high_frequencies_through():
     assert left["filtered"] < 0.1 * left["mean"]
 
 
+def test_a_pooling_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match=r"pooling must be one of mean, filtered\. Received: pooling='max'"):
+        resampling.pool(tf.zeros((1, 2, 2, 1)), "max")
+
+
 def _values_and_gradients(how, kernel_size, dtype, fused):
     """The convolution's result and both its gradients, of inputs that a dtype may have to round."""
     x, kernel = (tf.cast(array, dtype) for array in _inputs(8, kernel_size, (16, 24)))

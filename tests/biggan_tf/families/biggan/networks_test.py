@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from biggan_tf.families.biggan.blocks import DeepDiscriminatorBlock, DiscriminatorBlock
 from biggan_tf.families.biggan.config import BigGANConfig
 from biggan_tf.families.biggan.discriminator import Discriminator
 from biggan_tf.families.biggan.generator import Generator
@@ -284,7 +285,8 @@ BAD = [
     (lambda g, d: g.embed(np.array([0, 7])), r"labels must lie in 0 ... 6. Received: \[7\]"),
     (lambda g, d: g.embed(np.array([-1])), r"Received: \[-1\]"),
     (lambda g, d: g.embed(np.array([0.5])), "labels must be integers"),
-    (lambda g, d: g.embed(np.array([[1]])), "labels must be a vector"),
+    (lambda g, d: g.embed(np.array([[1]])), r"one for each of 7 classes. Received: shape \(1, 1\)"),
+    (lambda g, d: g.embed(np.array([[[1]]])), "labels must be a vector"),
     (lambda g, d: d((IMAGES[..., :1], LABELS)), r"Received: shape \(4, 32, 32, 1\)"),
     (lambda g, d: d((IMAGES[0], LABELS)), r"Received: shape \(32, 32, 3\)"),
     (lambda g, d: d((IMAGES.transpose(0, 3, 1, 2), LABELS)), "transpose them from NCHW"),
@@ -296,6 +298,13 @@ BAD = [
 @pytest.fixture(scope="module")
 def pair():
     return Generator(BigGANConfig(**vars(small()))), Discriminator(small())
+
+
+@pytest.mark.parametrize("block", [DiscriminatorBlock, DeepDiscriminatorBlock])
+@pytest.mark.parametrize("downsample", [True, False])
+def test_a_pooling_that_there_is_not_is_named(block, downsample):
+    with pytest.raises(ValueError, match=r"pooling must be one of mean, filtered\. Received: 'max'"):
+        block(8, downsample, pooling="max")
 
 
 @pytest.mark.parametrize(("call", "message"), BAD)

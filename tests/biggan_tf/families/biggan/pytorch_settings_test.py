@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from biggan_tf.config import ConfigError
 from biggan_tf.families.biggan import pytorch_names
 from biggan_tf.families.biggan.config import BigGANConfig
 from biggan_tf.families.biggan.discriminator import Discriminator
@@ -64,19 +65,27 @@ def test_settings_are_read_by_both_spellings():
     assert (config.generator_channels, config.discriminator_channels) == (4, 8)
     # Of 32 pixels the generator has no level of 64, and the discriminator none of 32.
     assert (config.generator_attention, config.discriminator_attention) == ((8,), (16,))
+    # Nor has it one of 4: it halves 32 pixels twice.
+    assert config_of({**SETTINGS, "d_attn": "4_8"}, "float32").discriminator_attention == (8,)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ch": None}, "must have ch or G_ch"),
-        ({"resolution": 48}, "The settings must fit a BigGAN. model.resolution must be a power of two"),
+        ({"ch": None}, "must have 'ch or G_ch'"),
+        ({"resolution": 48}, "model.resolution must be a power of two"),
+        ({"resolution": 2, "hier": True}, "model.resolution must be a power of two"),
+        ({"resolution": "32"}, "resolution='32', which must be an integer"),
+        ({"dim_z": 8.0}, "dim_z=8.0, which must be an integer"),
         ({"n_classes": -1}, "num_classes"),
+        ({"hier": "yes"}, "hierarchical"),
+        ({"sn_eps": "small"}, "must be of the right types"),
+        ({"g_attn": "all"}, "g_attn must be resolutions such as 32_64, or 0 for no attention. Received: 'all'"),
     ],
 )
 def test_settings_that_fit_no_network_are_named(change, message):
     settings = {key: value for key, value in {**SETTINGS, **change}.items() if value is not None}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ConfigError, match=message):
         from_state_dict("biggan", settings, {})
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from biggan_tf.config.parts import load
 from biggan_tf.families.biggan.discriminator import Discriminator
 from biggan_tf.families.biggan.generator import Generator
 from biggan_tf.families.biggan.pytorch_weights import load_biggan_pytorch, save_biggan_pytorch
@@ -98,7 +99,46 @@ def test_files_of_two_models_are_refused(tmp_path):
         load_biggan_pytorch(tmp_path / "G.pth", tmp_path / "other" / "D.pth")
 
 
-def test_networks_that_torch_cannot_hold_are_not_saved(tmp_path):
-    with pytest.raises(ValueError, match="reference='compare_gan'"):
-        save_biggan_pytorch(generator=Generator(small(reference="compare_gan")), generator_path=tmp_path / "G.pth")
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"reference": "compare_gan"}, "model.reference must be paper or ajbrock. Received: compare_gan."),
+        ({"num_classes": 0, "hierarchical": False}, "model.num_classes must be at least 1. Received: 0."),
+        ({"resampling": "filtered"}, "model.resampling must be published. Received: filtered."),
+        ({"batch_norm_epsilon": 1e-3}, "epsilon of the last batch norm must be 1e-05"),
+        ({"condition": load("condition", "infogan")((3,), 1)}, "must be one without codes. Received: infogan."),
+        ({"generator_table": (1,) * 5, "generator_upsampling": (False, True, True, True)}, "must double the image"),
+        ({"architecture": "biggan_deep", "hierarchical": False}, "model.hierarchical must be True with biggan_deep"),
+    ],
+)
+def test_generators_that_torch_cannot_hold_are_not_saved(fields, message, tmp_path):
+    fields = {"z_dim": 20} | fields if "generator_table" in fields else fields
+    with pytest.raises(ValueError, match=message):
+        save_biggan_pytorch(generator=Generator(small(**fields)), generator_path=tmp_path / "G.pth")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"discriminator_norm": load("discriminator_norm", "none")()}, "norm must be spectral. Received: none."),
+        ({"discriminator_norm": load("discriminator_norm", "layer")()}, "norm must be spectral. Received: layer."),
+        ({"condition": load("condition", "none")()}, "model.condition must be projection. Received: none."),
+        ({"condition": load("condition", "contragan")()}, "model.condition must be projection. Received: contragan."),
+        ({"condition": load("condition", "info_nce")()}, "model.condition must be projection. Received: info_nce."),
+        ({"discriminator_table": (1, 2, 4, 4)}, r"must halve the image as \(True, True, False, False\) says"),
+    ],
+)
+def test_nothing_is_written_where_torch_cannot_hold_one_of_two_networks(fields, message, tmp_path):
+    networks = Generator(small()), Discriminator(small(**fields))
+    with pytest.raises(ValueError, match=message):
+        save_biggan_pytorch(*networks, tmp_path / "G.pth", tmp_path / "D.pth")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_last_batch_norm_may_have_another_epsilon_than_the_others_where_torchs_code_keeps_them_apart(tmp_path):
+    save_biggan_pytorch(
+        generator=Generator(small(reference="ajbrock", batch_norm_epsilon=1e-3)), generator_path=tmp_path / "G.pth"
+    )
+    loaded, _ = load_biggan_pytorch(generator=tmp_path / "G.pth", batch_norm_epsilon=1e-3)
+    assert loaded.final_norm.batch_norm.epsilon == 1e-5

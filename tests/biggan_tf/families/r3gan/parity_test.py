@@ -18,7 +18,8 @@ class Case(StateDictCase, Round):
 
     def __init__(self, name, policy):
         super().__init__("r3gan", name, policy)
-        self.labels = tf.constant(self.io["y"]) if "y" in self.io else None
+        # Without classes a game is given the label 0 for every image.
+        self.labels = tf.constant(self.io["y"] if "y" in self.io else np.zeros(len(self.io["z"]), np.int32))
         self.images_seen, self.key = 0, None
 
     def real_batch(self):
@@ -26,10 +27,12 @@ class Case(StateDictCase, Round):
 
     def generate(self, labels=None, latent_noise=0.0):
         z = tf.constant(self.io["z"], self.policy)
-        return Batch(self.generator(z if labels is None else (z, self.generator.embed(labels))), labels)
+        has_classes = self.generator.config.num_classes
+        return Batch(self.generator((z, self.generator.embed(labels)) if has_classes else z), labels)
 
     def discriminate(self, *batches):
-        return [self.discriminator(images if labels is None else (images, labels)) for images, labels in batches]
+        has_classes = self.discriminator.config.num_classes
+        return [self.discriminator((images, labels) if has_classes else images) for images, labels in batches]
 
     def assert_gradients(self, network, loss, phase):
         with tf.GradientTape() as tape:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from biggan_tf.config import ConfigError
 from biggan_tf.families.r3gan import pytorch_names
 from biggan_tf.interop import from_state_dict, weight_map
 from biggan_tf.interop.weights_file_error import WeightsFileError
@@ -55,21 +56,33 @@ def test_the_depthwise_kernel_keeps_its_layout():
     np.testing.assert_array_equal(tensors[name][:, 0].transpose(1, 2, 0), discriminator.basis)
 
 
-def test_a_setting_that_is_missing_is_named():
-    with pytest.raises(ValueError, match="none for widths, blocks"):
-        from_state_dict("r3gan", {"resolution": 8, "cardinality": [1, 1]}, {})
+@pytest.mark.parametrize("name", ["resolution", "widths", "cardinality", "blocks"])
+def test_a_setting_that_is_missing_is_named(name):
+    with pytest.raises(ConfigError, match=f"must have '{name}'. Received: none"):
+        from_state_dict("r3gan", {key: value for key, value in SETTINGS.items() if key != name}, {})
 
 
-def test_settings_that_cannot_be_are_refused():
-    with pytest.raises(ValueError, match="must have a stage for each of the resolutions"):
-        from_state_dict("r3gan", {**SETTINGS, "resolution": 16}, {})
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"resolution": 16}, "must have a stage for each of the resolutions"),
+        ({"resolution": "8"}, "resolution"),
+        ({"widths": [], "cardinality": [], "blocks": [], "d_embedding": None}, "must have a stage for each"),
+        ({"widths": 6}, "must be of the right types"),
+        ({"expansion": None}, "expansion"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
+        from_state_dict("r3gan", {**SETTINGS, **change}, {})
 
 
 def test_another_filter_and_a_missing_tensor_are_refused():
     tensors, _ = state_dicts(*networks())
     name = "MainLayers.1.Layers.0.Resampler.Kernel"
-    with pytest.raises(WeightsFileError, match="resampled with the filter"):
-        from_state_dict("r3gan", SETTINGS, {**tensors, name: np.ones((4, 4))})
+    for taps in (np.ones((4, 4)), 2 * fir.binomial(), np.ones((3, 3))):
+        with pytest.raises(WeightsFileError, match="resampled with the filter"):
+            from_state_dict("r3gan", SETTINGS, {**tensors, name: taps})
     tensors.pop("AggregationLayer.Layer.weight")
     with pytest.raises(WeightsFileError, match="missing: AggregationLayer"):
         from_state_dict("r3gan", SETTINGS, tensors)

@@ -123,3 +123,28 @@ def test_problems_are_named():
     assert "did you mean random" in problems
     assert "channel_base must be at least" in problems
     assert "deviation_channels must divide" in model(deviation_channels=3).problems().__next__()
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "right"),
+    [
+        ("deviation_group", (0, -1), (1, 4, None)),
+        ("class_dim", (0, -1), (1, None)),
+        ("clamp", (0.0, -256.0, float("nan")), (0.5, None)),
+        ("truncation_cutoff", (-1,), (0, 4, None)),
+    ],
+)
+def test_a_number_that_may_be_missing_must_be_possible_where_it_is_given(field, wrong, right):
+    for value in wrong:
+        (problem,) = model(**{field: value}).problems()
+        assert problem.startswith(f"model.{field} must be")
+        assert f"Received: {value};" in problem
+    for value in right:
+        assert list(model(**{field: value}).problems()) == []
+
+
+def test_a_folded_generator_without_noise_stores_none_of_its_numbers():
+    generators = [new(noise=noise) for noise in ("constant", "none")]
+    constant, none = (len(generator.config.fold(generator, {}).in_use) for generator in generators)
+    # Each convolution has a strength and a noise map.
+    assert constant - none == 2 * len(generators[0].convolutions)

@@ -121,3 +121,10 @@ def test_problems_are_named():
         "must lie between 1 and 64",
     ):
         assert part in problems
+
+
+def test_the_first_cutoff_is_below_the_highest_frequency_of_the_pixels():
+    # At that frequency the input's amplitudes would be 0 / 0.
+    (problem,) = model(first_cutoff=4.0, first_stopband=4.5).problems()
+    assert "model.first_cutoff must be below half of model.resolution" in problem
+    assert list(model(first_cutoff=3.9, first_stopband=4.5).problems()) == []

@@ -107,6 +107,20 @@ def test_mistakes_are_told():
         assert part in problems
 
 
+@pytest.mark.parametrize(
+    ("shape", "dtype", "message"),
+    [
+        ((None, 5, 7, 3), "uint8", r"Received: uint8; divide bytes by 127\.5 and subtract 1"),
+        ((None, 7, 3), "float32", r"shape \(N, H, W, 3\)\. Received: shape \(None, 7, 3\)"),
+        ((None, 5, 7, 4), "float32", r"Received: shape \(None, 5, 7, 4\)"),
+    ],
+)
+def test_what_is_no_small_image_is_named(shape, dtype, message):
+    # The tests check annotations, which say the same, only where all sizes are known.
+    with pytest.raises(ValueError, match=message):
+        tf.function(smallest.model().generator().enlarge).get_concrete_function(tf.TensorSpec(shape, dtype))
+
+
 def test_what_moves_one_of_two_images_is_refused():
     config = smallest.config()
     config.augmentation = load("augmentation", "differentiable")()

@@ -6,11 +6,11 @@ The same command goes on from the newest checkpoint in DIR. One process at a tim
 it is remote. With `--dry_run` it looks whether the data fits, prints what the configuration costs as one JSON object,
 and ends.
 
-Exit status: 0 the training is done; 2 the configuration, the data or a checkpoint is wrong, or another process writes
-DIR, and the message says what to change; 3 a value was not finite; 4 the networks collapsed; 74 the disk was full,
-read-only or had an error, and the checkpoints from before are whole; 75 SIGTERM or SIGINT stopped the training, at
-whatever moment: a step that was done is saved; or another worker could not be reached, and the checkpoints from before
-are whole.
+Exit status: 0 the training is done; 2 the configuration, the data or a checkpoint is wrong, an evaluation cannot be
+computed, or another process writes DIR, and the message says what to change; 3 a value was not finite; 4 the networks
+collapsed; 74 the disk was full, read-only or had an error, and the checkpoints from before are whole; 75 SIGTERM or
+SIGINT stopped the training, at whatever moment: a step that was done is saved; or another worker could not be reached,
+and the checkpoints from before are whole.
 """
 
 # ruff: noqa: E402 - the environment is prepared above the imports that bring TensorFlow in
@@ -32,7 +32,7 @@ environment.prepare()
 from absl import flags
 
 from biggan_tf import files, storage_failure
-from biggan_tf.config import Config, fine_tuning, to_dict
+from biggan_tf.config import Config, ConfigError, fine_tuning, to_dict
 from biggan_tf.config import flags as config_flags
 from biggan_tf.folder_lock import FolderInUseError
 
@@ -84,7 +84,6 @@ def main(argv: Sequence[str]) -> int:
     workdir = _WORKDIR.value or ""
     if not workdir and not _DRY_RUN.value:
         config_flags.fail("--workdir must name the folder of the run. Received: none; it is made if it is not there.")
-        return 2
     try:
         _check_places(config, workdir)
     except files.NoFileSystemError as error:
@@ -117,18 +116,19 @@ def _train(config: Config, workdir: str) -> int:
         if _DRY_RUN.value:
             print(json.dumps(_expectations(config, workdir), indent=2))  # noqa: T201 - the output
             return 0
-        evaluates = config.evaluation.every_steps or config.evaluation.every_minutes
-        evaluate = ScheduledEvaluation(workdir, progress=True) if evaluates else None
+        evaluate = None
+        if config.evaluation.every_steps or config.evaluation.every_minutes:
+            _check_features(config)
+            evaluate = ScheduledEvaluation(workdir, progress=True)
         return loop.train(config, workdir, profile=_PROFILE.value, evaluate=evaluate, trackers=trackers)
     except (HubError, InitialWeightsError, WeightsFileError) as error:
         config_flags.fail(f"The run cannot begin with {config.initial.weights}: {error}")
-    except (DataError, CheckpointError, FolderInUseError) as error:
+    except (ConfigError, DataError, CheckpointError, FolderInUseError, loop.EvaluationError) as error:
         config_flags.fail(str(error))
     except (NotADirectoryError, FileExistsError) as error:
         config_flags.fail(f"--workdir must name a folder, or a place where one can be made. Received: {error}.")
     except OSError as error:
         config_flags.fail(storage_failure.describe(error, workdir), storage_failure.STATUS)
-    return 2
 
 
 def _check_places(config: Config, workdir: str) -> None:
@@ -139,6 +139,27 @@ def _check_places(config: Config, workdir: str) -> None:
     if not config.initial.weights.startswith("hf://"):
         flag = "--init_from" if _INIT_FROM.value else "--config.initial.weights"
         files.require_file_system(flag, config.initial.weights)
+
+
+def _check_features(config: Config) -> None:
+    """Raises ConfigError if the evaluations of a training need a file of weights that is not there.
+
+    `Config.problems` does not ask for it, since the configuration of a preset names no place of a machine.
+    """
+    evaluation, features = config.evaluation, config.evaluation.features
+    if config.model.enlargement > 1:  # the maps of a classifier are EfficientNet-Lite0's
+        needed = {"inception": {"patch_fd", "map_distance"}, "classifier": {"patch_fd"}}.get(features, set())
+        is_needed = not needed.isdisjoint(evaluation.metrics)
+    else:
+        is_needed = features != "efficientnet_lite0"
+    path = evaluation.features_path
+    if is_needed and (not path or not files.exists(path) or files.is_folder(path)):
+        raise ConfigError(
+            [
+                f"evaluation.features_path must name the file of weights that evaluation.features={features} needs. "
+                f"Received: {path!r}, which is no file; give one by --config.evaluation.features_path=FILE."
+            ]
+        )
 
 
 def _expectations(config: Config, workdir: str) -> dict[str, Any]:
@@ -153,13 +174,17 @@ def _expectations(config: Config, workdir: str) -> dict[str, Any]:
 
     summary = None
     # Remote storage is left alone: a dry run works where it cannot be reached.
-    if workdir and "://" not in workdir and (steps := checkpoint_files.list_steps(workdir)):
-        summary = checkpoint_files.read_summary(checkpoint_files.folder_of(workdir, steps[-1]))
+    if workdir and "://" not in workdir and (folder := checkpoint_files.newest_whole(workdir)):
+        summary = checkpoint_files.read_summary(folder)
+    distribution = config.distribution
+    num_replicas = max(1, distribution.num_replicas) if distribution.strategy == "mirrored" else 1
+    config.validate(num_replicas)
     data, advice = _data_found(config)
     decided = run_precision.decide(config, summary)
     policy = {"asked": decided.asked, "resolved": decided.policy, "reason": decided.reason}
     config = decided.applied(config)
-    return {"policy": policy, "data": data, "advice": advice, **cost.report(config), "config": to_dict(config)}
+    costs = cost.report(config, num_replicas)
+    return {"policy": policy, "data": data, "advice": advice, **costs, "config": to_dict(config)}
 
 
 def _data_found(config: Config) -> tuple[str, str]:

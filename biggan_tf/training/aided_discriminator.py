@@ -14,7 +14,7 @@ from biggan_tf.config.classifiers import FrozenClassifierConfig
 from biggan_tf.config.parts import FamilyConfig, load
 from biggan_tf.contracts.classifier import Classifier
 from biggan_tf.contracts.discriminator import Discriminator, DiscriminatorInputs, Judgement
-from biggan_tf.contracts.input_checks import check_classes
+from biggan_tf.contracts.input_checks import class_weights
 from biggan_tf.interop.deferred_variables import deferred_variables
 from biggan_tf.ops.activations import SLOPE, normalise_second_moment
 from biggan_tf.ops.precision import accumulation_dtype
@@ -93,14 +93,14 @@ class AidedDiscriminator(Discriminator):
         hidden = ops.leaky_relu(self.joined(ops.concatenate(parts, axis=1)), SLOPE)
         weights = ops.convert_to_tensor(self.weights_of_all)[None]
         if labels is not None and self.weights_of_classes is not None:
-            classes = check_classes(labels, self.config.num_classes, self.compute_dtype)
+            classes = class_weights(labels, self.config.num_classes, self.compute_dtype)
             weights = weights + ops.matmul(classes, ops.convert_to_tensor(self.weights_of_classes))
         # logit = D(x, y) + <w + v_y, h>
         return judgement._replace(logits=judgement.logits + ops.sum(weights * hidden, axis=1))
 
-    def alike(self, policy: str) -> AidedDiscriminator:
-        """A new discriminator of the same configuration, with the same classifier, under another policy."""
-        model = dataclasses.replace(self.config, policy=policy)
+    def alike(self, **changes: Any) -> AidedDiscriminator:
+        """As of any discriminator, with the same classifier."""
+        model = dataclasses.replace(self.config, **changes)
         return AidedDiscriminator(model, self.classifier_config, self._classifier, name=self.name)
 
     def health(self) -> dict[str, Scalar]:

@@ -142,15 +142,29 @@ class TimeExpected:
 
 
 def memory_of_device() -> int:
-    """The bytes of the first GPU, or else of this machine's memory that is available; 0: nobody knows."""
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        return int(tf.config.experimental.get_device_details(gpus[0]).get("memory_limit", 0))
+    """The bytes of the first GPU, or else of this machine's memory that is available; 0: nobody knows.
+
+    It must be called after the strategy was created, since it makes TensorFlow take hold of all GPUs.
+    """
+    if tf.config.list_physical_devices("GPU"):
+        return _memory_of_gpu()
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):
         return 0
+
+
+def _memory_of_gpu() -> int:
+    """How many bytes of the first GPU TensorFlow may take; 0: nobody knows.
+
+    No public function of TensorFlow 2.21 tells it: `tf.config.experimental.get_device_details` has the name and the
+    compute capability alone. first_lines_test.py fails when the private module goes.
+    """
+    from tensorflow.python.client import device_lib
+
+    gpus = [device for device in device_lib.list_local_devices() if device.device_type == "GPU"]
+    return int(gpus[0].memory_limit) if gpus else 0
 
 
 def _devices_of(cluster: Cluster) -> Sequence[str]:

@@ -27,7 +27,8 @@ def batch_of(data: object, num_classes: int) -> Batch:
     """The images and labels of a step.
 
     Args:
-        data: What Keras hands over: images, (images,) or (images, labels).
+        data: What Keras hands over: images, (images,) or (images, labels). Labels may be a column, of shape (N, 1), as
+            in the data sets of Keras.
         num_classes: How many classes the networks have; 0: none, and labels are not needed.
 
     Raises:
@@ -44,6 +45,9 @@ def batch_of(data: object, num_classes: int) -> Batch:
                 "give the labels as `y`, or set model.num_classes to 0."
             )
         labels = tf.zeros([tf.shape(images)[0]], tf.int32)
+    labels = tf.convert_to_tensor(labels)
+    if labels.dtype.is_integer and labels.shape.rank == 2 and labels.shape[1] == 1:
+        labels = tf.squeeze(labels, axis=1)
     return Batch(images, labels)
 
 
@@ -106,7 +110,11 @@ def with_clear_errors(call: Callable[[], Result]) -> Result:
 
 def refuse_options_of_fit(options: Mapping[str, object]) -> None:
     """Raises ValueError for the arguments of `keras.Model.fit` that mean nothing for a GAN."""
-    given = [name for name in _UNUSED_BY_FIT if options.get(name) is not None and options[name] != 0.0]
+    given = [
+        name
+        for name in _UNUSED_BY_FIT
+        if options.get(name) is not None and not (name == "validation_split" and options[name] == 0.0)
+    ]
     if given:
         raise ValueError(
             f"A GAN has no loss on images that it is not trained on, and weighs all alike. Received: "

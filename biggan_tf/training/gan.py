@@ -82,7 +82,8 @@ class GAN(keras.Model):
         random_key: The seed, and how often a collapsed run went back to a checkpoint; all random numbers of a step
             derive from it.
         phases: The phases of the game.
-        images_per_step: How many real images the discriminator sees in a step. It changes where the batches grow.
+        images_per_step: How many real images the discriminator sees in a step. It changes where the batches grow, and
+            `fit` sets it by the size of the batches that it is given.
 
     Example:
         >>> gan = GAN(config)
@@ -114,6 +115,7 @@ class GAN(keras.Model):
         self._standing_of = ("", 0)  # the weights, by their digest, and the passes that it was measured with
         self._condition = config.model.condition.build()
         self._ema = MovingAverage(self.generator, self.ema_generator, config.model.averages_buffers)
+        self._has_own_augmentation = augmentation is not None
         self._augmentation = augmentation or config.augmentation.build()
         self._augmentation_state = dict(self._augmentation.state()) if self._augmentation is not None else {}
         self.sample_latents = LatentSampler(config.model.prior, config.model.z_dim, _labels(config, class_frequencies))
@@ -122,7 +124,6 @@ class GAN(keras.Model):
         self.images_seen = self.add_weight(name="images_seen", initializer="zeros", **shared)
         self.random_key = self.add_weight(name="random_key", shape=(2,), initializer="zeros", **shared)
         self.random_key.assign([config.training.seed, 0])  # seed, rollbacks
-        self.images_per_step = config.images_per_step
         self._set_game(game or config.game)
         self._set_configured_optimizers()
         self.built = True
@@ -148,7 +149,11 @@ class GAN(keras.Model):
         # All waits for the check of the images, or a refused batch would be counted as a step.
         with tf.control_dependencies([batch.images]):
             batches = split(batch, phases.batches_read(self.phases, self._accumulation))
-            return self.step(batches, batches[0].images.shape[0])
+            rows = batches[0].images.shape[0]
+            # Not the configuration's: a batch of `fit` is shared out to all updates of the step.
+            images_per_update = rows * self._accumulation * num_replicas()
+            self.images_per_step: int = images_per_update * self.config.game.discriminator_steps
+            return self.step(batches, rows)
 
     def step(self, batches: Sequence[Batch], rows: int, number: int | None = None) -> dict[str, Tensor]:
         """Runs one step on this replica.
@@ -207,8 +212,8 @@ class GAN(keras.Model):
             signs = tf.sign(tf.concat(round_.real_logits, axis=0))
             sign = tf.reduce_mean(tf.where(tf.math.is_nan(signs), tf.zeros_like(signs), signs))
             scalars[phases.prefix(phase) + _REAL_SIGN] = tf.cast(tf.stop_gradient(sign), loss.dtype)
-        if phase.trains == "generator" and round_.fakes is not None:
-            # It falls towards 0 when the generator draws the same image for all latents.
+        if phase.trains == "generator" and round_.fakes is not None and rows > 1:
+            # It falls towards 0 when the generator draws the same image for all latents; of one image it is always 0.
             deviation = tf.math.reduce_std(tf.stop_gradient(round_.fakes), axis=0)
             scalars["sample_deviation"] = tf.reduce_mean(deviation)
         return MicroBatchGradients(gradients, tuple(scalars), tf.stack(list(scalars.values())), rows)
@@ -270,7 +275,7 @@ class GAN(keras.Model):
         self.steps_done.assign(steps)
         report = {"ema_decay": decay}
         if self._augmentation is not None:
-            report.update(self._augmentation.end_step(steps, self.config.images_per_step))
+            report.update(self._augmentation.end_step(steps, self.images_seen.value, self.images_per_step))
         return report
 
     # What Keras and the loop around the step need. --------------------------------------------------------------------
@@ -430,6 +435,11 @@ class GAN(keras.Model):
                 "A GAN can be saved if its game has a `config` that PARTS['game'] knows by its kind. "
                 "Received: a game without one; give it a GameConfig."
             )
+        if self._has_own_augmentation:
+            raise ValueError(
+                "A GAN can be saved if its augmentation is the one that its configuration describes. Received: "
+                "another one, given to the constructor; set config.augmentation in its place."
+            )
         frequencies = None if self.class_frequencies is None else [float(value) for value in self.class_frequencies]
         return {"name": self.name, "config": to_dict(self.config), "class_frequencies": frequencies}
 
@@ -438,6 +448,7 @@ class GAN(keras.Model):
         numbers = game if isinstance(game, GameConfig) else getattr(game, "config", None)
         if isinstance(numbers, GameConfig):
             self.config = dataclasses.replace(self.config, game=numbers)
+        self.images_per_step = self.config.images_per_step
         played: Game = game.build() if isinstance(game, GameConfig) else game
         # Of another class than its numbers build: whoever loads a saved GAN could not have it again.
         self._is_registered = isinstance(numbers, GameConfig) and type(numbers.build()) is type(played)
@@ -490,10 +501,10 @@ def split(data: Batch, parts: int) -> list[Batch]:
     """
     images, labels = data
     rows = images.shape[0]
-    if parts > 1 and (rows is None or rows % parts):
+    if rows is None or rows % parts:
         raise ValueError(
             f"A step's images must have a fixed number that divides into {parts} equal parts, the micro-batches that "
-            f"its phases read. Received: {rows}; batch with drop_remainder=True."
+            f"its phases read. Received: {'no fixed number' if rows is None else rows}; batch with drop_remainder=True."
         )
     if parts == 1:
         return [Batch(images, labels)]

@@ -23,6 +23,7 @@ from biggan_tf.contracts.network import variables_by_path
 from biggan_tf.interop.deferred_variables import deferred_variables
 from biggan_tf.interop.published import load_published
 from biggan_tf.presets import preset_folder, sources
+from biggan_tf.training.aided_discriminator import AidedDiscriminator
 from biggan_tf.training.checkpoints import files as checkpoint_files
 from biggan_tf.training.checkpoints.loading import load_checkpoint, load_discriminator
 from biggan_tf.training.gan import GAN
@@ -138,6 +139,7 @@ def transferred(
             classes.
     """
     _require_same_family(theirs.config, ours.config, source)
+    _require_both_aided_or_none(theirs, ours, source)
     given, wanted = variables_by_path(theirs), variables_by_path(ours)
     axes: Mapping[str, tuple[int, int]] = {}
     if list(rows) != list(range(theirs.config.num_classes)):
@@ -148,12 +150,15 @@ def transferred(
     for name in set(wanted) & set(given):
         fresh, old = _array(wanted[name]), _array(given[name])
         axis, offset = axes.get(name, (None, 0))
+        shape = list(fresh.shape)
         if axis is not None:
+            shape[axis] = offset + theirs.config.num_classes
+        if old.shape != tuple(shape):
+            problems.append(f"shape: {name} is {old.shape}, it must be {tuple(shape)}")
+        elif axis is not None:
             values[name] = _by_class(fresh, old, axis, offset, rows)
-        elif fresh.shape == old.shape:
-            values[name] = old.astype(fresh.dtype)
         else:
-            problems.append(f"shape: {name} is {old.shape}, it must be {fresh.shape}")
+            values[name] = old.astype(fresh.dtype)
     if problems:
         more = f"\n  ... and {len(problems) - _MAX_LISTED} more" if len(problems) > _MAX_LISTED else ""
         raise InitialWeightsError(
@@ -174,11 +179,14 @@ def class_axes(network: Generator | Discriminator) -> dict[str, tuple[int, int]]
         network: A network of any family.
     """
     config = network.config
-    role = "generator" if isinstance(network, Generator) else "discriminator"
     if not config.num_classes:
         return {}
+    one_more = config.num_classes + 1
     with deferred_variables():
-        larger = getattr(dataclasses.replace(config, num_classes=config.num_classes + 1), role)()
+        if isinstance(network, Discriminator):
+            larger: Generator | Discriminator = network.alike(num_classes=one_more)
+        else:
+            larger = dataclasses.replace(config, num_classes=one_more).generator()
     shapes = {name: tuple(variable.shape) for name, variable in variables_by_path(larger).items()}
     axes = {}
     for name, variable in variables_by_path(network).items():
@@ -214,6 +222,21 @@ def _require_same_family(theirs: FamilyConfig, ours: FamilyConfig, source: str) 
             f"A run must begin with networks of its own family, {ours.kind}. Received: {source}, whose networks are of "
             f"{theirs.kind}; choose a recipe of that family."
         )
+
+
+def _require_both_aided_or_none(
+    theirs: Generator | Discriminator, ours: Generator | Discriminator, source: str
+) -> None:
+    aided = isinstance(theirs, AidedDiscriminator)
+    if aided == isinstance(ours, AidedDiscriminator):
+        return
+    received = f"that of {source} sees one, and the run's sees none; give the run a classifier, config.classifier"
+    if not aided:
+        received = f"the run's sees one, and that of {source} sees none; set config.classifier to none"
+    raise InitialWeightsError(
+        "The discriminator of a run and the one that it begins with must both see the answer of a frozen classifier, "
+        f"or neither. Received: {received}, or begin with another training."
+    )
 
 
 def _differences(theirs: FamilyConfig, ours: FamilyConfig) -> str:

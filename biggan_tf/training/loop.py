@@ -49,15 +49,21 @@ COLLAPSED = 4
 INTERRUPTED = stop_signals.STOPPED  # the same command goes on from the checkpoint that was saved
 
 _PROFILE_AFTER, _PROFILED = 5, 3  # steps
+_NO_CHECKPOINT = "There is no checkpoint yet."
 _MAX_ROLLBACKS = 3  # to one and the same checkpoint
 _LOGGER = logging.getLogger(__name__)
 
 # Takes (generator, configuration, steps done, real images seen) and returns metrics by name, the deciding one first.
+# Raises ValueError if they cannot be computed.
 Evaluate = Callable[[Generator, Config, int, int], Mapping[str, float]]
 
 
 class CollapseError(RuntimeError):
     """Is raised when the networks have collapsed and the configuration says to stop, or going back did not help."""
+
+
+class EvaluationError(RuntimeError):
+    """Is raised, after a checkpoint was saved, when an evaluation cannot be computed."""
 
 
 def train(
@@ -87,6 +93,7 @@ def train(
         ConfigError: If the configuration is wrong, or this machine cannot run it.
         DataError: If the data is missing or damaged, or does not fit the configuration.
         CheckpointError: If the run cannot go on from its checkpoints.
+        EvaluationError: If `evaluate` raised a ValueError; the steps that were done are saved.
         FolderInUseError: If another process writes the workdir. A remote workdir is not locked.
         OSError: If the workdir or the data cannot be read or written. Checkpoints that were complete stay so.
     """
@@ -111,8 +118,13 @@ def _train_in_cluster(
         _lock(workdir, cluster, stack)
         run = Run.start_or_resume(config, workdir, cluster, evaluate, trackers)
         stack.callback(_close, run)
-        status = _train(run, shutdown, profile)
-        cluster.leave(files.join(workdir, checkpoint_files.FOLDER))
+        checkpoints = files.join(workdir, checkpoint_files.FOLDER)
+        try:
+            status = _train(run, shutdown, profile)
+        except EvaluationError:  # in all workers
+            cluster.leave(checkpoints)
+            raise
+        cluster.leave(checkpoints)
         return status
 
 
@@ -246,7 +258,7 @@ class Run:
         if folder is not None and summary is not None:
             if summary.label_names and config.model.num_classes:
                 compatibility.check_label_names(manifest, summary.label_names, f"the run in {workdir}")
-            _restore(checkpoints, folder, summary, config, cluster.num_workers)
+            _restore(checkpoints, folder, summary, config, cluster.num_workers, manifest.fingerprint)
         elif config.initial.weights:
             trained = initial_weights.load_trained(config.initial.weights)
             initial_weights.begin_with(gan, trained, manifest.label_names, config.initial.weights)
@@ -280,7 +292,13 @@ class Run:
         Raises:
             NonFiniteError: If a loss, a gradient or a weight is not finite.
             CollapseError: If the networks have collapsed and the run is to stop.
+            EvaluationError: If an evaluation cannot be computed.
         """
+        folder = os.path.join(self._workdir, "profile") if profile and self._cluster.is_chief else ""
+        with contextlib.closing(_Profile(folder)) as trace:
+            return self._take_steps(shutdown, trace)
+
+    def _take_steps(self, shutdown: Shutdown, trace: _Profile) -> int:
         num_steps, first_step = self._config.training.num_steps, self.step
         if self._is_at_its_end():
             _LOGGER.info(
@@ -297,15 +315,15 @@ class Run:
             return INTERRUPTED
         while not self._is_at_its_end():
             begin = training_clock.reading(self._config.training.clock)
-            if profile and self._cluster.is_chief:
-                _profile(os.path.join(self._workdir, "profile"), self.step - first_step)
+            trace.before_step()
             grown = self._growth.before_step() if self._growth else {}
             is_chiefs_first = self.step == first_step and self._cluster.is_chief
             with first_lines.compilation() if is_chiefs_first else contextlib.nullcontext():
                 report = {**self._runner.run(), **grown}
+            trace.after_step()
             self.step += 1
             shutdown.has_work = True
-            monitoring.check_finite(report, self.gan, self._observer)
+            monitoring.check_finite(report, self.gan, self._observer, self._newest_checkpoint())
             seconds = training_clock.reading(self._config.training.clock) - begin
             self._clock.add(seconds, self._runner.compiled)
             self._meters.add({**report, "data_wait_s": self._runner.data_wait_s})
@@ -337,8 +355,10 @@ class Run:
         evaluation = self._config.evaluation
         by_time = self._clock.passed(60.0 * evaluation.every_minutes)
         due = by_time or (evaluation.every_steps > 0 and self.step % evaluation.every_steps == 0)
-        if trouble is None and self._evaluate is not None and due:
-            trouble = self._agree(self._run_evaluation(self._evaluate) if self._cluster.is_chief else None)
+        goes_on = trouble is None or monitor.on_collapse == "warn"
+        if goes_on and self._evaluate is not None and due:
+            found = self._evaluated(self._evaluate)
+            trouble = trouble or found
         if trouble is not None and self._collapsed(trouble):
             return False
         # With a checkpoint right after it, a run that is killed does not evaluate at another step the next time.
@@ -383,9 +403,30 @@ class Run:
         self._sheets.save(self.step, grids)
         self.log.pictures(self.step, grids, self._observer.health())
 
+    def _evaluated(self, evaluate: Evaluate) -> str | None:
+        """Evaluates in the first worker; returns what its collapse detector says, in all workers.
+
+        Raises:
+            EvaluationError: In all workers, if the evaluation cannot be computed. The steps that were done are saved
+                before.
+        """
+        trouble = failure = None
+        if self._cluster.is_chief:
+            try:
+                trouble = self._run_evaluation(evaluate)
+            except EvaluationError as error:
+                failure = error
+        if self._cluster.any_worker(failure is not None):
+            self._save()
+            raise failure or EvaluationError("The first worker cannot compute its evaluation, and its log says why.")
+        return self._agree(trouble)
+
     def _run_evaluation(self, evaluate: Evaluate) -> str | None:
         """Evaluates the EMA generator and logs the metrics; returns what the collapse detector says of them."""
-        values = evaluate(self.gan.ema_generator, self._config, self.step, int(self.gan.images_seen.numpy()))
+        try:
+            values = evaluate(self.gan.ema_generator, self._config, self.step, int(self.gan.images_seen.numpy()))
+        except ValueError as error:
+            raise EvaluationError(f"The evaluation at step {self.step} cannot be computed: {error}") from error
         self._metrics = {name: float(value) for name, value in values.items()}
         self.log.event(self.step, self._metrics)
         return self._detector.observe_metrics(self._metrics)
@@ -400,7 +441,7 @@ class Run:
             return False
         folder = checkpoint_files.newest_whole(self._workdir) if action == "rollback" else None
         if folder is None:
-            raise CollapseError(f"{message} Stopped; the newest checkpoint is from step {self._saved_step}.")
+            raise CollapseError(f"{message} Stopped. {self._newest_checkpoint()}")
         self._rollbacks += 1
         if self._rollbacks > _MAX_ROLLBACKS:
             raise CollapseError(f"{message} Stopped after {_MAX_ROLLBACKS} rollbacks to the same checkpoint.")
@@ -410,9 +451,16 @@ class Run:
         self.gan.random_key.assign([self._config.training.seed, old_key + 1])
         self.step = int(self.gan.steps_done.numpy())
         self._detector.reset()
-        self._meters = Meters(self.step, checkpoint_files.read_summary(folder).meters)
+        # What was measured and saved since then belongs to the networks that were given up.
+        summary = checkpoint_files.read_summary(folder)
+        self._metrics, self._saved_step = dict(summary.metrics), summary.step
+        self._meters = Meters(self.step, summary.meters)
         self.log.rewind(self.step)
         return True
+
+    def _newest_checkpoint(self) -> str:
+        """A sentence on the checkpoint that is left to whoever reads of an error."""
+        return f"The newest checkpoint is from step {self._saved_step}." if self._saved_step else _NO_CHECKPOINT
 
     def _save(self) -> None:
         """Saves a checkpoint unless this step has one; refuses weights that are not finite or differ over replicas."""
@@ -422,13 +470,13 @@ class Run:
         if bad:
             raise monitoring.NonFiniteError(
                 f"Every weight must be finite to be saved. Received at step {self.step}: {', '.join(bad[:8])}. "
-                "The newest checkpoint was saved before."
+                f"{self._newest_checkpoint()}"
             )
         differing = self._replicas.differing()
         if differing:
             raise RuntimeError(
                 f"All replicas must hold the same state. Received at step {self.step}: these differ: "
-                f"{', '.join(differing[:8])}. The newest checkpoint is from step {self._saved_step}."
+                f"{', '.join(differing[:8])}. {self._newest_checkpoint()}"
             )
         summary = checkpoint_files.CheckpointSummary(
             step=self.step,
@@ -491,19 +539,42 @@ def _restore(
     summary: checkpoint_files.CheckpointSummary,
     config: Config,
     num_workers: int,
+    data_fingerprint: str,
 ) -> None:
     """Restores a checkpoint, without its position in the data where that position has lost its meaning."""
     resume.refuse_another_model(summary, config)
     resume.log_changes(summary, config)
-    changes = resume.changes_of_data(summary, config, num_workers)
+    changes = resume.changes_of_data(summary, config, num_workers, data_fingerprint)
     if changes:
         _LOGGER.warning("The data begins anew, because of %s", ", ".join(changes))
     checkpoints.restore(folder, with_position=not changes)
     _LOGGER.info("Going on from %s", folder)
 
 
-def _profile(folder: str, steps_here: int) -> None:
-    if steps_here == _PROFILE_AFTER:
-        tf.profiler.experimental.start(folder)
-    elif steps_here == _PROFILE_AFTER + _PROFILED:
-        tf.profiler.experimental.stop()
+class _Profile:
+    """Writes a TensorFlow trace of a few steps of this process, or of as many of them as it does before it is closed.
+
+    Args:
+        folder: Where the trace goes; "": there is none.
+    """
+
+    def __init__(self, folder: str):
+        self._folder, self._steps_done, self._is_running = folder, 0, False
+
+    def before_step(self) -> None:
+        """Begins the trace if the next step is the first of it."""
+        if self._folder and self._steps_done == _PROFILE_AFTER:
+            tf.profiler.experimental.start(self._folder)
+            self._is_running = True
+
+    def after_step(self) -> None:
+        """Ends the trace if the step was the last of it."""
+        self._steps_done += 1
+        if self._steps_done == _PROFILE_AFTER + _PROFILED:
+            self.close()
+
+    def close(self) -> None:
+        """Ends the trace if it has begun and not ended."""
+        if self._is_running:
+            self._is_running = False
+            tf.profiler.experimental.stop()

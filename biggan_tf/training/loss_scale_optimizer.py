@@ -30,8 +30,8 @@ class LossScaleOptimizer(keras.optimizers.Optimizer):
     carries the infinity into every replica's weights (loss_scale_optimizer_test.py shows it). And it has no lower end:
     a scale that has once become too small is only raised again after thousands of steps. Here all replicas average
     first and so decide alike, and the scale also doubles when more than `max_underflow_share` of the gradients' values
-    are lost to zero or to subnormals, at most every `dynamic_growth_steps` / 20 good steps, so that a scale which then
-    overflows costs one step in 20 at the most.
+    are lost to zero or to subnormals, at most every max(20, `dynamic_growth_steps` / 20) good steps, so that a scale
+    which then overflows costs one step in 20 at the most.
 
     Args:
         inner_optimizer: Any Keras optimizer. One with a method `apply_averaged`, like `training.adam.Adam`, can skip a
@@ -252,8 +252,10 @@ def underflow_share(gradients: Sequence[Tensor]) -> Scalar:
     the scale is.
 
     Args:
-        gradients: Gradients of the scaled loss.
+        gradients: Gradients of the scaled loss. Without a kernel among them the share is 0.
     """
     kernels = [gradient for gradient in gradients if gradient.shape.rank >= 2]
+    if not kernels:
+        return tf.zeros([])
     lost = [tf.reduce_sum(tf.cast(tf.abs(kernel) < SMALLEST_NORMAL, tf.float32)) for kernel in kernels]
     return tf.add_n(lost) / float(sum(kernel.shape.num_elements() for kernel in kernels))

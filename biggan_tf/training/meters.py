@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 
@@ -13,6 +14,7 @@ _LATEST = (
     "lod",
     "resolution",
     "augmentation_probability",
+    "bad_gradient",
 )
 _ELAPSED = "elapsed_s"  # among what is collected: how many seconds and steps it is about
 
@@ -20,9 +22,9 @@ _ELAPSED = "elapsed_s"  # among what is collected: how many seconds and steps it
 class Meters:
     """Collects the scalars of steps, and gives their means and the time that these steps took.
 
-    Of scalars that describe a state, such as the learning rate, the latest value stands for the mean. A checkpoint
-    keeps what was collected, so that a run that goes on from it reports on the same steps as one that was never
-    stopped.
+    Of scalars that describe a state, such as the learning rate, the latest value stands for the mean. A value that is
+    not finite, such as the norm of a gradient in a step that the loss scale skipped, is left out. A checkpoint keeps
+    what was collected, so that a run that goes on from it reports on the same steps as one that was never stopped.
 
     Args:
         step: How many steps have been done.
@@ -43,6 +45,8 @@ class Meters:
             report: The scalars by name; a name may be missing in some steps.
         """
         for name, value in report.items():
+            if not math.isfinite(value):
+                continue
             total, count, _ = self._values.get(name, (0.0, 0.0, 0.0))
             self._values[name] = [total + value, count + 1, value]
 

@@ -78,7 +78,7 @@ def largest(health: Mapping[str, float]) -> dict[str, float]:
     return maxima
 
 
-def check_finite(report: Mapping[str, float], gan: GAN, observer: Observer) -> None:
+def check_finite(report: Mapping[str, float], gan: GAN, observer: Observer, newest_checkpoint: str = "") -> None:
     """Raises NonFiniteError with the names of the tensors if a step met a value that is not finite.
 
     With a dynamic loss scale a step that was skipped is no error, because the scale halves after it; it is one when the
@@ -88,6 +88,7 @@ def check_finite(report: Mapping[str, float], gan: GAN, observer: Observer) -> N
         report: The scalars of the step by name.
         gan: The model that was trained.
         observer: Finds the variables of `gan` that are not finite.
+        newest_checkpoint: A sentence for the message that says which checkpoint is left; "": none is said.
     """
     losses = [name for name, value in report.items() if name.endswith("_loss") and not math.isfinite(value)]
     skipped = [
@@ -99,7 +100,7 @@ def check_finite(report: Mapping[str, float], gan: GAN, observer: Observer) -> N
     ]
     if not losses and not skipped:
         return
-    raise NonFiniteError(_explanation(report, losses, gan, observer))
+    raise NonFiniteError(" ".join(filter(None, [_explanation(report, losses, gan, observer), newest_checkpoint])))
 
 
 def _explanation(report: Mapping[str, float], losses: list[str], gan: GAN, observer: Observer) -> str:
@@ -114,7 +115,7 @@ def _explanation(report: Mapping[str, float], losses: list[str], gan: GAN, obser
     return (
         f"Every loss, gradient and weight must be finite. Received at step {int(gan.steps_done.numpy())}: "
         + "; ".join(parts)
-        + ". The newest checkpoint was saved before; lower the learning rates, or use another model.policy."
+        + ". Lower the learning rates, or use another model.policy."
     )
 
 
@@ -128,7 +129,8 @@ class CollapseDetector:
       after the margin was below the limit once, or from the 20th observation on.
     * The generator draws the same image for all latents: the standard deviation over the images of a batch is below
       `min_sample_deviation`.
-    * The deciding metric is `max_metric_growth` times worse than its best value so far, in 3 evaluations in a row.
+    * The deciding metric is more than `max_metric_growth` times worse than its best value so far, in 3 evaluations in a
+      row. An unbiased distance may be below 0; then it is worse by more than `max_metric_growth` - 1 times its size.
 
     Args:
         config: These limits.
@@ -143,7 +145,7 @@ class CollapseDetector:
         self._past: collections.deque[Mapping[str, float]] = collections.deque(maxlen=_MEMORY)
         self._observations = 0
         self._was_close = False
-        self._best: float | None = None
+        self._best: tuple[float, float] | None = None  # (cost, value) of the deciding metric
         self._bad_evaluations = 0
 
     def observe(self, report: Mapping[str, float], health: Mapping[str, float]) -> str | None:
@@ -197,10 +199,14 @@ class CollapseDetector:
             values: The metrics by name, the deciding one first.
         """
         name, _ = deciding_metric.name_and_direction(values)
-        cost = deciding_metric.cost(values)
-        self._best = cost if self._best is None else min(self._best, cost)
-        self._bad_evaluations = self._bad_evaluations + 1 if cost > self._config.max_metric_growth * self._best else 0
+        cost, limit = deciding_metric.cost(values), self._config.max_metric_growth
+        self._best = (cost, values[name]) if self._best is None else min(self._best, (cost, values[name]))
+        best_cost, best = self._best
+        is_bad = cost > best_cost + (limit - 1.0) * abs(best_cost)
+        self._bad_evaluations = self._bad_evaluations + 1 if is_bad else 0
         if self._bad_evaluations < _PATIENCE:
             return None
-        worse = f"{cost / self._best:.3g} times worse than its best, {_PATIENCE} times in a row"
-        return f"{name} is {values[name]:.4g}, {worse}"
+        return (
+            f"{name} is {values[name]:.4g} and its best value was {best:.4g}, worse than "
+            f"monitoring.max_metric_growth={limit:g} allows {_PATIENCE} times in a row"
+        )

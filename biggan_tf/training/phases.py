@@ -5,8 +5,9 @@ It is the only interpreter of `contracts.game.Phase`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from biggan_tf.contracts.game import Batch, Phase
 
@@ -70,7 +71,8 @@ def run_step(
             None: all phases are that do not end.
 
     Returns:
-        The scalars that were reported, by name. Of a phase that is repeated, they are those of its last update.
+        The scalars that were reported, by name. Of a phase that is repeated, losses and `skipped` are means over its
+        updates, `bad_gradient` is of one with such a gradient if there is one, and all else is of its last update.
     """
     report: dict[str, Value] = {}
     # Counts the micro-batches of all phases, also of those that are not due, so that the random numbers of a phase do
@@ -82,6 +84,7 @@ def run_step(
         if not is_due(phase, step):
             number += phase.repeats * accumulation_steps
             continue
+        reports: list[Mapping[str, Value]] = []
         for _ in range(phase.repeats):
             if phase.reads_data and not phase.same_data:
                 read = [next_batch() for _ in micro_batches]
@@ -89,9 +92,31 @@ def run_step(
             for index in micro_batches:
                 parts.append(player.gradients(phase, read[index] if phase.reads_data else None, rows, number))
                 number += 1
-            report.update(player.update(phase, parts))
+            reports.append(player.update(phase, parts))
+        report.update(_over_repeats(reports))
     report.update(player.end_step())
     return report
+
+
+def _over_repeats(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a phase reports of all its updates in a step, so that a NaN or a skipped update in any of them is seen.
+
+    Args:
+        reports: The scalars of each update, numbers or tensors, in order; at least one.
+    """
+    merged = dict(reports[-1])
+    for name in merged if len(reports) > 1 else ():
+        values = [report[name] for report in reports]
+        if name.endswith(("_loss", "_skipped")):
+            merged[name] = sum(values[1:], values[0]) / len(values)
+        elif name.endswith("_bad_gradient"):
+            merged[name] = functools.reduce(_larger, values)
+    return merged
+
+
+def _larger(one: Any, other: Any) -> Any:
+    """max(one, other) = (one + other + |one - other|) / 2, because a graph cannot compare tensors as `max` does."""
+    return (one + other + abs(one - other)) / 2
 
 
 def is_due(phase: Phase, step: int | None) -> bool:

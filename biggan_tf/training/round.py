@@ -117,12 +117,13 @@ class TrainingRound:
         augmentation: Changes images before the discriminator sees them; None: nothing changes them.
         sample: What `generate` gives to the generator.
         real: The real images; None in a phase that reads none.
-        key: The key from which the random numbers of the augmentation derive; the same on all replicas.
+        key: The key from which every random number of the round but those of `sample` derives; the same on all
+            replicas.
         images_seen: How many real images the discriminator has seen so far.
         sampler: Samples the further latents of mixed styles; None: styles are never mixed.
 
     Attributes:
-        fakes: The images of the latest call of `generate`; None before it.
+        fakes: The images of the latest call of `generate` or `synthesise`; None before it.
         real_logits: The discriminator's logits for the real images, of each time that it was asked about them.
     """
 
@@ -172,7 +173,8 @@ class TrainingRound:
             return styles
         key = latents.derive_key(self.key, _MIXING)
         further = self._sampler(latents.derive_key(key, 0), z.shape[0]).z
-        # The same on all replicas: arXiv:1812.04948, section 3.1, mixes a whole batch at one layer or not at all.
+        # arXiv:1812.04948, section 3.1, mixes the styles of a share of the images. Here, as in its authors' code, a
+        # whole batch is mixed at one layer or not at all, so the numbers are the same on all replicas.
         chance, place = tf.unstack(latents.unit_uniform(latents.derive_key(key, 1), [2]))
         layers = generator.num_styles
         cutoff = 1 + tf.minimum(tf.cast(place * (layers - 1), tf.int32), layers - 2)
@@ -193,7 +195,7 @@ class TrainingRound:
         """Numbers of N(0, 1) for each row of the round.
 
         Args:
-            shape: The shape of the numbers of one row.
+            shape: The shape of the numbers of one row. Each call with the same shape gives the same numbers.
         """
         rows = self._sample.z.shape[0]
         key = latents.derive_key(self.key, _NORMAL)

@@ -6,6 +6,7 @@ import datetime
 import json
 import logging
 import resource
+import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -27,13 +28,13 @@ class RunLog:
     TensorBoard is the tracker that every run has.
 
     A run that goes on from a checkpoint repeats the steps after it. Lines that metrics.jsonl has of those steps are
-    therefore removed, so that the file has one past and not two. Only the notes on a collapse stay after a rollback,
-    since they say why there was one.
+    therefore removed, so that the file has one past and not two. Only the notes on a collapse stay that stopped the run
+    or made it go back, since they say why. One that was a warning is written again if the collapse comes again.
 
     Args:
         workdir: The folder of the run, local or a URL.
         num_steps: The number of the last step, where the progress bar ends.
-        first_step: How many steps were done before; later lines of metrics.jsonl are removed.
+        first_step: How many steps were done before; later lines of metrics.jsonl are removed, but for such notes.
         active: Whether this process writes. With several workers the first one does, and the others call the same
             methods to no effect.
         trackers: Further trackers, open; they are closed with the log.
@@ -119,7 +120,7 @@ class RunLog:
     def rewind(self, step: int) -> None:
         """Sets the progress bar and metrics.jsonl back to `step`, to which a rollback went."""
         if self._bar is not None:
-            self._remove_lines_after(step, kept="collapse")
+            self._remove_lines_after(step)
             self._bar.n = step
             self._bar.refresh()
 
@@ -131,13 +132,13 @@ class RunLog:
             for tracker in reversed(self._trackers):
                 tracker.close()
 
-    def _remove_lines_after(self, step: int, kept: str = "") -> None:
-        """Removes the lines of later steps, but for those with a field called `kept`, and half a line at the end."""
+    def _remove_lines_after(self, step: int) -> None:
+        """Removes the lines of later steps, but for notes on what ended them, and half a line at the end."""
         if not files.exists(self._path):
             return
         # Not as text: what a damaged disk has put there may not be UTF-8.
         lines = files.read_bytes(self._path).splitlines(keepends=True)
-        left = [line for line in lines if line.endswith(b"\n") and _belongs_to(line, step, kept)]
+        left = [line for line in lines if line.endswith(b"\n") and _belongs_to(line, step)]
         if left != lines:
             files.write_bytes(self._path, b"".join(left))
 
@@ -151,13 +152,14 @@ def memory_bytes() -> int:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:"))
     except (OSError, StopIteration):
         # Not Linux. There it would count what the parent held when it started this process.
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else most * 1024  # macOS counts bytes, others KiB
 
 
-def _belongs_to(line: bytes, step: int, kept: str) -> bool:
-    """Whether a line of metrics.jsonl is about a step up to this one, or has the field `kept`."""
+def _belongs_to(line: bytes, step: int) -> bool:
+    """Whether a line of metrics.jsonl is about a step up to this one, or notes a collapse that ended the later ones."""
     try:
         values = json.loads(line)
-        return bool(values["step"] <= step or (kept and kept in values))
+        return bool(values["step"] <= step or ("collapse" in values and values.get("action") != "warn"))
     except (ValueError, KeyError, TypeError, RecursionError):
         return False  # the process was killed while it wrote the line

@@ -49,6 +49,7 @@ class CheckpointSummary:
         label_names: The names of the classes, by label; empty if they are not known.
         data_fingerprint: The fingerprint in the manifest of the data; "" if it is not known.
         metrics: The numbers of the latest evaluation by name, the deciding metric first; empty before the first one.
+            Earlier versions wrote them sorted by name.
         asked_policy: `model.policy` as the configuration asked for it, e.g. "auto"; "" in checkpoints of version 0.1.
         meters: What `training.meters.Meters` has collected since the last line of metrics.jsonl, so that the next line
             is about the same steps as without the stop; empty right after a line, and in checkpoints of version 0.1.
@@ -90,7 +91,7 @@ def list_steps(workdir: str) -> list[int]:
 
 def write_summary(folder: str, summary: CheckpointSummary) -> None:
     """Writes run.json, and then files.json, which covers all files of the folder and completes the checkpoint."""
-    files.write_json(files.join(folder, _RUN), dataclasses.asdict(summary), sort_keys=True)
+    files.write_json(files.join(folder, _RUN), dataclasses.asdict(summary))  # not sorted: the first metric decides
     names = [name for name in files.list_folder(folder) if name != LIST]
     sizes = {name: _describe(files.join(folder, name)) for name in names}
     files.write_json(files.join(folder, LIST), sizes, sort_keys=True)

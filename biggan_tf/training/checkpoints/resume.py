@@ -50,15 +50,24 @@ def log_changes(summary: CheckpointSummary, config: config_lib.Config) -> None:
         _LOGGER.warning("The configuration has changed since step %d: %s", summary.step, "; ".join(lines))
 
 
-def changes_of_data(summary: CheckpointSummary, config: config_lib.Config, num_workers: int) -> list[str]:
+def changes_of_data(
+    summary: CheckpointSummary, config: config_lib.Config, num_workers: int, data_fingerprint: str = ""
+) -> list[str]:
     """Why the position in the data that a checkpoint holds is of no use; empty if reading can go on from it.
 
     Args:
         summary: The summary of the checkpoint.
         config: The configuration that the run goes on with.
         num_workers: How many processes read the data from now on.
+        data_fingerprint: The fingerprint in the manifest of the data that is read from now on; "": unknown. Data with
+            that of the checkpoint may lie at another path, and data with another one counts as changed at the same.
     """
     changes = [path for path in _changes(summary, config) if path.startswith(_DATA)]
+    before = summary.data_fingerprint
+    if before and before == data_fingerprint:
+        changes = [path for path in changes if path != "data.path"]
+    elif before and data_fingerprint:
+        changes.append(f"the data's fingerprint: {before[:16]} -> {data_fingerprint[:16]}")
     if num_workers != summary.num_workers:
         changes.append(f"workers: {summary.num_workers} -> {num_workers}")
     return changes

@@ -174,7 +174,8 @@ class Checkpoints:
                 _LOGGER.warning("%s", error)
                 continue
             if metrics:
-                costs[step] = deciding_metric.cost(metrics)
+                # By its name, since checkpoints of earlier versions have their metrics in another order.
+                costs[step] = deciding_metric.cost(metrics, self._config.evaluation.metrics)
         return min(costs, key=lambda step: costs[step]) if costs else None
 
 

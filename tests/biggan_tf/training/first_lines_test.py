@@ -3,9 +3,11 @@
 import logging
 import threading
 import time
+import types
 
 import pytest
 import tensorflow as tf
+from tensorflow.python.client import device_lib
 
 from biggan_tf.data import manifest as manifest_lib
 from biggan_tf.training import first_lines
@@ -43,6 +45,15 @@ def test_more_memory_than_there_is_is_a_warning_with_the_remedy(run, monkeypatch
     first_lines.log(*run, 0)
     warning = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert "double training.accumulation_steps" in warning[0]
+
+
+def test_memory_of_a_gpu_is_what_tensorflow_may_take_of_the_first(monkeypatch):
+    assert all(device.memory_limit > 0 for device in device_lib.list_local_devices())  # private in TensorFlow 2.21
+    kinds = (("CPU", 1), ("GPU", 16 * 2**30), ("GPU", 2))
+    devices = [types.SimpleNamespace(device_type=kind, memory_limit=limit) for kind, limit in kinds]
+    monkeypatch.setattr(device_lib, "list_local_devices", lambda: devices)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: devices[1:])
+    assert first_lines.memory_of_device() == 16 * 2**30
 
 
 def test_the_time_is_told_once_without_the_step_that_compiles(monkeypatch, caplog):

@@ -58,6 +58,21 @@ def test_images_alone_are_a_batch_without_classes_alone():
         fit_inputs.batch_of((IMAGES, LABELS, np.ones(4)), 3)
 
 
+def test_labels_in_a_column_are_taken_and_weights_stay_as_they_are():
+    images = fit_inputs.batch_of((IMAGES, LABELS[:, None].astype(np.uint8)), 3)
+    np.testing.assert_array_equal(images.labels, LABELS)
+    weights = np.ones((4, 1), np.float32)
+    assert fit_inputs.batch_of((IMAGES, weights), 1).labels.shape == (4, 1)
+
+
+def test_weights_of_samples_are_refused_as_an_array_and_what_fit_has_by_default_is_not():
+    with pytest.raises(ValueError, match="Received: sample_weight; leave that out"):
+        fit_inputs.refuse_options_of_fit({"sample_weight": np.ones(4)})
+    with pytest.raises(ValueError, match="Received: validation_split; leave that out"):
+        fit_inputs.refuse_options_of_fit({"validation_split": 0.1})
+    fit_inputs.refuse_options_of_fit({"validation_split": 0.0, "sample_weight": None})
+
+
 def test_an_optimizer_is_given_by_its_name_or_itself_and_each_network_has_its_own():
     assert isinstance(fit_inputs.optimizer_for("rmsprop", "generator"), keras.optimizers.RMSprop)
     given = keras.optimizers.SGD(0.25)

@@ -4,11 +4,13 @@ import pytest
 import tensorflow as tf
 
 import biggan_tf
+from biggan_tf.contracts.game import Batch
 from biggan_tf.contracts.network import variables_by_path
+from biggan_tf.games.config import HingeConfig
 from biggan_tf.games.hinge import HingeGame
 from biggan_tf.games.penalties import orthogonal_gradient
 from biggan_tf.training import distribution
-from biggan_tf.training.gan import GAN
+from biggan_tf.training.gan import GAN, split
 from biggan_tf.training.step_runner import StepRunner
 from tests.biggan_tf.training import tiny
 from tests.two_replicas import two_replicas
@@ -171,8 +173,9 @@ class Mirror:
         self.observed.append((float(real_sign), rows))
         self.count.assign_add(1.0)
 
-    def end_step(self, steps_done, images_per_step):
-        return {"steps_seen": tf.cast(steps_done, tf.float32), "images": tf.constant(float(images_per_step))}
+    def end_step(self, steps_done, images_seen, images_per_step):
+        numbers = {"steps": steps_done, "images_seen": images_seen, "images": images_per_step}
+        return {name: tf.cast(number, tf.float32) for name, number in numbers.items()}
 
     def state(self):
         return {"count": self.count}
@@ -185,8 +188,16 @@ def test_an_augmentation_sees_fakes_and_real_images_and_hears_the_signs_of_logit
     # Two phases of D on 8 fakes and 8 real images, one of G on 8 fakes.
     assert mirror.rows == [(16, (16, 2)), (16, (16, 2)), (8, (8, 2))]
     assert mirror.observed[-1] == (float(report["d_sign_of_real"]), 8)
-    assert (report["steps_seen"], report["images"]) == (1.0, 16.0)
+    assert (report["steps"], report["images_seen"], report["images"]) == (1.0, 16.0, 16.0)
     assert gan.state()["augmentation"] == {"count": mirror.count}
+
+
+def test_an_augmentation_is_told_how_many_images_a_step_has_now_and_how_many_were_seen():
+    gan = built(tiny.toy(), cluster(1), augmentation=Mirror())
+    gan.images_seen.assign(1000)
+    gan.images_per_step = 48  # batches have grown
+    report = gan.end_step()
+    assert (report["steps"], report["images_seen"], report["images"]) == (1.0, 1000.0, 48.0)
 
 
 @pytest.mark.processor
@@ -247,3 +258,40 @@ def test_batch_that_does_not_split_is_refused():
     gan = GAN(tiny.toy())
     with pytest.raises(ValueError, match=r"2 equal parts.*Received: 7"):
         gan.train_step(tuple(map(tf.constant, tiny.batch(7))))
+
+
+def test_a_batch_of_any_size_is_refused_where_one_part_reads_it_too():
+    images, labels = keras.KerasTensor((None, 8, 8, 3)), keras.KerasTensor((None,), "int32")
+    with pytest.raises(ValueError, match=r"1 equal parts.*Received: no fixed number; batch with drop_remainder=True"):
+        split(Batch(images, labels), 1)
+
+
+def test_the_deviation_of_samples_needs_two_of_them():
+    config = tiny.toy(batch_size=2, accumulation_steps=2, discriminator_steps=1)
+    _, reports, _ = trained(config, steps=1)
+    assert "sample_deviation" not in reports[0]
+    _, reports, _ = trained(tiny.toy(batch_size=2, discriminator_steps=1), steps=1)
+    assert reports[0]["sample_deviation"] > 0.0
+
+
+def test_the_images_of_a_step_are_those_of_the_game_that_is_played():
+    config = tiny.toy(discriminator_steps=2)
+    assert GAN(config).images_per_step == 16
+    gan = GAN(config, game=HingeGame(HingeConfig(discriminator_steps=3)))
+    assert gan.images_per_step == 24
+    gan.compile(loss=HingeConfig(discriminator_steps=1))
+    assert gan.images_per_step == 8
+
+
+def test_the_half_life_of_the_average_counts_the_images_of_a_batch_of_fit():
+    config = tiny.toy(discriminator_steps=2, ema_half_life_images=16)
+    gan = GAN(config)
+    report = gan.train_step(tuple(map(tf.constant, tiny.batch(8))))
+    assert int(gan.images_seen.numpy()) == 8
+    assert float(report["ema_decay"]) == pytest.approx(0.5 ** (8 / 16))
+
+
+def test_a_gan_with_an_augmentation_of_its_own_cannot_be_saved():
+    gan = GAN(tiny.toy(), augmentation=Mirror())
+    with pytest.raises(ValueError, match=r"Received: another one, given to the constructor; set config\.augmentation"):
+        gan.get_config()

@@ -8,19 +8,24 @@ import pytest
 import tensorflow as tf
 
 from biggan_tf.config import Config, ConfigError, from_dict, to_dict
+from biggan_tf.config.classifiers import NoClassifierConfig
 from biggan_tf.contracts.game import Batch
 from biggan_tf.contracts.network import variables_by_path
 from biggan_tf.interop import save_safetensors
 from biggan_tf.interop.weights_file_error import WeightsFileError
 from biggan_tf.training import initial_weights, loop, small_data
+from biggan_tf.training.aided_discriminator import discriminator_of
 from biggan_tf.training.checkpoints import files as checkpoint_files
 from biggan_tf.training.checkpoints.loading import load_checkpoint
 from biggan_tf.training.checkpoints.saving import Checkpoints
 from biggan_tf.training.gan import GAN
 from tests.biggan_tf.presets import saved_preset
 from tests.biggan_tf.training import tiny
+from tests.biggan_tf.training.aided_discriminator_test import aided, classifier
 from tests.data import made_data
 from tests.families import registry
+
+__all__ = ["classifier"]
 
 NAMES = saved_preset.NAMES
 KINDS = list(registry.SAMPLING)
@@ -106,6 +111,41 @@ def test_networks_that_differ_in_more_than_their_classes_are_refused():
         initial_weights.begin_with(gan_of(other), old, NAMES, "old")
     with pytest.raises(initial_weights.InitialWeightsError, match=r"its own family, progan\. Received: old"):
         initial_weights.begin_with(gan_of(registry.smallest("progan")), old, NAMES, "old")
+
+
+def test_other_classes_do_not_hide_that_other_axes_differ():
+    old = trained(tiny.config().model)
+    other = tiny.config()
+    other.model.num_classes, other.model.embedding_dim = 4, 6
+    text = r"shape: class_embedding/kernel is \(3, 4\), it must be \(3, 6\)"
+    with pytest.raises(initial_weights.InitialWeightsError, match=text):
+        initial_weights.begin_with(gan_of(other), old, ("dog", "cat", "ant", "fly"), "old")
+
+
+def test_a_discriminator_that_sees_a_classifier_begins_with_another_of_its_kind(classifier):
+    config = aided(classifier)
+    old = initial_weights.TrainedNetworks(
+        scrambled(config.model.generator()), scrambled(discriminator_of(config), 1), NAMES
+    )
+    gan = gan_of(aided(classifier, num_classes=4))
+    fresh = np.asarray(gan.discriminator.weights_of_classes)
+    initial_weights.begin_with(gan, old, ("dog", "cat", "ant", "fly"), "old")
+    before, after = (np.asarray(each.weights_of_classes) for each in (old.discriminator, gan.discriminator))
+    known = [NAMES.index(name) if name in NAMES else None for name in ("dog", "cat", "ant", "fly")]
+    expected = [fresh[label] if row is None else before[row] for label, row in enumerate(known)]
+    np.testing.assert_array_equal(after, expected)
+    np.testing.assert_array_equal(gan.discriminator.joined.kernel, old.discriminator.joined.kernel)
+
+
+def test_a_discriminator_that_sees_a_classifier_and_one_that_does_not_are_told_apart(classifier):
+    plain = trained(aided(classifier).model)
+    with pytest.raises(initial_weights.InitialWeightsError, match="the run's sees one, and that of old sees none"):
+        initial_weights.begin_with(gan_of(aided(classifier)), plain, NAMES, "old")
+    config = aided(classifier)
+    seeing = initial_weights.TrainedNetworks(config.model.generator(), discriminator_of(config), NAMES)
+    config.classifier = NoClassifierConfig()
+    with pytest.raises(initial_weights.InitialWeightsError, match="that of old sees one, and the run's sees none"):
+        initial_weights.begin_with(gan_of(config), seeing, NAMES, "old")
 
 
 def test_a_preset_a_run_and_weights_can_be_begun_with(tmp_path):

@@ -1,9 +1,11 @@
+import contextlib
 import errno
 import io
 import json
 import os
 import signal
 import threading
+import types
 import uuid
 
 import numpy as np
@@ -123,6 +125,55 @@ def test_collapse_is_answered_as_configured(tmp_path, data, action, status, step
         assert len({report["g_loss"] for report in observed[1:]}) == 4
 
 
+def test_a_warning_of_a_collapse_does_not_keep_an_evaluation_from_being_computed(tmp_path, data, monkeypatch):
+    made = config(data)
+    made.training.num_steps, made.evaluation.every_steps = 2, 2
+    monkeypatch.setattr(loop.monitoring.CollapseDetector, "observe", lambda *unused: "injected")
+    assert loop.train(made, str(tmp_path), evaluate=lambda *unused: {"fd": 5.0}) == loop.DONE
+    assert {"step": 2, "fd": 5.0} in lines(tmp_path)
+    assert checkpoint_files.read_summary(checkpoint_files.folder_of(str(tmp_path), 2)).metrics == {"fd": 5.0}
+
+
+def test_a_rollback_goes_back_to_what_the_checkpoint_says_and_replaces_a_damaged_newer_one(tmp_path, data, monkeypatch):
+    made = config(data)
+    made.training.num_steps, made.monitoring.on_collapse = 6, "rollback"
+    made.monitoring.log_every_steps, made.evaluation.every_steps = 1, 4
+    observed, after = [], []
+    newer = checkpoint_files.folder_of(str(tmp_path), 4)
+
+    def observe(self, report, health):
+        observed.append(report)
+        if len(observed) != 5:
+            return None
+        files.write_text(files.join(newer, checkpoint_files.LIST), "{")
+        return "injected"
+
+    collapsed = loop.Run._collapsed
+
+    def went_back(run, reason):
+        result = collapsed(run, reason)
+        after.append((run.step, run._metrics, run._saved_step))
+        return result
+
+    monkeypatch.setattr(loop.monitoring.CollapseDetector, "observe", observe)
+    monkeypatch.setattr(loop.Run, "_collapsed", went_back)
+    assert loop.train(made, str(tmp_path), evaluate=lambda *unused: {"fd": 5.0}) == loop.DONE
+    assert after == [(2, {}, 2)]
+    assert checkpoint_files.list_steps(str(tmp_path)) == [2, 4, 6]
+    assert checkpoint_files.damage(newer) is None
+
+
+@pytest.mark.parametrize(
+    ("every_steps", "said"), [(1, "The newest checkpoint is from step 1."), (3, "There is no checkpoint yet.")]
+)
+def test_a_run_that_stops_says_which_checkpoint_there_is(tmp_path, data, monkeypatch, caplog, every_steps, said):
+    made = config(data)
+    made.monitoring.on_collapse, made.checkpoints.every_steps = "stop", every_steps
+    monkeypatch.setattr(loop.monitoring.CollapseDetector, "observe", lambda *unused: "injected")
+    assert loop.train(made, str(tmp_path)) == loop.COLLAPSED
+    assert f"Collapse at step 2: injected. Stopped. {said}" in caplog.text
+
+
 class OneOfTwoWorkers(distribution.Cluster):
     """One process's side of a cluster of two, whose other side says yes to the questions in `yes_of_the_other`."""
 
@@ -169,6 +220,26 @@ def test_only_the_chief_evaluates_and_tells_the_other_workers_of_a_collapse(tmp_
     assert len(other.answers) == verdict + 1  # and asked as often, in the same order
 
 
+def test_an_evaluation_that_cannot_be_computed_ends_the_run_in_all_workers_after_a_checkpoint(
+    tmp_path, data, monkeypatch
+):
+    made = config(data)
+    made.evaluation.every_steps, made.checkpoints.every_steps = 3, 100
+
+    def evaluate(*unused):
+        raise ValueError("the weights are no weights")
+
+    chief = OneOfTwoWorkers(0)
+    text = "The evaluation at step 3 cannot be computed: the weights are no weights"
+    with pytest.raises(loop.EvaluationError, match=text):
+        trained_on(chief, made, tmp_path / "chief", evaluate, monkeypatch)
+    assert checkpoint_files.list_steps(str(tmp_path / "chief")) == [3]
+    other = OneOfTwoWorkers(1, yes_of_the_other=[chief.answers.index(True)])
+    with pytest.raises(loop.EvaluationError, match="The first worker cannot compute its evaluation"):
+        trained_on(other, made, tmp_path / "other", evaluate, monkeypatch)
+    assert len(other.answers) == len(chief.answers)  # they waited for one another to the end
+
+
 def test_weights_that_are_not_finite_stop_the_run_and_are_not_saved(tmp_path, data):
     made = config(data)
     made.training.discriminator.learning_rate = 0.9
@@ -193,6 +264,55 @@ def test_log_forgets_what_a_lost_run_wrote(tmp_path):
     path.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
     run_log.RunLog(str(tmp_path), 10, 2).close()
     assert lines(tmp_path) == [{"step": 1}, {"step": 2}]
+
+
+def test_only_notes_on_a_collapse_that_ended_steps_stay_when_a_run_goes_on(tmp_path):
+    kept = [{"step": 4, "collapse": "why", "action": action} for action in ("stop", "rollback")]
+    written = [{"step": 2}, {"step": 4}, {"step": 4, "collapse": "why", "action": "warn"}, *kept]
+    (tmp_path / run_log.METRICS).write_text("".join(json.dumps(line) + "\n" for line in written))
+    run_log.RunLog(str(tmp_path), 10, 2).close()
+    assert lines(tmp_path) == [{"step": 2}, *kept]
+
+
+@pytest.mark.parametrize(("platform", "unit"), [("darwin", 1), ("freebsd", 1024)])
+def test_memory_is_counted_in_bytes_without_proc(monkeypatch, platform, unit):
+    def missing(*unused, **options):
+        raise FileNotFoundError
+
+    used = types.SimpleNamespace(ru_maxrss=5000)
+    monkeypatch.setattr(run_log, "open", missing, raising=False)
+    monkeypatch.setattr(run_log.sys, "platform", platform)
+    monkeypatch.setattr(run_log.resource, "getrusage", lambda who: used)
+    assert run_log.memory_bytes() == 5000 * unit
+
+
+class Profiler:
+    """Notes the calls of TensorFlow's."""
+
+    def __init__(self, monkeypatch):
+        self.calls = []
+        monkeypatch.setattr(tf.profiler.experimental, "start", self.calls.append)
+        monkeypatch.setattr(tf.profiler.experimental, "stop", lambda: self.calls.append("stop"))
+
+
+def test_a_trace_is_of_the_sixth_to_the_eighth_step_of_the_process(monkeypatch):
+    profiler = Profiler(monkeypatch)
+    seen = []
+    with contextlib.closing(loop._Profile("folder")) as profile:
+        for _ in range(12):
+            profile.before_step()
+            seen.append(len(profiler.calls))
+            profile.after_step()
+    assert profiler.calls == ["folder", "stop"]
+    assert seen == [0] * 5 + [1] * 3 + [2] * 4
+
+
+def test_a_run_that_ends_within_the_trace_writes_it(tmp_path, data, monkeypatch):
+    profiler = Profiler(monkeypatch)
+    made = config(data)
+    made.training.num_steps = 6
+    assert loop.train(made, str(tmp_path), profile=True) == loop.DONE
+    assert profiler.calls == [str(tmp_path / "profile"), "stop"]
 
 
 TIMES = ("images_per_second", "seconds_left", "training_seconds", "memory_bytes", "data_wait_share", "data_wait_s")

@@ -57,6 +57,13 @@ def test_underflow_share_counts_zeros_and_subnormals_of_kernels():
     assert float(loss_scale_optimizer.underflow_share([kernel, tf.zeros([7])])) == 0.5
 
 
+def test_without_kernels_nothing_underflows():
+    optimizer = LossScaleOptimizer(STILL(0.0))
+    optimizer.build([keras.Variable(np.ones(3, "float32"))])
+    report = optimizer.average_and_apply([tf.zeros([3])])
+    assert float(report["underflow_share"]) == 0.0
+
+
 def test_without_a_dynamic_scale_the_loss_is_left_alone_and_nothing_is_stored():
     optimizer = scaled(dynamic=False)
     assert float(optimizer.scale_loss(tf.constant(3.0))) == 3.0

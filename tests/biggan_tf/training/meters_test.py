@@ -16,6 +16,13 @@ def test_means_and_latest_values_over_the_steps():
     assert meters.take(3)[:2] == ({}, 0)
 
 
+def test_values_that_are_not_finite_are_left_out():
+    meters = Meters(0)
+    for norm, index in ((1.0, -1.0), (float("inf"), 3.0), (float("nan"), 5.0), (3.0, -1.0)):
+        meters.add({"d_gradient_norm": norm, "d_bad_gradient": index, "never": float("nan")})
+    assert meters.take(4)[0] == {"d_gradient_norm": 2.0, "d_bad_gradient": -1.0}
+
+
 @pytest.mark.parametrize("stop", range(1, 8))
 def test_a_stop_between_two_lines_changes_no_bit(stop):
     values = [0.1, 0.7, 1e-9, 3.3, -2.5, 1e17, 0.3, float("inf")]

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from biggan_tf.config import Config, WatchConfig, to_dict
@@ -54,6 +56,17 @@ def test_detector_watches_the_trend_of_the_metric_in_its_own_direction():
     assert [higher.observe_metrics({"is": value}) is not None for value in (2, 8, 3, 3, 3)] == [False] * 4 + [True]
 
 
+def test_a_metric_below_zero_is_not_worse_than_itself():
+    made = detector()
+    assert [made.observe_metrics({"kid": -0.001}) for _ in range(5)] == [None] * 5
+    # More than (2 - 1) x |-0.001| above the best.
+    said = [made.observe_metrics({"kid": 0.0005}) for _ in range(3)]
+    assert said[:2] == [None, None]
+    assert said[2] == (
+        "kid is 0.0005 and its best value was -0.001, worse than monitoring.max_metric_growth=2 allows 3 times in a row"
+    )
+
+
 def sound():
     return {
         "d_loss": 1.0, "g_loss": 1.0,
@@ -69,8 +82,9 @@ def test_non_finite_values_are_named():
     gan.generator.to_rgb.bias.assign([0.0, float("nan"), 0.0])
     assert observer.non_finite() == ["generator/to_rgb/bias"]
     bad = {**sound(), "g_loss": float("nan"), "d_skipped": 1.0, "d_bad_gradient": 0.0}
-    with pytest.raises(monitoring.NonFiniteError, match=r"g_loss is nan.*generator/to_rgb/bias.*discriminator/"):
-        monitoring.check_finite(bad, gan, observer)
+    text = r"g_loss is nan.*generator/to_rgb/bias.*discriminator/.*model\.policy\. There is none\.$"
+    with pytest.raises(monitoring.NonFiniteError, match=text):
+        monitoring.check_finite(bad, gan, observer, "There is none.")
 
 
 def test_a_step_that_the_loss_scale_skipped_is_sound():
@@ -97,6 +111,17 @@ def test_resume_begins_the_data_anew_where_its_position_is_lost():
     changed = tiny.config(batch_size=16)
     assert resume.changes_of_data(summary(tiny.config()), changed, 1) == ["training.batch_size"]
     assert resume.changes_of_data(summary(tiny.config()), tiny.config(), 2) == ["workers: 1 -> 2"]
+
+
+def test_resume_knows_the_data_by_its_fingerprint_wherever_it_lies():
+    before = dataclasses.replace(summary(tiny.config()), data_fingerprint="a" * 64)
+    moved = tiny.config()
+    moved.data.path = "elsewhere"
+    assert resume.changes_of_data(before, moved, 1, "a" * 64) == []
+    assert resume.changes_of_data(before, moved, 1) == ["data.path"]
+    expected = [f"the data's fingerprint: {'a' * 16} -> {'b' * 16}"]
+    assert resume.changes_of_data(before, tiny.config(), 1, "b" * 64) == expected
+    assert resume.changes_of_data(summary(tiny.config()), tiny.config(), 1, "b" * 64) == []
 
 
 @pytest.mark.parametrize(

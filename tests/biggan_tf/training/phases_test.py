@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -53,7 +54,7 @@ def test_phases_run_in_order_and_draw_by_numbers_that_do_not_depend_on_what_is_d
         ("g", None, 3),
         ("update", (3,)),
     ]
-    assert report == {"d_loss": 1, "d_lazy_loss": 2, "g_loss": 3, "ended": 1}
+    assert report == {"d_loss": 0.5, "d_lazy_loss": 2, "g_loss": 3, "ended": 1}
     without, report = play(step=4)
     assert without == [line for line in due if line not in (("dlazy", 2, 2), ("update", (2,)))]
     assert "d_lazy_loss" not in report
@@ -64,6 +65,29 @@ def test_an_update_has_the_parts_of_all_its_micro_batches():
     assert [line[1] for line in lines if line[0] == "update"] == [(0, 1), (2, 3), (4, 5), (6, 7)]
     assert phases.batches_read([MAIN, LAZY, LAST], 2, step=0) == 6
     assert phases.batches_read([MAIN, LAZY, LAST], 2, step=1) == 4
+
+
+class Scripted(Notes):
+    """A player whose updates report what they are told to."""
+
+    def __init__(self, reports):
+        super().__init__()
+        self._reports = iter(reports)
+
+    def update(self, phase, parts):
+        return next(self._reports)
+
+
+@pytest.mark.parametrize("convert", [float, tf.constant])
+def test_a_nan_and_a_skipped_update_are_seen_in_any_repeat(convert):
+    first = {"d_loss": float("nan"), "d_skipped": 1.0, "d_bad_gradient": 3.0, "d_real": 1.0}
+    second = {"d_loss": 2.0, "d_skipped": 0.0, "d_bad_gradient": -1.0, "d_real": 5.0}
+    for reports in ((first, second), (second, first)):
+        given = [{name: convert(value) for name, value in report.items()} for report in reports]
+        report = phases.run_step(Scripted(given), [MAIN], 1, 4, lambda: 0, 0)
+        assert np.isnan(report.pop("d_loss"))
+        values = {name: float(value) for name, value in report.items()}
+        assert values == {"d_skipped": 0.5, "d_bad_gradient": 3.0, "d_real": reports[1]["d_real"], "ended": 1.0}
 
 
 class LazyGame:

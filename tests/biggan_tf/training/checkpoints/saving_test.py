@@ -60,6 +60,20 @@ def test_save_keeps_the_newest_every_kth_and_the_best(tmp_path, gan):
     assert checkpoint_files.list_steps(str(tmp_path)) == [3, 4, 7, 8]
 
 
+def test_a_summary_keeps_the_order_of_its_metrics(tmp_path, gan):
+    folder = checkpoints(tmp_path, gan).save(record(1, psnr=20.0, bicubic_psnr=25.0, accuracy=0.5))
+    assert list(checkpoint_files.read_summary(folder).metrics) == ["psnr", "bicubic_psnr", "accuracy"]
+
+
+def test_the_best_checkpoint_is_that_of_the_configured_metric_where_names_are_sorted(tmp_path, gan):
+    config = tiny.config()
+    config.checkpoints.keep, config.evaluation.metrics = 1, ("psnr", "sharpness")
+    keeper = Checkpoints(str(tmp_path), config, gan.state())
+    for step, value in enumerate((20.0, 30.0, 10.0), 1):
+        keeper.save(record(step, bicubic_psnr=25.0 + step, psnr=value))
+    assert checkpoint_files.list_steps(str(tmp_path)) == [2, 3]
+
+
 def test_save_to_a_remote_workdir_killed_between_two_files_leaves_the_one_before(gan, monkeypatch):
     workdir = f"ram://saving_test/{uuid.uuid4().hex}"
     first = checkpoints(workdir, gan).save(record(1))

@@ -40,6 +40,7 @@ from biggan_tf.evaluation.sampling import image_sources
 from biggan_tf.evaluation.sampling.generator_sampler import METHODS, GeneratorSampler
 from biggan_tf.evaluation.sampling.image_sources import LoadedGenerator
 from biggan_tf.evaluation.sampling.sampling_options import SamplingOptions
+from biggan_tf.presets import hub
 from biggan_tf.training import distribution
 
 _WORKDIR = shared_flags.workdir()
@@ -50,7 +51,7 @@ _IMAGES = flags.DEFINE_string("images", "", "A folder of images or of class fold
 _DATA = shared_flags.data()
 _LABELS = flags.DEFINE_enum("labels", "data", LABELS, "Classes come as often as in the data, or equally often.")
 _SPLIT = flags.DEFINE_string("split", "train", "Part of --data to compare with.")
-_REFERENCE = flags.DEFINE_string("reference", "", "File of real features; default: beside the data.")
+_REFERENCE = flags.DEFINE_string("reference", "", "File of real features; default: in DATA.features.")
 _METRICS = flags.DEFINE_list(
     "metrics",
     [],
@@ -61,17 +62,22 @@ _FEATURES = shared_flags.features_or_none(EXTRACTORS)
 _FEATURES_PATH = shared_flags.features_path()
 _NUM_SAMPLES = flags.DEFINE_integer("num_samples", 10_000, "Images to generate.", lower_bound=2)
 _NUM_REAL = flags.DEFINE_integer("num_real", 0, "Real images to compare with; 0: all.", lower_bound=0)
-_TRUNCATION = shared_flags.truncation()
+_EXPORTED_TRUNCATION = 1.0
+_TRUNCATION = shared_flags.truncation(f", --saved_model: {_EXPORTED_TRUNCATION:g}")
 _CUTOFF = shared_flags.truncation_cutoff()
 _METHOD = shared_flags.truncation_method(METHODS)
 _SWEEP = flags.DEFINE_list("sweep", [], "Truncations, e.g. 0.1,0.5,1: a result for each, a CSV and a plot.")
 _STANDING = shared_flags.standing()
 _SEED = shared_flags.seed()
 _BATCH_SIZE = shared_flags.batch_size()
-_OUTPUT = flags.DEFINE_string("output", "", "Folder of the results; default: WORKDIR/evaluation or SOURCE.evaluation.")
+_OUTPUT = flags.DEFINE_string(
+    "output",
+    "",
+    "Folder of the results; default: WORKDIR/evaluation or SOURCE.evaluation (hf://OWNER/NAME: NAME.evaluation).",
+)
 _COMPARE = flags.DEFINE_string("compare", "", "An earlier result.json of the same protocol.")
 _REPLICAS = flags.DEFINE_integer("replicas", 1, "Devices that share the extractor's work.", lower_bound=1)
-_PIXEL_WORKDIR = flags.DEFINE_string("pixel_workdir", "", "Of enlarging: a run without D, for the sheet.")
+_PIXEL_WORKDIR = flags.DEFINE_string("pixel_workdir", "", "A run without D that enlarges alike, for the sheet.")
 _CLASSIFIER_STEPS = flags.DEFINE_integer(
     "classifier_steps", 1000, "Steps to train --features=classifier.", lower_bound=1
 )
@@ -101,7 +107,8 @@ class _Settings:
         compare: An earlier result.json; "": none.
         replicas: How many devices share the work of the extractor.
         classifier_steps: How many steps a classifier is trained.
-        pixel_workdir: The folder of another run that enlarges images, which the sheet shows as well; "": none.
+        pixel_workdir: The folder of another run, which enlarges images by the same factor, and which the sheet shows as
+            well; "": none.
     """
 
     workdir: str
@@ -130,16 +137,23 @@ class _Settings:
         """What is evaluated."""
         return self.workdir or self.weights or self.images or self.saved_model
 
+    @property
+    def exported_truncation(self) -> float:
+        """The truncation that an exported model is asked for, which draws no image without one."""
+        return _EXPORTED_TRUNCATION if self.sampling.truncation is None else self.sampling.truncation
+
 
 def main(argv: Sequence[str]) -> int:
     """Evaluates what the flags name."""
     del argv
     try:
-        for flag in (_WORKDIR, _SAVED_MODEL, _DATA, _REFERENCE, _OUTPUT, _COMPARE, _PIXEL_WORKDIR):
+        for flag in (_WORKDIR, _SAVED_MODEL, _DATA, _REFERENCE, _COMPARE, _PIXEL_WORKDIR):
             files.require_file_system(f"--{flag.name}", flag.value)
         for flag in (_IMAGES, _FEATURES_PATH):
             files.require_local(f"--{flag.name}", flag.value)
-        _evaluate(_settings())
+        settings = _settings()
+        files.require_file_system(f"--{_OUTPUT.name}", settings.output)
+        _evaluate(settings)
     except (ValueError, OSError) as error:
         config_flags.fail(f"biggan_tf.evaluate: {error}")
     return 0
@@ -203,10 +217,16 @@ def _settings() -> _Settings:
 
 
 def _default_output() -> str:
-    """Beside what is evaluated, so that the folder in which the command happens to run is left alone."""
+    """A folder in the run's, or beside the file or folder that is evaluated.
+
+    What is called by a name alone, a preset of the checkout or one of a hub, gets it in the current folder.
+    """
     if _WORKDIR.value:
         return files.join(_WORKDIR.value, "evaluation")
-    return f"{(_WEIGHTS.value or _IMAGES.value or _SAVED_MODEL.value).rstrip('/')}.evaluation"
+    source = _WEIGHTS.value or _IMAGES.value or _SAVED_MODEL.value
+    if hub.is_address(source):
+        source = source.removeprefix(hub.SCHEME).partition("@")[0].rpartition("/")[2]  # hf://OWNER/NAME@REVISION
+    return f"{source.rstrip('/')}.evaluation"
 
 
 def _evaluate(settings: _Settings) -> None:
@@ -217,7 +237,7 @@ def _evaluate(settings: _Settings) -> None:
     loaded = None
     if settings.workdir or settings.weights:
         loaded = image_sources.load(settings.workdir, settings.weights, ema=settings.sampling.weights == "ema")
-    data = settings.data or (loaded.data_path if loaded else "")
+    data = settings.data or (_data_of_run(loaded.data_path) if loaded else "")
     if loaded is not None and loaded.generator.config.enlargement > 1:
         _evaluate_enlargements(settings, loaded, data, earlier)
         return
@@ -244,9 +264,16 @@ def _evaluate(settings: _Settings) -> None:
     else:
         sampler = settings.sampling.sampler(loaded)
         if earlier is not None:
-            results.require_comparable(evaluator.protocol(sampler.protocol(settings.num_samples)), earlier.protocol)
+            protocol = evaluator.protocol(sampler.protocol(settings.num_samples))
+            protocol = dataclasses.replace(protocol, paths=evaluator.paths(sampler))
+            results.require_comparable(protocol, earlier.protocol)
         result = _generator_result(settings, evaluator, loaded, sampler)
     _keep(settings, result, earlier)
+
+
+def _data_of_run(path: str) -> str:
+    """The folder of a run's data; "": it is not there, as where the run alone was copied."""
+    return path if path and files.exists(files.join(path, manifest_lib.FILE_NAME)) else ""
 
 
 def _keep(settings: _Settings, result: Result, earlier: Result | None) -> None:
@@ -265,6 +292,15 @@ def _evaluate_enlargements(settings: _Settings, loaded: LoadedGenerator, data: s
     fidelity.check_names(names)
     if settings.sweep or settings.sampling.truncation is not None:
         raise ValueError("a generator that enlarges images has no truncation. Received: --truncation or --sweep")
+    if "patch_fd" in names and settings.features == "classifier" and not settings.features_path:
+        raise ValueError(
+            "patch_fd compares patches of half the images' size, which a classifier of the images does not take. "
+            "Received: --features=classifier; leave it out, or name one of smaller images by --features_path."
+        )
+    weights = settings.sampling.weights
+    pixels = image_sources.load(settings.pixel_workdir, "", ema=weights == "ema") if settings.pixel_workdir else None
+    if pixels is not None:
+        enlargement_evaluator.require_same_factor(loaded.generator, pixels.generator)
     extractor = _extractor(settings, data) if "patch_fd" in names else None
     maps = None
     if "map_distance" in names:
@@ -272,10 +308,8 @@ def _evaluate_enlargements(settings: _Settings, loaded: LoadedGenerator, data: s
     evaluator = EnlargementEvaluator(
         names, data, settings.split, settings.num_real, extractor, maps, settings.sampling.batch_size
     )
-    weights = settings.sampling.weights
     if earlier is not None:
         results.require_comparable(evaluator.protocol(loaded.generator.config, weights), earlier.protocol)
-    pixels = image_sources.load(settings.pixel_workdir, "", ema=weights == "ema") if settings.pixel_workdir else None
     result = evaluator.evaluate(
         loaded.generator, weights=weights, images_seen=loaded.images_seen, step=loaded.step, progress=True
     )
@@ -289,10 +323,18 @@ def _evaluate_enlargements(settings: _Settings, loaded: LoadedGenerator, data: s
 def _require_possible(settings: _Settings, data: str, loaded: LoadedGenerator | None) -> None:
     """Refuses what cannot be measured, before a classifier is trained or any image is computed."""
     if not data and not (settings.reference and files.exists(settings.reference)):
-        raise ValueError("--data must name the real images, or --reference a file of their statistics")
+        missing = f"; the run's data, {loaded.data_path}, is not there" if loaded and loaded.data_path else ""
+        raise ValueError(
+            "--data must name the real images, or --reference an existing file of their statistics. Received: "
+            f"--reference={settings.reference!r} and no --data{missing}."
+        )
     of_generator = [name for name in settings.metrics if name in metrics.OF_GENERATOR]
     if loaded is None and of_generator:
         raise ValueError(f"{', '.join(of_generator)} needs a generator: --workdir or --weights. Received: images alone")
+    if loaded is not None:
+        metrics.require_classes(settings.metrics, loaded.generator.config.num_classes)
+    elif settings.saved_model:
+        metrics.require_classes(settings.metrics, image_sources.saved_model_classes(settings.saved_model))
 
 
 def _require_comparable(settings: _Settings, data: str, loaded: LoadedGenerator | None, earlier: Result) -> None:
@@ -326,11 +368,10 @@ def _samples_of_files(settings: _Settings, labels: str) -> SampleProtocol:
     """What decides images in files, whose number is not known yet, or those of an exported model."""
     if settings.images:
         return SampleProtocol("images", "unknown", "unknown", "unknown", labels="given")
-    truncation = 1.0 if settings.sampling.truncation is None else settings.sampling.truncation
     return SampleProtocol(
         "saved_model",
         "exported",
-        f"exported {truncation:g}",
+        f"exported {settings.exported_truncation:g}",
         "exported",
         settings.num_samples,
         settings.sampling.seed,
@@ -339,12 +380,19 @@ def _samples_of_files(settings: _Settings, labels: str) -> SampleProtocol:
 
 
 def _extractor(settings: _Settings, data: str) -> FeatureExtractor:
-    """The extractor; a classifier without a file is trained on the real images and stored with the results."""
+    """The extractor; a classifier without a file is trained on the real images and stored with the results.
+
+    One that is stored there is taken again if it was trained on the same images in as many steps.
+    """
     path = settings.features_path
     if settings.features == "classifier" and not path:
         path = files.join(settings.output, "classifier.npz")
-        if not files.exists(path):
-            small_classifier.save(_train_classifier(data, settings.split, settings.classifier_steps), path)
+        if data or not files.exists(path):
+            images = reference_statistics.image_protocol(manifest_lib.load(data), settings.split)
+            training = {**dataclasses.asdict(images), "num_steps": settings.classifier_steps}
+            if not small_classifier.is_kept(path, training):
+                trained = _train_classifier(data, settings.split, settings.classifier_steps)
+                small_classifier.keep(trained, path, training)
     return load_extractor(settings.features, path)
 
 
@@ -397,17 +445,19 @@ def _sweep(settings: _Settings, evaluator: Evaluator, loaded: LoadedGenerator) -
 def _files_result(settings: _Settings, evaluator: Evaluator, earlier: Result | None) -> Result:
     """The result of images in files, or of an exported model."""
     class_names, batch_size = evaluator.reference.class_names, settings.sampling.batch_size
-    frequencies = evaluator.frequencies(len(class_names))
+    num_classes = image_sources.saved_model_classes(settings.saved_model) if settings.saved_model else len(class_names)
+    frequencies = evaluator.frequencies(num_classes)
     samples = _samples_of_files(settings, "uniform" if frequencies is None else "data")
     if settings.images:
         batches = image_sources.folder_batches(settings.images, class_names, batch_size)
     else:
+        metrics.require_classes(settings.metrics, num_classes, class_names)
         batches = image_sources.saved_model_batches(
             settings.saved_model,
             settings.num_samples,
-            1.0 if settings.sampling.truncation is None else settings.sampling.truncation,
+            settings.exported_truncation,
             settings.sampling.seed,
-            len(class_names),
+            num_classes,
             batch_size,
             frequencies,
         )
@@ -415,7 +465,7 @@ def _files_result(settings: _Settings, evaluator: Evaluator, earlier: Result | N
         # How many images there are in files is known after they were read.
         results.require_comparable(evaluator.protocol(samples), earlier.protocol, ignoring=("samples.num_images",))
     bank = feature_bank.collect(
-        _of_reference_size(batches, evaluator),
+        _measurable(batches, evaluator),
         evaluator.extractor,
         strategy=evaluator.strategy,
         progress="images" if settings.images else "samples",
@@ -425,10 +475,14 @@ def _files_result(settings: _Settings, evaluator: Evaluator, earlier: Result | N
     return Result(values, evaluator.protocol(samples), settings.source, remarks=evaluator.remarks_on(bank))
 
 
-def _of_reference_size(batches: image_sources.ByteBatches, evaluator: Evaluator) -> image_sources.ByteBatches:
-    """Batches that must have the reference's resolution: an image that is resized has other features."""
+def _measurable(batches: image_sources.ByteBatches, evaluator: Evaluator) -> image_sources.ByteBatches:
+    """Batches that must have the reference's resolution, and classes for metrics that compare them.
+
+    An image that is resized has other features.
+    """
     for images, labels in batches:
         evaluator.reference.require(evaluator.extractor, images.shape[1])
+        metrics.require_labels(evaluator.names, labels, evaluator.reference.class_names)
         yield images, labels
 
 

@@ -12,6 +12,7 @@ from biggan_tf.architecture_search import ranking
 from biggan_tf.architecture_search.proxies import PROXIES
 from biggan_tf.architecture_search.record import SearchRecord
 from biggan_tf.architecture_search.space import BASE, CandidateCost
+from biggan_tf.comparison.table import as_markdown
 from biggan_tf.config.search import SearchConfig
 from biggan_tf.evaluation.reports.html_report import HtmlReport
 from biggan_tf.evaluation.reports.palette import COLOURS
@@ -25,7 +26,7 @@ _POINT, _BASE_POINT = COLOURS[:2]
 def write(config: SearchConfig, record: SearchRecord, output: str) -> None:
     """Writes search.html and table.md into the folder of a search."""
     candidates, proxies = table(config, record), proxy_table(config, record)
-    text = [_markdown(*candidates), _cost_note(record), _markdown(*proxies)]
+    text = [as_markdown(*candidates, "---"), _cost_note(record), as_markdown(*proxies, "---")]
     ranked = _ranked(record)
     if ranked:
         text.append(_correlation_note(len(ranked)))
@@ -80,8 +81,6 @@ def reason(record: SearchRecord, name: str) -> str:
         return "not trained: others had better scores"
     for number, result in enumerate(record.results):
         entries = list(result["metrics"])
-        if name not in entries:
-            return f"left out of round {number + 1}"
         if not result["metrics"][name]:
             return f"failed in round {number + 1}"
         last = number + 1 == len(record.chosen)
@@ -112,8 +111,23 @@ def _correlations(record: SearchRecord) -> dict[str, str]:
     columns = {_SCORE: [by_score[name] for name in names]}
     for proxy in record.proxies[names[0]]:
         columns[proxy] = ranking.costs([record.proxies[name][proxy] for name in names], proxy)
-    values = {label: ranking.correlation(column, range(len(names))) for label, column in columns.items()}
+    places = _places(record, names)
+    values = {label: ranking.correlation(column, places) for label, column in columns.items()}
     return {label: "not known" if value is None else f"{value:.2f}" for label, value in values.items()}
+
+
+def _places(record: SearchRecord, names: Sequence[str]) -> list[int]:
+    """The place of each of these candidates in the first round, from 0 for the best.
+
+    Those that failed, or have a result that is not finite, share the last place: their order says nothing, and it is
+    that of the scores.
+    """
+    metrics = record.results[0]["metrics"]
+    deciding = _first_metric(metrics)
+    return [
+        place if math.isfinite(metrics[name].get(deciding, math.nan)) else len(names)
+        for place, name in enumerate(names)
+    ]
 
 
 def _ranked(record: SearchRecord) -> list[str]:
@@ -128,10 +142,6 @@ def _correlation_note(num_candidates: int) -> str:
         "The rank correlation (Spearman) is that with the places of the first round, over "
         f"{num_candidates} candidates; 1: it foretold them, 0: it said nothing, below 0: it misled."
     )
-
-
-def _markdown(header: list[str], rows: list[list[str]]) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in [header, ["---"] * len(header), *rows])
 
 
 def _scores(record: SearchRecord) -> dict[str, float]:

@@ -21,6 +21,7 @@ from biggan_tf.evaluation.metrics.game_interaction import growth_factor, largest
 from biggan_tf.evaluation.metrics.jacobian_isometry import jacobian_isometry
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
 from biggan_tf.inference import standing_statistics
+from biggan_tf.inference.batch_norm_moments import has_batch_norm
 from biggan_tf.training.gan import GAN
 from biggan_tf.types import Images, Labels, Tensor
 
@@ -112,7 +113,7 @@ def measure(recipe: Config, names: Sequence[str], images: Images, labels: Labels
 
 def _generator_isometry(networks: _Networks) -> float:
     generator = networks.gan.generator
-    if standing_statistics.applies_to(generator):
+    if has_batch_norm(generator):
         standing_statistics.measure_and_apply(generator, None, num_passes=_STANDING_PASSES, batch_size=networks.rows)
     sampler = GeneratorSampler(generator, batch_size=networks.rows)
     return jacobian_isometry("jodi_z", sampler, _ISOMETRY_IMAGES)
@@ -214,6 +215,10 @@ PROXIES: dict[str, Proxy] = {
         True,
         _linearised_r,
     ),
-    "latent_diversity": Proxy("the mean distance between images of different latents", False, _latent_diversity),
+    "latent_diversity": Proxy(
+        "the root mean square difference of pixels between images of one class and different latents",
+        False,
+        _latent_diversity,
+    ),
     "feature_rank": Proxy("the share of their directions that D's features take", False, _feature_rank),
 }

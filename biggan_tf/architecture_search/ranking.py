@@ -50,7 +50,7 @@ def first_round(by_score: Mapping[str, float], count: int, at_random: float, see
         Their names, in the order of the scores.
     """
     ordered = sorted(by_score, key=lambda name: by_score[name])
-    num_random = min(round(at_random * count), len(ordered) - count) if count < len(ordered) else 0
+    num_random = round(at_random * count) if count < len(ordered) else 0
     best, others = ordered[: count - num_random], ordered[count - num_random :]
     drawn = np.random.default_rng([seed, 1]).choice(len(others), num_random, replace=False)
     return best + [others[index] for index in sorted(drawn)]

@@ -12,6 +12,7 @@ from biggan_tf.architecture_search.space import BASE, Candidate, CandidateCost, 
 from biggan_tf.config import Config, from_dict, to_dict
 
 FILE = "search.json"
+_NOT_ALWAYS_WRITTEN = ("data.split", "evaluation.")  # what settings begin with that earlier versions did not write
 
 
 class RoundResult(TypedDict):
@@ -77,7 +78,8 @@ def load(settings: dict[str, str], output: str) -> SearchRecord | None:
     """The record of an earlier call; None: there is none.
 
     Args:
-        settings: As in `SearchRecord`; the earlier call must have had the same.
+        settings: As in `SearchRecord`; the earlier call must have had the same. What a version did not write that
+            began the search is taken to have been so.
         output: The folder of the search.
 
     Raises:
@@ -88,6 +90,8 @@ def load(settings: dict[str, str], output: str) -> SearchRecord | None:
         return None
     try:
         values = files.read_json(path)
+        known = {name: value for name, value in settings.items() if name.startswith(_NOT_ALWAYS_WRITTEN)}
+        values["settings"] = known | values["settings"]
         changes = [
             f"{name}: {values['settings'].get(name)} and {settings.get(name)}"
             for name in sorted({*values["settings"], *settings})

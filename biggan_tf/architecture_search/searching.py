@@ -17,6 +17,7 @@ from biggan_tf.config import to_dict
 from biggan_tf.config.comparison import BudgetConfig, ComparisonConfig, ComparisonEntry, CurveConfig
 from biggan_tf.config.search import SearchConfig
 from biggan_tf.data import compatibility, input_pipeline, manifest
+from biggan_tf.evaluation.extractors.features import load_extractor
 from biggan_tf.progress import track
 from biggan_tf.training.shutdown import Shutdown
 from biggan_tf.types import Images, Labels
@@ -40,6 +41,7 @@ def search(
 
     Raises:
         SearchError: If the space has too few candidates, or `output` holds another search.
+        ValueError: If the weights of the network whose features are compared are missing.
         DataError: If the data is missing or does not fit the base recipe.
         ExecutionError: If a training failed for another reason than a collapse or a number that was not finite.
     """
@@ -47,6 +49,8 @@ def search(
     settings = _settings(config)
     record = load(settings, output) or SearchRecord(space.draw(config), settings)
     record.write(output)
+    # A file of weights that is missing is told before the proxies, which take long, and not after them.
+    load_extractor(config.evaluation.features, config.evaluation.features_path)
     if not _measure_proxies(config, record, output, shutdown):
         return None
     for number in range(len(config.rounds)):
@@ -115,6 +119,8 @@ def _settings(config: SearchConfig) -> dict[str, str]:
         "rounds": "; ".join(f"{each.candidates} x {each.images}, seeds {each.seeds}" for each in config.rounds),
         "seed": str(config.seed),
         "data": manifest.load(config.data.path).fingerprint,
+        "data.split": config.data.split,
+        **{f"evaluation.{name}": str(value) for name, value in dataclasses.asdict(config.evaluation).items()},
     }
 
 
@@ -168,6 +174,6 @@ def _best_recipe(record: SearchRecord) -> str:
     choices = "; ".join(f"{choice}: {option}" for choice, option in best.options.items()) or "the base recipe itself"
     text = (
         f"The best recipe of a search, {best.name}.\n\n{choices}\n\n"
-        "    python -m biggan_tf.train --config=best.py --workdir=DIR\n"
+        "    python -m biggan_tf.train --config=best.py --config.data.path=DATA --workdir=DIR\n"
     )
     return recipe_text(best.recipe, text)

@@ -94,7 +94,7 @@ def draw(config: SearchConfig) -> Draw:
     """Draws combinations until there are as many candidates as are wanted, each once.
 
     Raises:
-        SearchError: If the space has no candidate within the limits.
+        SearchError: If the space has fewer candidates within the limits than the first round takes.
     """
     base = Candidate(BASE, {}, config.base, cost_of(config.base))
     refusals: list[Refusal] = []

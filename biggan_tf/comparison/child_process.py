@@ -38,7 +38,8 @@ while process.poll() is None:  # Linux sends SIGCHLD also when the command is ha
     os.read(ended, 64)
 status = process.wait()
 if status < 0:
-    signal.signal(-status, signal.SIG_DFL)
+    if -status != signal.SIGKILL:  # which nothing can handle
+        signal.signal(-status, signal.SIG_DFL)
     os.kill(os.getpid(), -status)
 os._exit(status)
 """

@@ -50,4 +50,3 @@ def run(name: str, what: str, output: str, plan: Callable[[], object] | None, wo
         config_flags.fail(f"{name}: {error}")
     except OSError as error:
         config_flags.fail(storage_failure.describe(error, output), storage_failure.STATUS)
-    return 2

@@ -25,7 +25,7 @@ from biggan_tf.training.shutdown import Shutdown
 FOLDER = "comparison"  # in a run's workdir: what the comparison measured of it
 _OUTCOME, _RESULT, _SAMPLES, _LOG = "outcome.json", "result.json", "samples.npz", "output.log"
 _ENLARGEMENTS = "enlargements.npz"  # of biggan_tf.evaluate, which writes it in front of the result
-_MAX_ROWS = 10
+MAX_ROWS = 10  # of a sheet
 _FAILURES = {loop.NON_FINITE: "a value was not finite", loop.COLLAPSED: "the networks collapsed"}
 _LOGGER = logging.getLogger(__name__)
 
@@ -176,7 +176,7 @@ class ComparisonExecution:
             "biggan_tf.sample",
             f"--workdir={run.workdir}",
             "--kind=images",
-            f"--num={(len(labels) or _MAX_ROWS) * self.comparison.samples_per_class}",
+            f"--num={(len(labels) or MAX_ROWS) * self.comparison.samples_per_class}",
             f"--classes={','.join(classes)}",
             f"--output={samples_path(run)}",
         ]
@@ -184,7 +184,7 @@ class ComparisonExecution:
 
 def sheet_labels(num_classes: int) -> list[int]:
     """The classes that sheets show, at most ten, spread evenly over all; without classes none."""
-    rows = min(_MAX_ROWS, num_classes)
+    rows = min(MAX_ROWS, num_classes)
     return [row * num_classes // rows for row in range(rows)]
 
 

@@ -10,19 +10,16 @@ import numpy as np
 
 from biggan_tf import files
 from biggan_tf.comparison import execution
-from biggan_tf.comparison.plan import Parameters, PlannedRun
+from biggan_tf.comparison.plan import Parameters, PlannedRun, fields_without_meaning
 from biggan_tf.evaluation.protocol import MetricProtocol
 from biggan_tf.evaluation.reports import results
+from biggan_tf.evaluation.reports.results import WITHOUT_NETWORK
 from biggan_tf.evaluation.reports.run_report import read_log
 from biggan_tf.training.checkpoints import deciding_metric
 from biggan_tf.training.run_log import METRICS
 
 # Numbers that explain another one: they are in the JSON file, and would make the table too wide.
 _PARTS = ("_mean_part", "_covariance_part", "_deviation", "_worst", "_worst_class", "_num_classes")
-
-
-# What the numbers of enlargements without a network begin with, which are equal in all runs: rows of their own.
-WITHOUT_NETWORK = ("bicubic", "nearest", "truth")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,7 +143,10 @@ class Measurements:
 
     @property
     def without_network(self) -> dict[str, dict[str, float]]:
-        """The metrics of enlargements without a network, by what enlarges; empty where nothing is enlarged."""
+        """The metrics of enlargements without a network, by what enlarges; empty where nothing is enlarged.
+
+        They are equal in all runs.
+        """
         metrics = next((run.metrics for run in self.runs if run.metrics), {})
         ways = {
             way: {name: metrics[f"{way}_{name}"] for name in self.shown_names if f"{way}_{name}" in metrics}
@@ -164,8 +164,9 @@ def collect(runs: Sequence[PlannedRun]) -> Measurements:
     complete = [run for run in runs if execution.is_complete(run)]
     measured = [(run, results.load(execution.result_path(run))) for run in complete if not _failure(run)]
     for run, result in measured[1:]:
-        ignoring = () if run.config.model.num_classes else ("samples.labels",)
-        results.require_comparable(result.protocol, measured[0][1].protocol, ignoring)
+        first, expected = measured[0]
+        ignoring = fields_without_meaning(run.config.model, first.config.model)
+        results.require_comparable(result.protocol, expected.protocol, ignoring)
     metrics = {run.name: result.metrics for run, result in measured}
     remarks = {run.name: result.remarks for run, result in measured}
     entries = []

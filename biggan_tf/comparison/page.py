@@ -99,7 +99,10 @@ def _add_sheets(report: HtmlReport, comparison: ComparisonConfig, runs: Sequence
         report.missing("No run has samples yet.")
         return
     _save(together, files.join(output, "sheet.png"))
-    report.text("A row for each run, the best entry first. The samples were not chosen: all runs have the same seed.")
+    report.text(
+        "A row for each run, the best entry first. The samples were not chosen: those of all runs are drawn with the "
+        "seed 0."
+    )
     report.image(together, "A sample of each class of each run")
     sheets = {run.name: sheet for run in runs if (sheet := pictures.sheet(run, label_names)) is not None}
     for name, sheet in sheets.items():

@@ -121,7 +121,7 @@ def enlargements(run: PlannedRun) -> dict[str, UInt8[np.ndarray, "N H W 3"]] | N
 
 
 def _columns(images: UInt8[np.ndarray, "classes N H W 3"]) -> int:
-    return min(10, len(images))
+    return min(execution.MAX_ROWS, len(images))
 
 
 def sheet(run: PlannedRun, label_names: Sequence[str]) -> Image.Image | None:
@@ -131,7 +131,7 @@ def sheet(run: PlannedRun, label_names: Sequence[str]) -> Image.Image | None:
         return None
     scale = max(1, round(_SHEET_PIXELS / images.shape[2]))
     if not run.config.model.num_classes:
-        return draw_sheet(images.reshape(10, -1, *images.shape[2:]), scale=scale)
+        return draw_sheet(images.reshape(execution.MAX_ROWS, -1, *images.shape[2:]), scale=scale)
     return draw_sheet(images, _class_names(run, label_names), scale=scale)
 
 

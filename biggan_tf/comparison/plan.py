@@ -17,6 +17,7 @@ from typing import TypedDict
 from biggan_tf import files
 from biggan_tf.config import Config, ConfigError, EvaluationConfig, difference, from_dict, to_dict
 from biggan_tf.config.comparison import ComparisonConfig, ComparisonEntry
+from biggan_tf.config.parts import FamilyConfig
 from biggan_tf.data import compatibility
 from biggan_tf.data import manifest as manifest_lib
 from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator
@@ -43,6 +44,21 @@ class Parameters(TypedDict):
 
     generator: int
     discriminator: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _StoredPlan:
+    """The plan of an earlier call.
+
+    Attributes:
+        data_fingerprint: The fingerprint of the data.
+        evaluation: The protocol.
+        runs: The runs by their names.
+    """
+
+    data_fingerprint: str
+    evaluation: EvaluationConfig
+    runs: dict[str, PlannedRun]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +180,8 @@ def _problems(comparison: ComparisonConfig, entry: ComparisonEntry, output: str)
 
 def _parameters(comparison: ComparisonConfig, output: str) -> dict[str, Parameters]:
     """How many parameters the networks of each entry have; those of equal ones, or of an earlier call, count once."""
-    known = [(run.config.model, run.parameters) for run in _stored_runs(output).values()]
+    stored = _stored_plan(output)
+    known = [(run.config.model, run.parameters) for run in stored.runs.values()] if stored else []
     parameters = {}
     for entry in comparison.entries:
         model = entry.recipe.model
@@ -181,7 +198,8 @@ def require_one_protocol(comparison: ComparisonConfig, extractor: FeatureExtract
     """Refuses entries whose numbers could not be compared, before any work.
 
     A recipe that says in its sections `data` and `evaluation` the same as the comparison, or nothing, is measured as
-    the comparison says. One that says otherwise asks for another protocol, as does one with another prior.
+    the comparison says. One that says otherwise asks for another protocol, as does one with another prior. Metrics of
+    classes cannot be had of networks without any.
 
     Args:
         comparison: Has the protocol.
@@ -189,11 +207,25 @@ def require_one_protocol(comparison: ComparisonConfig, extractor: FeatureExtract
 
     Raises:
         ProtocolMismatchError: Names the two entries and each field in which they differ.
+        ValueError: If a metric compares classes, and an entry has none.
     """
     expected = _protocol(comparison, comparison.entries[0], extractor, of_comparison=True)
     for entry in comparison.entries:
-        ignoring = () if entry.recipe.model.num_classes else ("samples.labels",)
-        _require_expected(comparison, entry, _protocol(comparison, entry, extractor), expected, ignoring, "prior")
+        model = entry.recipe.model
+        try:
+            all_metrics.require_classes(comparison.evaluation.metrics, model.num_classes)
+        except ValueError as error:
+            raise ValueError(f"{entry.name}: {error}") from error
+        protocol = _protocol(comparison, entry, extractor)
+        _require_expected(comparison, entry, protocol, expected, fields_without_meaning(model), "prior")
+
+
+def fields_without_meaning(*models: FamilyConfig) -> tuple[str, ...]:
+    """The fields of a protocol in which numbers of these networks may differ and still be compared.
+
+    How often each class was drawn is nothing to a network without classes.
+    """
+    return () if all(model.num_classes for model in models) else ("samples.labels",)
 
 
 def require_one_enlargement(comparison: ComparisonConfig) -> None:
@@ -204,7 +236,7 @@ def require_one_enlargement(comparison: ComparisonConfig) -> None:
 
     Raises:
         ProtocolMismatchError: Names the two entries and each field in which they differ.
-        ValueError: If the weights of a network whose features are compared are missing.
+        ValueError: If the weights of a network whose features are compared are missing, or it takes no patches.
     """
     asked = comparison.evaluation
     evaluator = EnlargementEvaluator.from_config(asked, comparison.data.path, comparison.data.split)
@@ -287,7 +319,8 @@ def write(runs: Sequence[PlannedRun], comparison: ComparisonConfig, output: str)
         ComparisonError: Names each field that differs.
     """
     _refuse_another_plan(runs, comparison, output)
-    known = _stored_runs(output) | {run.name: run for run in runs}
+    stored = _stored_plan(output)
+    known = (stored.runs if stored else {}) | {run.name: run for run in runs}
     plan = {
         "data_fingerprint": manifest_lib.load(comparison.data.path).fingerprint,
         "evaluation": dataclasses.asdict(comparison.evaluation),
@@ -301,19 +334,17 @@ def write(runs: Sequence[PlannedRun], comparison: ComparisonConfig, output: str)
 
 
 def _refuse_another_plan(runs: Sequence[PlannedRun], comparison: ComparisonConfig, output: str) -> None:
-    path = files.join(output, PLAN)
-    if not output or not files.exists(path):
+    stored = _stored_plan(output)
+    if stored is None:
         return
-    stored, plan = _stored_runs(output), files.read_json(path)
     changes: dict[str, tuple[object, object]] = {}
     fingerprint = manifest_lib.load(comparison.data.path).fingerprint
-    if plan["data_fingerprint"] != fingerprint:
-        changes["the fingerprint of the data"] = (plan["data_fingerprint"], fingerprint)
-    before = from_dict(EvaluationConfig, plan["evaluation"])
-    changes |= difference(before, comparison.evaluation, "evaluation.")
+    if stored.data_fingerprint != fingerprint:
+        changes["the fingerprint of the data"] = (stored.data_fingerprint, fingerprint)
+    changes |= difference(stored.evaluation, comparison.evaluation, "evaluation.")
     for run in runs:
-        if run.name in stored:
-            differing = difference(stored[run.name].config, run.config)
+        if run.name in stored.runs:
+            differing = difference(stored.runs[run.name].config, run.config)
             changes |= {f"{run.name}: {field}": values for field, values in differing.items() if field not in _PLACES}
     if changes:
         listed = "\n  - ".join(f"{name}: {before!r} and {after!r}" for name, (before, after) in changes.items())
@@ -323,22 +354,20 @@ def _refuse_another_plan(runs: Sequence[PlannedRun], comparison: ComparisonConfi
         )
 
 
-def _stored_runs(output: str) -> dict[str, PlannedRun]:
-    """The runs in the plan of an earlier call by their names; empty: there was none."""
+def _stored_plan(output: str) -> _StoredPlan | None:
+    """The plan of an earlier call; None: there was none."""
     path = files.join(output, PLAN)
     if not output or not files.exists(path):
-        return {}
+        return None
     try:
         plan, runs = files.read_json(path), {}
-        from_dict(EvaluationConfig, plan["evaluation"])
-        str(plan["data_fingerprint"])
         for name, values in plan["runs"].items():
             entry, _, seed = name.rpartition("-")
             counts = values["parameters"]
             parameters = Parameters(generator=counts["generator"], discriminator=counts["discriminator"])
             config = from_dict(Config, values["config"])
             runs[name] = PlannedRun(entry, int(seed), config, files.join(output, _RUNS, name), parameters)
-        return runs
+        return _StoredPlan(str(plan["data_fingerprint"]), from_dict(EvaluationConfig, plan["evaluation"]), runs)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ComparisonError(
             f"{path} must be the plan of a comparison ({error}). Name another --output, or remove that file."

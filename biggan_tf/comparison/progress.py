@@ -45,7 +45,7 @@ class Progress:
 
     def finish(self) -> None:
         """The run that began last is complete."""
-        self._durations.append(time.monotonic() - self._begin)
+        self._durations.append(self._elapsed_s())
         self._todo -= 1
 
     def training(self, run: PlannedRun) -> None:
@@ -89,17 +89,21 @@ class Progress:
         Args:
             left_s: How long the present run still takes; None: as long as a whole run, less what it took already.
         """
-        elapsed = time.monotonic() - self._begin
+        elapsed = self._elapsed_s()
         if self._durations:
             typical = sum(self._durations) / len(self._durations)
         elif left_s is not None:
-            typical = self._earlier_s + elapsed + left_s
+            typical = elapsed + left_s
         elif self._budget_s:
             typical = self._budget_s
         else:
             return None
         present = max(0.0, typical - elapsed) if left_s is None else left_s
         return present + typical * (self._todo - 1)
+
+    def _elapsed_s(self) -> float:
+        """How long the present run took so far, earlier processes included."""
+        return self._earlier_s + time.monotonic() - self._begin
 
     def close(self) -> None:
         """Ends the line on a terminal."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 from collections.abc import Sequence
 
@@ -31,7 +32,7 @@ def rows(measurements: Measurements) -> list[list[str]]:
     entries = [_row(entry, names) for entry in measurements.entries]
     for way, numbers in measurements.without_network.items():
         label = "the large images" if way == "truth" else f"{way}, no network"
-        entries.append([label, "", *(f"{numbers[name]:.4g}" if name in numbers else "" for name in names), "", ""])
+        entries.append([label, "", *(_four_digits(numbers[name]) if name in numbers else "" for name in names), "", ""])
     return entries
 
 
@@ -44,24 +45,42 @@ def _row(entry: EntryMeasurement, names: Sequence[str]) -> list[str]:
         entry.name,
         count,
         *numbers,
-        f"{_mean([run.images_seen for run in runs]):,.0f}",
-        f"{_mean([run.minutes for run in runs]):.1f}",
+        f"{statistics.fmean(run.images_seen for run in runs):,.0f}",
+        f"{statistics.fmean(run.minutes for run in runs):.1f}",
     ]
 
 
 def shown(spread: Spread) -> str:
-    """A mean with its deviation, both with as many digits as the mean has with four."""
-    mean = f"{spread.mean:.4g}"
-    if spread.deviation is None:
+    """A mean of four digits with its deviation, which has as many decimals and at least one digit that is not 0."""
+    mean, deviation = _four_digits(spread.mean), spread.deviation
+    if deviation is None or not math.isfinite(spread.mean):
         return mean
-    decimals = len(mean.partition(".")[2]) if "e" not in mean else 0
-    return f"{mean} ± {spread.deviation:.{max(1, decimals)}f}"
+    if "e" in mean:
+        return f"{mean} ± {deviation:.3g}"
+    with_decimals = f"{deviation:.{max(1, len(mean.partition('.')[2]))}f}"
+    return f"{mean} ± {with_decimals if float(with_decimals) or not deviation else format(deviation, '.1g')}"
+
+
+def _four_digits(value: float) -> str:
+    """A number rounded to four digits, with the zeros among them, such as 0.05000."""
+    return f"{value:#.4g}".removesuffix(".")
+
+
+def as_markdown(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: str = "---:") -> str:
+    """A table of Markdown.
+
+    Args:
+        header: The titles of the columns.
+        rows: Their cells.
+        numbers: How all columns but the first are aligned: to the right, or "---", as the reader's program does it.
+    """
+    lines = [header, ["---", *[numbers] * (len(header) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def markdown(measurements: Measurements) -> str:
     """The table with what is needed to read it."""
-    lines = [header(measurements), ["---", *["---:"] * (len(header(measurements)) - 1)], *rows(measurements)]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    text = as_markdown(header(measurements), rows(measurements))
     return "\n\n".join([text, *notes(measurements)]) + "\n"
 
 
@@ -125,7 +144,3 @@ def run_rows(runs: Sequence[RunMeasurement], names: Sequence[str]) -> list[list[
 def _titles(names: Sequence[str]) -> list[str]:
     """Names of metrics as texts that can be broken into lines."""
     return [name.replace("_", " ") for name in names]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return statistics.fmean(values)

@@ -23,7 +23,7 @@ from biggan_tf.evaluation.metrics import fidelity
 from biggan_tf.evaluation.metrics.fidelity import FidelitySums
 from biggan_tf.evaluation.metrics.reference_statistics import image_protocol
 from biggan_tf.evaluation.protocol import FidelityProtocol, MetricProtocol, SampleProtocol
-from biggan_tf.evaluation.reports.results import Result
+from biggan_tf.evaluation.reports.results import WITHOUT_NETWORK, Result
 from biggan_tf.evaluation.reports.sheet_drawing import draw_sheet
 from biggan_tf.latents import noise_keys
 from biggan_tf.ops.pixels import to_bytes
@@ -34,8 +34,9 @@ from biggan_tf.types import Images, RowKeys, SmallImages
 Pictures: TypeAlias = UInt8[np.ndarray, "N H W 3"]
 # Small images and keys to large ones.
 _Enlarge: TypeAlias = Callable[[SmallImages, RowKeys], Images]
-# Captions of the columns of a sheet that others ask for by name.
-INPUT, BICUBIC, GENERATOR, TRUTH = "input", "bicubic", "generator", "truth"
+BICUBIC, NEAREST, TRUTH = WITHOUT_NETWORK
+# Other captions of the columns of a sheet that others ask for by name.
+INPUT, GENERATOR = "input", "generator"
 _NO_FEATURES = FeatureProtocol("none", "", "none")
 
 
@@ -50,6 +51,9 @@ class EnlargementEvaluator:
         extractor: Gives the features of patches; it is needed for patch_fd alone.
         maps: Gives the feature maps of map_distance, which others do without; None: EfficientNet-Lite0's.
         batch_size: How many images are computed at a time.
+
+    Raises:
+        ValueError: If there is no such metric, or patch_fd has no extractor, or one of images of another size.
     """
 
     def __init__(
@@ -70,6 +74,12 @@ class EnlargementEvaluator:
         self.maps = maps or feature_maps.efficientnet_lite0() if "map_distance" in names else None
         self._data_path, self._split, self._batch_size = data_path, split, batch_size
         self.images = image_protocol(manifest_lib.load(data_path), split, num_images)
+        if self.extractor is not None and self.extractor.resolution not in (0, self._patch_size):
+            raise ValueError(
+                f"patch_fd needs an extractor of images of {self._patch_size} pixels, half of the data's. Received: "
+                f"{self.extractor.protocol.features} of {self.extractor.resolution} pixels; take efficientnet_lite0 "
+                "or a classifier of images of that size."
+            )
 
     @classmethod
     def from_config(cls, config: EvaluationConfig, data_path: str, split: str) -> EnlargementEvaluator:
@@ -124,22 +134,25 @@ class EnlargementEvaluator:
             progress: Whether to show a progress bar.
         """
         ways = ways_to_enlarge(generator)
+        of_truth = [name for name in ("sharpness", "patch_fd") if name in self.names]  # the others compare with it
         sums = {
-            name: FidelitySums(self.names, self.extractor, self.maps, self._patch_size) for name in ("truth", *ways)
+            name: FidelitySums(of_truth if name == TRUTH else self.names, self.extractor, self.maps, self._patch_size)
+            for name in (TRUTH, *ways)
         }
         batches = self._batches(enlarging(generator))
         total = -(-self.images.num_images // self._batch_size)
         for truth, small, keys in track(batches, total, "enlarge", "batch", progress):
-            sums["truth"].add(truth, truth)
+            sums[TRUTH].add(truth, truth)
             for name, enlarge in ways.items():
                 sums[name].add(np.asarray(to_bytes(enlarge(small, keys))), truth)
         values: dict[str, float] = {}
         for name in ways:
             prefix = f"{name}_" if name else ""
-            values |= {prefix + metric: value for metric, value in sums[name].results(sums["truth"]).items()}
+            values |= {prefix + metric: value for metric, value in sums[name].results(sums[TRUTH]).items()}
         if "sharpness" in self.names:
-            values["truth_sharpness"] = sums["truth"].results(sums["truth"])["sharpness"]
-        return Result(values, self.protocol(generator.config, weights), images_seen=images_seen, step=step)
+            values[f"{TRUTH}_sharpness"] = sums[TRUTH].mean("sharpness")
+        protocol, remarks = self.protocol(generator.config, weights), sums[""].remarks(sums[TRUTH])
+        return Result(values, protocol, images_seen=images_seen, step=step, remarks=remarks)
 
     def columns(self, generator: Generator, pixels: Generator | None = None, rows: int = 8) -> dict[str, Pictures]:
         """The first images by what shows them: the small ones, enlargements without and with networks, and the truth.
@@ -152,14 +165,11 @@ class EnlargementEvaluator:
         Raises:
             ValueError: If the two do not enlarge by the same factor.
         """
-        if pixels is not None and pixels.config.enlargement != generator.config.enlargement:
-            raise ValueError(
-                f"The run on pixels alone must enlarge {generator.config.enlargement} times, as the other one does. "
-                f"Received: {pixels.config.kind} that enlarges {pixels.config.enlargement} times"
-            )
+        if pixels is not None:
+            require_same_factor(generator, pixels)
         truth, small, keys = next(self._batches(enlarging(generator)))
         ways = ways_to_enlarge(generator)
-        shown = {INPUT: ways["nearest"], BICUBIC: ways[BICUBIC]}
+        shown = {INPUT: ways[NEAREST], BICUBIC: ways[BICUBIC]}
         if pixels is not None:
             shown["pixel loss"] = ways_to_enlarge(pixels)[""]
         shown[GENERATOR] = ways[""]
@@ -194,7 +204,7 @@ def sheet(columns: Mapping[str, Pictures]) -> Image.Image:
 
 
 def ways_to_enlarge(generator: Generator) -> Mapping[str, _Enlarge]:
-    """The generator, by the name "", and the enlargements without a network, compiled.
+    """What enlarges small images, by its name: "", the generator, compiled, and the enlargements without a network.
 
     Raises:
         ValueError: If the generator does not enlarge images.
@@ -204,8 +214,25 @@ def ways_to_enlarge(generator: Generator) -> Mapping[str, _Enlarge]:
     return {
         "": tf.function(lambda small, keys: network.enlarge(small, keys), autograph=False),
         BICUBIC: lambda small, keys: enlarged(small, factor),
-        "nearest": lambda small, keys: tf.repeat(tf.repeat(small, factor, axis=1), factor, axis=2),
+        NEAREST: lambda small, keys: tf.repeat(tf.repeat(small, factor, axis=1), factor, axis=2),
     }
+
+
+def require_same_factor(generator: Generator, pixels: Generator) -> None:
+    """Refuses two generators whose images cannot stand next to one another on a sheet.
+
+    Args:
+        generator: One.
+        pixels: The other, which was trained on pixels alone.
+
+    Raises:
+        ValueError: If they do not enlarge by the same factor.
+    """
+    if pixels.config.enlargement != generator.config.enlargement:
+        raise ValueError(
+            f"The run on pixels alone must enlarge {generator.config.enlargement} times, as the other one does. "
+            f"Received: {pixels.config.kind} that enlarges {pixels.config.enlargement} times"
+        )
 
 
 def enlarging(generator: Generator) -> EnlargingGenerator:

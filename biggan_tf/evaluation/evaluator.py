@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from biggan_tf.config import EvaluationConfig
+from biggan_tf.config import EvaluationConfig, checks, metric_names
 from biggan_tf.evaluation.extractors.features import FeatureExtractor, load_extractor
 from biggan_tf.evaluation.metrics import all_metrics as metrics
 from biggan_tf.evaluation.metrics import feature_bank, reference_statistics
@@ -20,7 +20,7 @@ from biggan_tf.evaluation.protocol import MetricProtocol, PathProtocol, SamplePr
 from biggan_tf.evaluation.reports.results import Result
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
 
-LABELS = ("data", "uniform")
+LABELS = checks.EVALUATED_LABELS
 
 
 class Evaluator:
@@ -106,6 +106,19 @@ class Evaluator:
         computation = metrics.computation(self.names, self.extractor)
         return MetricProtocol(self.extractor.protocol, self.reference.images, samples, computation)
 
+    def paths(self, sampler: GeneratorSampler) -> PathProtocol:
+        """What decides those of the metrics that need the generator itself, known before any is computed.
+
+        Args:
+            sampler: The one that they will be computed of.
+        """
+        protocol = self._style_path.protocol() if set(self.names) & set(PATHS) else PathProtocol()
+        if set(self.names) & set(SPACES):
+            protocol = dataclasses.replace(protocol, num_jacobians=self._num_jacobians, jacobians=METHOD)
+        if "equivariance" in self.names:
+            protocol = dataclasses.replace(protocol, num_moved=self._num_pairs, motions=motions(sampler))
+        return protocol
+
     def evaluate(
         self, sampler: GeneratorSampler, *, images_seen: int = 0, step: int = 0, progress: bool = False
     ) -> Result:
@@ -116,8 +129,13 @@ class Evaluator:
             images_seen: How many real images it was trained on, noted in the result; 0: unknown.
             step: The step of its checkpoint, noted likewise.
             progress: Whether bars tell how far the samples and each metric are; not by default.
+
+        Raises:
+            ProtocolMismatchError: If the real images have another resolution.
+            ValueError: If a metric compares classes, and the generator has not those of the real images.
         """
         self.reference.require(self.extractor, sampler.generator.config.resolution)
+        metrics.require_classes(self.names, sampler.num_classes, self.reference.class_names)
         sampler = sampler.drawing(self.frequencies(sampler.num_classes))
         values: dict[str, float] = {}
         remarks: tuple[str, ...] = ()
@@ -130,33 +148,41 @@ class Evaluator:
                 progress="samples" if progress else "",
             )
             values, remarks = self.metrics_of(bank, progress), self.remarks_on(bank)
-        of_generator, paths = self._of_generator(sampler, progress)
-        protocol = dataclasses.replace(self.protocol(sampler.protocol(self.num_images)), paths=paths)
-        return Result(values | of_generator, protocol, images_seen=images_seen, step=step, remarks=remarks)
+        values |= self._of_generator(sampler, progress)
+        protocol = dataclasses.replace(self.protocol(sampler.protocol(self.num_images)), paths=self.paths(sampler))
+        first = metric_names.deciding(self.names, values)
+        return Result({first: values[first], **values}, protocol, images_seen=images_seen, step=step, remarks=remarks)
 
     def remarks_on(self, bank: feature_bank.FeatureBank) -> tuple[str, ...]:
         """What a reader of the metrics must know about them, a sentence each."""
         return metrics.remarks(self.names, self.reference, bank)
 
-    def _of_generator(self, sampler: GeneratorSampler, progress: bool) -> tuple[dict[str, float], PathProtocol]:
-        """The metrics that need the generator itself, and what decides them."""
+    @property
+    def _num_pairs(self) -> int:
+        return min(self.num_images, metrics.PATH_PAIRS)
+
+    @property
+    def _num_jacobians(self) -> int:
+        return min(self.num_images, 20)
+
+    @property
+    def _style_path(self) -> StylePath:
+        return StylePath(self._num_pairs)
+
+    def _of_generator(self, sampler: GeneratorSampler, progress: bool) -> dict[str, float]:
+        """The metrics that need the generator itself; `paths` has what decides them."""
         values, features = {}, self.extractor.protocol.features
-        num_pairs, num_jacobians = min(self.num_images, metrics.PATH_PAIRS), min(self.num_images, 20)
         if "ppl" in self.names:
             values[f"ppl_{features}"] = perceptual_path_length(
-                sampler, self.extractor, num_pairs=num_pairs, progress=progress
+                sampler, self.extractor, num_pairs=self._num_pairs, progress=progress
             )
-        path, protocol = StylePath(num_pairs), PathProtocol()
         for name in (name for name in self.names if name in PATHS):
-            values[f"{name}_{features}"] = path.measure(name, sampler, self.extractor, progress)
-            protocol = path.protocol()
+            values[f"{name}_{features}"] = self._style_path.measure(name, sampler, self.extractor, progress)
         for name in (name for name in self.names if name in SPACES):
-            values[name] = jacobian_isometry(name, sampler, num_jacobians, progress)
-            protocol = dataclasses.replace(protocol, num_jacobians=num_jacobians, jacobians=METHOD)
+            values[name] = jacobian_isometry(name, sampler, self._num_jacobians, progress)
         if "equivariance" in self.names:
-            values |= equivariance(sampler, num_images=num_pairs, progress=progress)
-            protocol = dataclasses.replace(protocol, num_moved=num_pairs, motions=motions(sampler))
-        return values, protocol
+            values |= equivariance(sampler, num_images=self._num_pairs, progress=progress)
+        return values
 
     def metrics_of(self, bank: feature_bank.FeatureBank, progress: bool = False) -> dict[str, float]:
         """Computes those of the metrics that need nothing but features.

@@ -16,6 +16,7 @@ import tensorflow as tf
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from biggan_tf import files, picture_files
 from biggan_tf.config import checks
 from biggan_tf.contracts.style_generator import NoiseMap, StyleGenerator
 from biggan_tf.evaluation import noise_maps
@@ -32,7 +33,10 @@ SPACES = (ONE_STYLE, LAYER_STYLES)
 
 @dataclasses.dataclass(frozen=True)
 class InversionOptions:
-    """How styles are searched for. The defaults are the paper's but for the two distances.
+    """How styles are searched for.
+
+    The defaults are the paper's but for the two distances, the noise, which is not searched for, and the number of
+    styles that the mean is taken from, which is 10,000 in the paper.
 
     Attributes:
         space: "w": one style for all layers, which keeps to what the mapping can give. "w+": a style for each layer,
@@ -246,19 +250,18 @@ class _Search:
 
 
 def read_picture(path: str, resolution: int) -> UInt8[np.ndarray, "H W 3"]:
-    """Reads a picture, cuts the square in its middle out, and resizes it.
+    """Reads a picture, upright, cuts the square in its middle out, and resizes it.
 
     Args:
-        path: A file that Pillow reads.
+        path: A PNG, JPEG or WebP file.
         resolution: The height and width of the result.
 
     Raises:
-        ValueError: If it is no picture.
+        ValueError: If it is no picture, or has more than `picture_files.MAX_PIXELS`.
     """
     try:
-        with Image.open(path) as opened:
-            picture = opened.convert("RGB")
-    except (OSError, Image.DecompressionBombError, SyntaxError) as error:
+        picture = Image.fromarray(picture_files.read_picture(files.read_bytes(path)))
+    except (OSError, ValueError) as error:
         raise ValueError(f"--input must be a picture, such as a PNG or JPEG. Received: {path}: {error}") from error
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2

@@ -57,8 +57,8 @@ def preset_of_run(
         folder: The folder of the preset; it is made if it is not there.
         texts: What no file says.
         step: The step of the checkpoint; None: the newest that is not damaged.
-        with_discriminator: Whether the preset holds the discriminator, without which it cannot be trained further as
-            well.
+        with_discriminator: Whether the preset holds the discriminator. A training that begins with a preset without
+            one gives its discriminator fresh weights.
         results_folder: Where `biggan_tf.evaluate` wrote its results, of which those of this step are taken over;
             "": WORKDIR/evaluation.
         standing_passes: How many passes standing statistics are averaged over; None: those that the run has kept are

@@ -37,14 +37,19 @@ class SampleProtocol:
 
     Attributes:
         weights: "ema" or "raw", "images" where the images came as files, or "saved_model".
-        batch_norm: Which moments the batch norms held: "running", or "standing" with passes and their size, such as
-            "standing 100 x 32".
-        truncation: "none", or method and threshold, such as "resampling 0.5".
-        prior: The distribution of latents that are not truncated, such as "normal".
+        batch_norm: Which moments the batch norms held: "running", those of the training; "standing" or "served", those
+            that were measured for these images or for an export, with passes and their size, such as
+            "standing 100 x 32"; "exported" of an exported model, "unknown" of images that came as files, and "none"
+            where images were enlarged.
+        truncation: "none"; of latents, method and threshold, such as "resampling 0.5"; of styles, psi and how many
+            layers it acts on, where that is not all, such as "psi 0.5 in 2 layers"; of an exported model, such as
+            "exported 0.5"; or "unknown".
+        prior: The distribution of latents that are not truncated, such as "normal"; or "exported", "unknown" and "none"
+            as for batch_norm.
         num_images: How many images were generated.
         seed: Decided latents and labels.
         labels: How often each class was drawn: "uniform", "data" for the frequencies of the real images, or "given"
-            where the images came as files.
+            where the images came as files or were enlarged.
     """
 
     weights: str = "ema"

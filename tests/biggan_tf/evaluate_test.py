@@ -12,7 +12,7 @@ from biggan_tf.config import Config
 from biggan_tf.data import input_pipeline
 from biggan_tf.evaluation import evaluator as evaluator_lib
 from biggan_tf.evaluation.extractors import small_classifier
-from biggan_tf.evaluation.extractors.features import FeatureProtocol
+from biggan_tf.evaluation.extractors.features import FeatureProtocol, load_extractor
 from biggan_tf.evaluation.metrics import all_metrics as metrics
 from biggan_tf.evaluation.metrics import reference_statistics
 from biggan_tf.evaluation.protocol import (
@@ -26,6 +26,9 @@ from biggan_tf.evaluation.reports import results
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
 from biggan_tf.training.checkpoints.deciding_metric import name_and_direction
 from tests.biggan_tf.evaluation.conftest import CLASS_NAMES, coloured_images, data_folder, extractor, generator
+from tests.biggan_tf.families.super_resolution import smallest as super_resolution
+from tests.biggan_tf.presets import local_hub, saved_preset
+from tests.data import made_data
 from tests.serving.export import saved_run
 
 __all__ = ["data_folder", "extractor", "generator"]
@@ -83,6 +86,34 @@ def test_replicas_share_the_work_and_change_no_number(commands, data_folder, tmp
     assert evaluations[0]["protocol"] == evaluations[1]["protocol"]
     for name, value in evaluations[0]["metrics"].items():
         assert evaluations[1]["metrics"][name] == pytest.approx(value, rel=1e-4, abs=1e-6)
+
+
+def test_the_results_of_a_preset_on_a_hub_go_to_the_current_folder(commands, data_folder, generator, tmp_path):
+    pytest.importorskip("huggingface_hub")
+    address = "hf://owner/tiny@main"
+    config = Config(name="tiny", model=generator.config)
+    saved_preset.save(tmp_path / "preset", config, CLASS_NAMES, with_discriminator=False)
+    flags = ["--features=classifier", "--classifier_steps=1", "--metrics=fd", "--num_samples=2", "--num_real=4"]
+    with local_hub.running() as server:
+        server.repositories["owner/tiny"] = {path.name: path.read_bytes() for path in (tmp_path / "preset").iterdir()}
+        endpoint = {"HF_ENDPOINT": server.address, "HF_HOME": str(tmp_path / "hub"), "HF_HUB_DISABLE_XET": "1"}
+        done = commands.run(
+            "biggan_tf.evaluate",
+            f"--weights={address}",
+            f"--data={data_folder}",
+            *flags,
+            cwd=tmp_path,
+            environment=endpoint,
+        )
+    assert done.status == 0, done.stderr[-2000:]
+    assert json.loads((tmp_path / "tiny.evaluation" / "result.json").read_text())["source"] == address
+
+
+def test_a_place_of_the_results_that_cannot_be_written_is_refused_before_any_work(commands):
+    done = commands.run("biggan_tf.evaluate", "--weights=s3://bucket/network.pkl", "--data=x")
+    assert done.status == 2
+    assert "--output must be a local path or gs://BUCKET/FOLDER" in done.stderr
+    assert "Received: s3://bucket/network.pkl.evaluation;" in done.stderr
 
 
 def test_classes_are_generated_as_often_as_the_data_has_them(data_folder, extractor, generator):
@@ -182,6 +213,92 @@ def classifier(data_folder, tmp_path_factory):
     batches = input_pipeline.one_pass(data_folder, 32).repeat()
     small_classifier.save(small_classifier.train(batches, 32, CLASS_NAMES, num_steps=2), path)
     return path
+
+
+@pytest.fixture(scope="module")
+def reference_file(data_folder, classifier, tmp_path_factory):
+    """The features of the real images as a file."""
+    path = tmp_path_factory.mktemp("reference") / "reference.npz"
+    statistics = reference_statistics.build(data_folder, load_extractor("classifier", str(classifier)))
+    reference_statistics.save(statistics, path)
+    return path
+
+
+def refused(commands, *words):
+    done = commands.run("biggan_tf.evaluate", *words)
+    assert done.status == 2, done.stderr[-2000:]
+    assert "Traceback" not in done.stderr
+    assert "%|" not in done.stderr  # no bar: nothing was computed
+    return done.stderr
+
+
+def test_a_run_whose_data_is_gone_is_compared_with_a_file_of_features(
+    commands, generator, classifier, reference_file, tmp_path
+):
+    config = Config(name="tiny")
+    config.model, config.data.path = generator.config, str(tmp_path / "gone")
+    saved_run.save(tmp_path / "run", config)
+    flags = [f"--workdir={tmp_path / 'run'}", "--features=classifier", f"--features_path={classifier}"]
+    flags += ["--num_samples=4", f"--output={tmp_path / 'out'}"]
+    assert f"no --data; the run's data, {tmp_path / 'gone'}, is not there" in refused(commands, *flags)
+    done = commands.run("biggan_tf.evaluate", *flags, f"--reference={reference_file}")
+    assert done.status == 0, done.stderr[-2000:]
+    assert results.load(tmp_path / "out" / "result.json").protocol.reference.data_fingerprint == "abc"
+
+
+def test_unequal_paths_are_refused_before_any_is_measured(
+    commands, workdir, data_folder, generator, classifier, reference_file, tmp_path
+):
+    extractor, names = load_extractor("classifier", str(classifier)), ("fd", "jodi_z")
+    evaluator = evaluator_lib.Evaluator(extractor, reference_statistics.load(reference_file), names, num_images=4)
+    sampler = GeneratorSampler(generator)
+    protocol = evaluator.protocol(sampler.protocol(4))
+    paths = dataclasses.replace(evaluator.paths(sampler), num_jacobians=20)
+    old = tmp_path / "old.json"
+    results.save(results.Result({"jodi_z": 1.0}, dataclasses.replace(protocol, paths=paths)), old)
+    flags = [f"--workdir={workdir}", f"--data={data_folder}", "--features=classifier", f"--features_path={classifier}"]
+    flags += [f"--metrics={','.join(names)}", "--num_samples=4", f"--reference={reference_file}", f"--compare={old}"]
+    assert "they differ in\n  - paths.num_jacobians: 4 and 20\n" in refused(commands, *flags)
+
+
+def test_metrics_of_classes_are_refused_where_images_have_none(
+    commands, data_folder, classifier, reference_file, tmp_path
+):
+    flags = [f"--data={data_folder}", "--features=classifier", f"--output={tmp_path / 'out'}"]
+    (tmp_path / "export" / "assets").mkdir(parents=True)
+    (tmp_path / "export" / "assets" / "labels.json").write_text("[]")
+    said = refused(commands, *flags, f"--saved_model={tmp_path / 'export'}", "--metrics=fd,intra_fd")
+    assert "intra_fd must be computed of a generator with the classes of the real images. Received: one with no" in said
+    np.savez(tmp_path / "images.npz", arr_0=coloured_images(4)[0])
+    flags += [f"--features_path={classifier}", f"--reference={reference_file}", f"--images={tmp_path / 'images.npz'}"]
+    assert "Received: 4 of 4 without; put images into folders" in refused(commands, *flags, "--metrics=accuracy")
+
+
+def test_what_cannot_be_measured_of_enlargements_is_refused_before_any_work(commands, tmp_path):
+    made_data.write(tmp_path / "data", num_shards=1, per_shard=12)
+    for factor in (2, 4):
+        config = super_resolution.config()
+        config.model, config.data.path = super_resolution.model(factor=factor), str(tmp_path / "data")
+        saved_run.save(tmp_path / f"run{factor}", config)
+    flags = [f"--workdir={tmp_path / 'run2'}", f"--output={tmp_path / 'out'}"]
+    said = refused(commands, *flags, "--metrics=psnr,patch_fd", "--features=classifier")
+    assert "patch_fd compares patches of half the images' size" in said
+    said = refused(commands, *flags, "--metrics=psnr", f"--pixel_workdir={tmp_path / 'run4'}")
+    assert "must enlarge 2 times, as the other one does. Received: super_resolution that enlarges 4 times" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_classifier_is_trained_anew_for_other_images_or_another_number_of_steps(commands, data_folder, tmp_path):
+    np.savez(tmp_path / "images.npz", arr_0=coloured_images(4)[0])
+    flags = [f"--images={tmp_path / 'images.npz'}", f"--data={data_folder}", "--features=classifier"]
+    flags += [f"--output={tmp_path / 'out'}", "--num_real=8"]
+    digests = []
+    for steps in (1, 2):
+        done = commands.run("biggan_tf.evaluate", *flags, f"--classifier_steps={steps}")
+        assert done.status == 0, done.stderr[-2000:]
+        digests.append(results.load(tmp_path / "out" / "result.json").protocol.features.weights_sha256)
+    assert digests[0] != digests[1]
+    assert (tmp_path / "out" / f"classifier-{digests[0][:8]}.npz").exists()
 
 
 @pytest.mark.slow

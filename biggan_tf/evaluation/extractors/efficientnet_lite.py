@@ -14,6 +14,8 @@ import numpy as np
 NUM_FEATURES = 1280
 NUM_LOGITS = 1000
 RESOLUTION = 224
+# The network was trained on (g - 127) / 128 of grey levels g = 127.5 x + 127.5, which is SCALE x + SHIFT.
+SCALE, SHIFT = 127.5 / 128.0, 0.5 / 128.0
 _EPSILON = 1e-3
 # Expansion, channels, repeats, stride of the first, kernel (Tan and Le, 2019, table 1).
 _STAGES = (

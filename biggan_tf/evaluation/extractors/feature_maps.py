@@ -83,8 +83,8 @@ def efficientnet_lite0(path: str = "") -> FrozenFeatureMaps:
         efficientnet_lite.load_efficientnet_lite_weights(network, read_tensors(path))
         return _maps_of(network, _EFFICIENTNET_LAYERS)
 
-    # The network was trained on (g - 127) / 128 of grey levels g = 127.5 x + 127.5.
-    return FrozenFeatureMaps(loaded_apart(load), 127.5 / 128.0, 0.5 / 128.0, files.sha256(path))
+    scale, shift = efficientnet_lite.SCALE, efficientnet_lite.SHIFT
+    return FrozenFeatureMaps(loaded_apart(load), scale, shift, files.sha256(path))
 
 
 @functools.lru_cache

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeAlias
 
 import keras
@@ -16,6 +15,7 @@ import tensorflow as tf
 from jaxtyping import Float32
 
 from biggan_tf import files
+from biggan_tf.config import checks
 from biggan_tf.data import class_names
 from biggan_tf.evaluation.extractors import efficientnet_lite, inception, small_classifier
 from biggan_tf.evaluation.extractors.frozen_classifiers import ConcreteFunction, with_constants
@@ -23,7 +23,7 @@ from biggan_tf.interop.npz_files import read_npz
 from biggan_tf.interop.torch_files import read_state_dict
 from biggan_tf.types import ByteImages, Images, Tensor
 
-EXTRACTORS = ("inception", "efficientnet_lite0", "classifier")
+EXTRACTORS = checks.EXTRACTORS
 # The first digits of the sha256 of the published files; both files carry them in their names.
 _INCEPTION_SHA256 = "6726825d"
 _EFFICIENTNET_SHA256 = "57934424"
@@ -56,6 +56,7 @@ class FeatureExtractor:
         class_names: The names of the classes that the logits stand for, needed for accuracies; (): unknown.
         score_bias: What the Inception score subtracts from the logits. The published score was computed without the
             bias of the last layer, although the network has one. None: nothing.
+        resolution: Height and width of the images that it takes; 0: any.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class FeatureExtractor:
         distance_name: str,
         class_names: tuple[str, ...] = (),
         score_bias: Float32[np.ndarray, " K"] | None = None,
+        resolution: int = 0,
     ):
         self.protocol = protocol
         self.distance_name = distance_name
         self.class_names = class_names
         self.score_bias = score_bias
+        self.resolution = resolution
         self._network = network
         self._prepare = prepare
         self._functions: dict[tf.TensorSpec, ConcreteFunction] = {}
@@ -116,7 +119,7 @@ def load_extractor(name: str, path: str = "") -> FeatureExtractor:
         return _efficientnet(path)
     if name not in EXTRACTORS:
         raise ValueError(f"features must be one of {', '.join(EXTRACTORS)}. Received: {name!r}")
-    if not path or not Path(path).is_file():
+    if not path or not files.exists(path) or files.is_folder(path):
         raise ValueError(f"{name} features need the file of their weights (--features_path). Received: {path!r}")
     return _inception(path) if name == "inception" else _classifier(path)
 
@@ -152,7 +155,7 @@ def _efficientnet(path: str) -> FeatureExtractor:
     def prepare(images: Images) -> tf.Tensor:
         size = (efficientnet_lite.RESOLUTION, efficientnet_lite.RESOLUTION)
         images = tf.clip_by_value(tf.image.resize(images, size, "bicubic", antialias=True), -1.0, 1.0)
-        return (images * 127.5 + 0.5) / 128.0  # The network was trained on (x - 127) / 128 of grey levels x.
+        return efficientnet_lite.SCALE * images + efficientnet_lite.SHIFT
 
     return FeatureExtractor(
         FeatureProtocol("efficientnet_lite0", digest, "bicubic 224, antialiased"),
@@ -171,6 +174,7 @@ def _classifier(path: str) -> FeatureExtractor:
         lambda images: tf.ensure_shape(images, (None, trained.resolution, trained.resolution, 3)),
         "fd_classifier",
         trained.class_names,
+        resolution=trained.resolution,
     )
 
 

@@ -81,8 +81,7 @@ def efficientnet_lite0(config: EfficientNetLite0Config) -> FrozenClassifier:
         function = tf.function(lambda images: network(images, training=False)[index], autograph=False)
         return with_constants(function.get_concrete_function(tf.TensorSpec((None, *size, 3), tf.float32)))
 
-    # The network was trained on (g - 127) / 128 of grey levels g = 127.5 x + 127.5.
-    scale, shift = 127.5 / 128.0, 0.5 / 128.0
+    scale, shift = efficientnet_lite.SCALE, efficientnet_lite.SHIFT
     return FrozenClassifier(loaded_apart(load), size, "bicubic", scale, shift, num_values, files.sha256(path))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -18,6 +19,7 @@ from biggan_tf.types import Images, LabelledBatches
 
 NUM_FEATURES = 128
 _MAX_RESOLUTION = 4096
+_SHA256 = "weights_sha256"  # of the file that a note is about
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +101,45 @@ def save(classifier: TrainedClassifier, path: str | os.PathLike) -> None:
     files.write_npz(
         path, {**weights, "resolution": classifier.resolution, "class_names": np.array(classifier.class_names)}
     )
+
+
+def is_kept(path: str, training: Mapping[str, str | int]) -> bool:
+    """Whether a file holds a classifier that was trained in a way, as far as is known.
+
+    Args:
+        path: The file; one without a note of its training, or with that of another file, is taken as it is.
+        training: What decides the training, by name.
+    """
+    if not files.exists(path):
+        return False
+    try:
+        note = files.read_json(_note_of(path))
+    except (FileNotFoundError, ValueError):
+        note = None
+    if not isinstance(note, dict) or note.get(_SHA256) != files.sha256(path):
+        return True
+    return {name: value for name, value in note.items() if name != _SHA256} == dict(training)
+
+
+def keep(classifier: TrainedClassifier, path: str, training: Mapping[str, str | int]) -> None:
+    """Writes a classifier, and next to it, in a .json file, how it was trained, for `is_kept`.
+
+    A classifier that lies there stays, since results refer to it: the first digits of its SHA-256 come into its name.
+
+    Args:
+        classifier: What is written.
+        path: The .npz file.
+        training: What decided the training, by name.
+    """
+    if files.exists(path):
+        stem, suffix = os.path.splitext(path)
+        files.rename(path, f"{stem}-{files.sha256(path)[:8]}{suffix}")
+    save(classifier, path)
+    files.write_json(_note_of(path), {_SHA256: files.sha256(path), **training})
+
+
+def _note_of(path: str) -> str:
+    return f"{os.path.splitext(path)[0]}.json"
 
 
 def load(path: str | os.PathLike) -> TrainedClassifier:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Int
 
 from biggan_tf.config import metric_names
 from biggan_tf.evaluation.extractors.features import FeatureExtractor
@@ -15,6 +16,7 @@ from biggan_tf.evaluation.protocol import ComputationProtocol
 
 OF_GENERATOR = metric_names.OF_GENERATOR  # the `Evaluator` computes these, and all others are computed here
 METRICS = metric_names.OF_SAMPLES
+OF_CLASSES = ("intra_fd", "accuracy")  # these compare images with those of their own class
 # What other codes call them.
 _OTHER_NAMES = {
     "fid": "fd with --features=inception and the published weights",
@@ -48,14 +50,19 @@ def compute(
         progress: Whether bars tell how far those are that take long; not by default.
 
     Returns:
-        Numbers by name. A metric may have several: "prdc" gives "precision", "recall", "density" and "coverage".
+        Numbers by name, in the order of `names`. A metric may have several: "prdc" gives "precision", "recall",
+        "density" and "coverage".
+
+    Raises:
+        ValueError: If there is no such metric, or one compares classes and an image has none.
     """
     check_names(names)
+    require_labels(names, generated.labels, reference.class_names)
     real, title = reference.bank, extractor.distance_name
-    results: dict[str, float] = {}
+    results: dict[str, dict[str, float]] = {}
     if "fd" in names:
         distance = frechet.frechet_distance(real.moments, generated.moments)
-        results |= {
+        results["fd"] = {
             title: distance.total,
             f"{title}_mean_part": distance.mean,
             f"{title}_covariance_part": distance.covariance,
@@ -64,7 +71,7 @@ def compute(
         bias = 0.0 if extractor.score_bias is None else extractor.score_bias
         splits = min(SCORE_SPLITS, len(generated.logits))
         score = inception_score.inception_score(generated.logits - bias, splits)
-        results |= {extractor.score_name: score.mean, f"{extractor.score_name}_deviation": score.deviation}
+        results["is"] = {extractor.score_name: score.mean, f"{extractor.score_name}_deviation": score.deviation}
     if "kid" in names:
         value = kernel.kernel_distance(
             real.features,
@@ -73,20 +80,20 @@ def compute(
             subset_size=KERNEL_SUBSET_SIZE,
             progress=progress,
         )
-        results |= {"kid": value.mean, "kid_deviation": value.deviation}
+        results["kid"] = {"kid": value.mean, "kid_deviation": value.deviation}
     if "prdc" in names:
         scores = manifold.manifold_scores(real.features, generated.features, nearest_k=NEAREST_K, progress=progress)
-        results |= {
+        results["prdc"] = {
             "precision": scores.precision,
             "recall": scores.recall,
             "density": scores.density,
             "coverage": scores.coverage,
         }
     if "intra_fd" in names:
-        results |= intra_class_distance(real, generated, title)
+        results["intra_fd"] = intra_class_distance(real, generated, title)
     if "accuracy" in names:
-        results["accuracy"] = sample_accuracy(generated, extractor, reference.class_names)
-    return results
+        results["accuracy"] = {"accuracy": sample_accuracy(generated, extractor, reference.class_names)}
+    return {number: value for name in names for number, value in results[name].items()}
 
 
 def computation(names: Sequence[str], extractor: FeatureExtractor) -> ComputationProtocol:
@@ -118,15 +125,8 @@ def too_few(reference: ReferenceStatistics, num_generated: int) -> tuple[str, ..
         reference: The real images.
         num_generated: How many images are compared with them.
     """
-    size = len(reference.bank.moments.mean)
     counts = {"generated": num_generated, "real": reference.bank.moments.count}
-    few = " and ".join(f"{count} {kind}" for kind, count in counts.items() if count <= size)
-    if not few:
-        return ()
-    return (
-        f"The covariance of {size} features needs more than {size} images; there are {few}. The distance is too large "
-        "then, by an amount that depends on the number: compare it with distances of as many images alone.",
-    )
+    return frechet.too_few(len(reference.bank.moments.mean), counts)
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -136,6 +136,47 @@ def check_names(names: Sequence[str]) -> None:
         hints = [f"; {name} is {_OTHER_NAMES[name]}" for name in unknown if name in _OTHER_NAMES]
         raise ValueError(
             f"metrics must be some of {', '.join(METRICS)}{''.join(hints)}. Received: {', '.join(unknown) or 'none'}"
+        )
+
+
+def require_classes(names: Sequence[str], num_classes: int, class_names: Sequence[str] = ()) -> None:
+    """Refuses metrics of `OF_CLASSES` for a generator that has not the classes of the real images.
+
+    Args:
+        names: Which metrics.
+        num_classes: How many classes the generator has; 0: none.
+        class_names: The names of the real images' classes; (): unknown, and any number of classes is taken for theirs.
+
+    Raises:
+        ValueError: Names the metrics.
+    """
+    refused = [name for name in names if name in OF_CLASSES]
+    if refused and (not num_classes or len(class_names) not in (0, num_classes)):
+        wanted = f"{len(class_names)} classes" if class_names else "classes"
+        raise ValueError(
+            f"{' and '.join(refused)} must be computed of a generator with the {wanted} of the real images. Received: "
+            f"one with {num_classes or 'no'} classes; leave out of the metrics what compares classes."
+        )
+
+
+def require_labels(names: Sequence[str], labels: Int[np.ndarray, " N"], class_names: Sequence[str] = ()) -> None:
+    """Refuses metrics of `OF_CLASSES` for images of which some are of no class.
+
+    Args:
+        names: Which metrics.
+        labels: Those of the images; negative ones stand for no class.
+        class_names: The names of the real images' classes; (): unknown, and any label is taken for one of theirs.
+
+    Raises:
+        ValueError: Names the metrics.
+    """
+    refused = [name for name in names if name in OF_CLASSES]
+    labels = np.asarray(labels)
+    without = int(np.sum((labels < 0) | (labels >= (len(class_names) or np.inf))))
+    if refused and without:
+        raise ValueError(
+            f"{' and '.join(refused)} must be computed of images that each have a class of the real images. Received: "
+            f"{without} of {len(labels)} without; put images into folders of their classes, or give an .npz its labels."
         )
 
 

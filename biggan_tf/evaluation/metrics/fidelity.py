@@ -17,7 +17,7 @@ from biggan_tf.config import metric_names
 from biggan_tf.contracts.feature_maps import FeatureMaps
 from biggan_tf.evaluation.extractors.features import FeatureExtractor
 from biggan_tf.evaluation.metrics.feature_moments import FeatureMoments
-from biggan_tf.evaluation.metrics.frechet import frechet_distance
+from biggan_tf.evaluation.metrics.frechet import frechet_distance, too_few
 from biggan_tf.ops.map_distance import map_distance
 from biggan_tf.types import ByteImages, Tensor
 
@@ -71,13 +71,28 @@ class FidelitySums:
             moments = FeatureMoments.of(self.extractor(patches(images, self.patch_size))[0])
             self._moments = moments if self._moments is None else self._moments.merge(moments)
 
+    def mean(self, name: str) -> float:
+        """The mean over the images of any metric but patch_fd."""
+        return self._totals[name] / self.count
+
+    def remarks(self, truth: FidelitySums) -> tuple[str, ...]:
+        """What a reader of the metrics must know about them, a sentence each; () where nothing is unusual.
+
+        Args:
+            truth: The sums of the large images themselves.
+        """
+        if self._moments is None or truth._moments is None:
+            return ()
+        counts = {"enlarged": self._moments.count, "real": truth._moments.count}
+        return too_few(len(self._moments.mean), counts, "patches")
+
     def results(self, truth: FidelitySums) -> dict[str, float]:
         """The metrics by name.
 
         Args:
             truth: The sums of the large images themselves.
         """
-        values = {name: total / self.count for name, total in self._totals.items()}
+        values = {name: self.mean(name) for name in self._totals}
         if self._moments is not None and truth._moments is not None:
             values["patch_fd"] = frechet_distance(truth._moments, self._moments).total
         return {name: values[name] for name in self.names}

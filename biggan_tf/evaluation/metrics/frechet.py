@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float
@@ -71,6 +72,24 @@ def frechet_distance_of_features(a: Float[np.ndarray, "N F"], b: Float[np.ndarra
     root = np.linalg.svd(scaled_a @ scaled_b.T, compute_uv=False).sum()
     covariance = float(np.sum(scaled_a**2) + np.sum(scaled_b**2) - 2.0 * root)
     return FrechetDistance(float(np.sum((mean_a - mean_b) ** 2)), max(covariance, 0.0))
+
+
+def too_few(num_features: int, counts: Mapping[str, int], what: str = "images") -> tuple[str, ...]:
+    """A sentence where a covariance is taken of too few features; () where there are enough.
+
+    Args:
+        num_features: How many numbers a feature has.
+        counts: How many features there are of each of the two sets, by what the set is called, such as "real".
+        what: What a feature is computed from, in the plural.
+    """
+    few = " and ".join(f"{count} {name}" for name, count in counts.items() if count <= num_features)
+    if not few:
+        return ()
+    return (
+        f"The covariance of {num_features} features needs more than {num_features} {what}; there are {few}. The "
+        "distance is too large then, by an amount that depends on the number: compare it with distances of as many "
+        f"{what} alone.",
+    )
 
 
 def _noise(values: np.ndarray) -> float:

@@ -21,7 +21,7 @@ import tensorflow as tf
 from jaxtyping import Float
 
 from biggan_tf.evaluation.metrics.spectra import isometry_deviation
-from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler, inputs_of, style_generator
+from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler, style_generator
 from biggan_tf.progress import track
 from biggan_tf.types import Images, RowKeys, Tensor
 
@@ -72,7 +72,6 @@ def _map(
     space: str, sampler: GeneratorSampler, z: Tensor, embedding: Tensor | None, keys: RowKeys
 ) -> tuple[Float[Tensor, "1 I"], Callable[[Float[Tensor, "N I"]], Images]]:
     """The point of an image in a space, and the function from there to images with its class and noise."""
-    psi = 1.0 if sampler.truncation is None else sampler.truncation
 
     def alike(rows: Tensor, values: Tensor) -> Tensor:
         return tf.repeat(values, rows.shape[0], axis=0)
@@ -81,10 +80,11 @@ def _map(
 
         def of_latents(rows: Tensor) -> Images:
             given = None if embedding is None else alike(rows, embedding)
-            return sampler.generator(inputs_of(rows, given), training=False, truncation=psi, keys=alike(rows, keys))
+            return sampler.uncompiled_images(rows, given, alike(rows, keys))
 
         return z, of_latents
     generator = style_generator(sampler.generator)
+    psi = 1.0 if sampler.truncation is None else sampler.truncation
 
     def of_styles(rows: Tensor) -> Images:
         ws = tf.repeat(rows[:, None], generator.num_styles, axis=1)

@@ -43,7 +43,7 @@ def perceptual_path_length(
         share = random.uniform(size=(len(numbers), 1))
         embedding = sampler.embed(sampler.labels(numbers))
         near, far = (
-            _unit(extractor(sampler.float_images(great_circle(first, second, share + step), embedding))[0])
+            unit_length(extractor(sampler.float_images(great_circle(first, second, share + step), embedding))[0])
             for step in (0.0, epsilon)
         )
         # Karras et al., 2019, equation 2: E[d(G(slerp(z1, z2; t)), G(slerp(z1, z2; t + epsilon))) / epsilon^2].
@@ -53,6 +53,7 @@ def perceptual_path_length(
     return float(np.mean(values[(values >= low) & (values <= high)]))
 
 
-def _unit(features: Float[np.ndarray, "N F"]) -> Float64[np.ndarray, "N F"]:
+def unit_length(features: Float[np.ndarray, "N F"]) -> Float64[np.ndarray, "N F"]:
+    """Features divided by their lengths, whose distances path lengths are made of."""
     features = features.astype(np.float64)
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)

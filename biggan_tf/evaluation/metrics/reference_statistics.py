@@ -68,7 +68,8 @@ class ReferenceStatistics:
             differing["resolution"] = (self.images.resolution, resolution)
         if differing:
             listed = "\n  - ".join(
-                f"{name}: {ours!r} here, {theirs!r} there" for name, (ours, theirs) in differing.items()
+                f"{name}: {kept!r} of the statistics, {asked!r} of what is compared with them"
+                for name, (kept, asked) in differing.items()
             )
             raise ProtocolMismatchError(f"the reference statistics are not comparable, they differ in\n  - {listed}")
 

@@ -9,8 +9,10 @@ import tensorflow as tf
 from jaxtyping import Float, Float64
 
 from biggan_tf.evaluation.extractors.features import FeatureExtractor
+from biggan_tf.evaluation.metrics.perceptual_path import unit_length
 from biggan_tf.evaluation.protocol import PathProtocol
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler, style_generator
+from biggan_tf.evaluation.sampling.sheet_plans import great_circle
 from biggan_tf.progress import track
 from biggan_tf.types import Images, RowKeys, Tensor
 
@@ -30,7 +32,8 @@ class StylePath:
     """How far the features of images move, squared, for a small step between two latents or two styles.
 
     The numbers are comparable with one another and not with published ones: the features are not those of VGG16 with
-    LPIPS's weights, and a distance is that of feature vectors scaled to unit length.
+    LPIPS's weights, and a distance is that of feature vectors scaled to unit length. A way in z is a great circle that
+    keeps the lengths of latents, since a family that does not scale z itself was trained on no others.
 
     Attributes:
         num_pairs: How many steps are measured. The authors take 50,000.
@@ -64,7 +67,7 @@ class StylePath:
             numbers = np.arange(start, min(start + sampler.batch_size, self.num_pairs))
             share = random.uniform(size=(len(numbers), 1)) if part == "full" else np.zeros((len(numbers), 1))
             near, far = (
-                _unit(extractor(_reduced(images))[0]) for images in self._steps(space, sampler, numbers, share)
+                unit_length(extractor(_reduced(images))[0]) for images in self._steps(space, sampler, numbers, share)
             )
             # Karras et al. 2019, arXiv:1812.04948, equations 2 and 3: E[d(G(t), G(t + epsilon)) / epsilon^2].
             lengths.append(np.sum((near - far) ** 2, axis=1) / self.epsilon**2)
@@ -78,21 +81,11 @@ class StylePath:
         embedding = sampler.embed(sampler.labels(numbers)) if sampler.num_classes else None
         keys, shares = sampler.keys(numbers), (share, share + self.epsilon)
         if space == "z":
-            ways = [slerp(first, second, s).astype(np.float32) for s in shares]
+            ways = [great_circle(first, second, s).astype(np.float32) for s in shares]
             return [sampler.float_images(z, embedding, keys) for z in ways]
         generator = style_generator(sampler.generator)
         ends = [np.asarray(generator.map(tf.constant(z, tf.float32), embedding), np.float64) for z in (first, second)]
         return [_of_style(sampler, (1 - s) * ends[0] + s * ends[1], keys) for s in shares]
-
-
-def slerp(
-    first: Float64[np.ndarray, "N Z"], second: Float64[np.ndarray, "N Z"], share: Float[np.ndarray, "N 1"]
-) -> Float64[np.ndarray, "N Z"]:
-    """Unit vectors on the great circle between the directions of two latents, at equal angles for equal shares."""
-    a, b = (z / np.linalg.norm(z, axis=1, keepdims=True) for z in (first, second))
-    angle = share * np.arccos(np.clip(np.sum(a * b, axis=1, keepdims=True), -1.0, 1.0))
-    across = b - np.sum(a * b, axis=1, keepdims=True) * a
-    return a * np.cos(angle) + across / np.linalg.norm(across, axis=1, keepdims=True) * np.sin(angle)
 
 
 def _of_style(sampler: GeneratorSampler, w: Float64[np.ndarray, "N V"], keys: RowKeys) -> Images:
@@ -106,11 +99,6 @@ def _of_style(sampler: GeneratorSampler, w: Float64[np.ndarray, "N V"], keys: Ro
 def _reduced(images: Images) -> Float[Tensor, "N H2 W2 3"]:
     factor = images.shape[1] // _LARGEST
     return images if factor < 2 else tf.nn.avg_pool2d(images, factor, factor, "VALID")
-
-
-def _unit(features: Float[np.ndarray, "N F"]) -> Float64[np.ndarray, "N F"]:
-    features = features.astype(np.float64)
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
 
 def _kept_mean(values: Float64[np.ndarray, " N"]) -> float:

@@ -14,7 +14,7 @@ from biggan_tf.evaluation.metrics.reference_statistics import ReferenceStatistic
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
 from biggan_tf.evaluation.sampling.image_sources import LoadedGenerator
 from biggan_tf.inference import standing_statistics
-from biggan_tf.inference.batch_norm_moments import copy_of
+from biggan_tf.inference.batch_norm_moments import copy_of, has_batch_norm
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _PASSES = 20
@@ -68,7 +68,7 @@ def sweep(
     frequencies = reference.class_frequencies(ema.generator.config.num_classes)
     for share in shares:
         generator = blend(ema.generator, raw.generator, share)
-        if standing_statistics.applies_to(generator):
+        if has_batch_norm(generator):
             standing_statistics.measure_and_apply(
                 generator,
                 None,

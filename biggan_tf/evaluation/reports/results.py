@@ -23,6 +23,10 @@ from biggan_tf.evaluation.protocol import (
 )
 from biggan_tf.presets.stated_protocol import shortened, stated
 
+# What the names of numbers begin with that are not those of a generator: of the two enlargements without a network,
+# and of the large images themselves.
+WITHOUT_NETWORK = ("bicubic", "nearest", "truth")
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -183,12 +187,11 @@ def _change(name: str, changes: Mapping[str, float] | None) -> str:
 
 def _table_of_enlargements(values: Mapping[str, float], changes: Mapping[str, float]) -> list[str]:
     """A row for each metric of the generator, with those of the enlargements without a network next to it."""
-    others = ("bicubic", "nearest", "truth")
-    own = [name for name in values if not name.startswith(tuple(f"{other}_" for other in others))]
+    own = [name for name in values if not name.startswith(tuple(f"{other}_" for other in WITHOUT_NETWORK))]
     width = max(map(len, own))
-    lines = [f"{'':<{width}}" + "".join(f"  {name:>10}" for name in ("generator", *others))]
+    lines = [f"{'':<{width}}" + "".join(f"  {name:>10}" for name in ("generator", *WITHOUT_NETWORK))]
     for name in own:
-        cells = [values.get(key) for key in (name, *(f"{other}_{name}" for other in others))]
+        cells = [values.get(key) for key in (name, *(f"{other}_{name}" for other in WITHOUT_NETWORK))]
         row = "".join(f"  {'' if cell is None else format(cell, '.5g'):>10}" for cell in cells)
         lines.append(f"{name:<{width}}{row.rstrip()}{_change(name, changes)}")
     return lines

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -35,9 +36,9 @@ from biggan_tf.inference.batch_norm_moments import has_batch_norm
 
 LogLine: TypeAlias = Mapping[str, object]  # one line of metrics.jsonl: numbers, and sometimes a text, by name
 
-# The plots of the history. Each shows the logged numbers whose names contain one of the given parts.
+# The plots of the history. Each shows the logged numbers in whose names one of the given expressions is found.
 _HISTORY = (
-    ("Losses", ("loss",)),
+    ("Losses", ("loss$",)),  # and not loss_scale
     ("The discriminator's mean answers", ("d_real", "d_fake")),
     ("Probability of augmentation, and the mean sign that steers it", ("augmentation_probability", "d_sign_of_real")),
     ("Distance in scheduled evaluations", ("fd_", "fid")),
@@ -209,8 +210,9 @@ def add_history(report: HtmlReport, lines: Sequence[LogLine]) -> None:
     report.section("History")
     across = next((name for name in ("step", "images_seen") if any(name in line for line in lines)), "")
     drawn = 0
+    logged = sorted({name for line in lines for name in line})
     for title, parts in _HISTORY:
-        names = sorted({name for line in lines for name in line if any(part in name.lower() for part in parts)})
+        names = [name for name in logged if any(re.search(part, name.lower()) for part in parts)]
         series = {
             name: [(line[across], line[name]) for line in lines if _numbers(line, across, name)] for name in names
         }

@@ -35,7 +35,8 @@ def draw_sheet(
     scale = scale or max(1, round(96 / height))
     cell = (width * scale, height * scale)
     font = ImageFont.load_default(size=14)
-    left = _widest(row_captions, font, 150) + (8 if row_captions else 0)
+    row_lines = [line for caption in row_captions for line in textwrap.wrap(caption, 20)]
+    left = _widest(row_lines, font, 150) + (8 if row_captions else 0)
     column_lines = [textwrap.wrap(caption, max(4, cell[0] // 8)) for caption in column_captions]
     top = 17 * max((len(lines) for lines in column_lines), default=0) + (4 if column_captions else 0)
     head = 24 if title else 0
@@ -60,6 +61,5 @@ def draw_sheet(
     return sheet
 
 
-def _widest(texts: Sequence[str], font: ImageFont.FreeTypeFont | ImageFont.ImageFont, limit: int) -> int:
-    wrapped = [line for text in texts for line in (textwrap.wrap(text, 20) if limit < 1000 else [text])]
-    return min(limit, int(max((font.getlength(line) for line in wrapped), default=0)))
+def _widest(lines: Sequence[str], font: ImageFont.FreeTypeFont | ImageFont.ImageFont, limit: int) -> int:
+    return min(limit, int(max((font.getlength(line) for line in lines), default=0)))

@@ -15,6 +15,7 @@ from biggan_tf.evaluation.metrics import all_metrics as metrics
 from biggan_tf.evaluation.metrics import feature_bank
 from biggan_tf.evaluation.metrics.reference_statistics import ReferenceStatistics
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
+from biggan_tf.training.checkpoints.deciding_metric import name_and_direction
 
 
 def measure(
@@ -71,8 +72,13 @@ def draw(rows: Sequence[dict[str, float]], distance: str) -> Figure:
 
     Returns:
         Distance over Inception score, and precision over recall; where neither can be drawn, the distance over the
-        truncation.
+        truncation, or the first metric over it where there is no distance.
+
+    Raises:
+        ValueError: If there is no row.
     """
+    if not rows:
+        raise ValueError("A curve needs one truncation or more. Received: none")
     score = next((name for name in rows[0] if name == "inception_score" or name.startswith("is_")), "")
     pairs = [
         (across, upward, across_title, upward_title)
@@ -82,7 +88,11 @@ def draw(rows: Sequence[dict[str, float]], distance: str) -> Figure:
         )
         if across in rows[0] and upward in rows[0]
     ]
-    pairs = pairs or [("truncation", distance, "truncation", f"{distance} (lower is better)")]
+    if not pairs:
+        values = {name: value for name, value in rows[0].items() if name not in ("truncation", "spread")}
+        first, lower_is_better = name_and_direction({distance: 0.0} if distance in values else values)
+        better = "lower" if lower_is_better else "higher"
+        pairs = [("truncation", first, "truncation", f"{first} ({better} is better)")]
     figure = Figure(figsize=(5.5 * len(pairs), 4.5), layout="constrained")
     FigureCanvasAgg(figure)  # Draws without a screen, whatever backend the rest of the process uses.
     for axes, (across, upward, across_title, upward_title) in zip(

@@ -16,7 +16,7 @@ from biggan_tf.contracts.generator import Generator
 from biggan_tf.contracts.style_generator import StyleGenerator
 from biggan_tf.evaluation.protocol import SampleProtocol
 from biggan_tf.ops.pixels import to_bytes
-from biggan_tf.types import Embeddings, Images, Labels, Latents, RowKeys, Tensor
+from biggan_tf.types import Embeddings, Images, Labels, Latents, RowKeys, Scalar, Tensor
 
 METHODS = latents.TRUNCATIONS
 Numbers: TypeAlias = Sequence[int] | Int[Tensor, " N"]  # of images; an image with the same number is the same image
@@ -145,7 +145,7 @@ class GeneratorSampler:
             )
         if truncation is not None and truncation <= 0 and of_latents:
             raise ValueError(f"the truncation of latents must be larger than 0. Received: {truncation:g}")
-        self.truncation = truncation
+        self.truncation = None if truncation is None else float(truncation)  # a whole number would be an int32 tensor
         # A concrete function, because TensorFlow takes the functions of several samplers for one that is traced again
         # and again, and warns.
         self._latents = tf.function(self._draw_latents).get_concrete_function(_NUMBERS)
@@ -195,8 +195,7 @@ class GeneratorSampler:
 
     def float_images(self, z: Latents, embedding: Embeddings | None = None, keys: RowKeys | None = None) -> Images:
         """One batch of images in [-1, 1]."""
-        z = tf.convert_to_tensor(z, tf.float32)
-        truncation = tf.constant(1.0 if self.truncation is None else self.truncation)
+        z, truncation = tf.convert_to_tensor(z, tf.float32), self._truncation_or_one()
         noise = tf.zeros([z.shape[0], 2], tf.int64) if keys is None else tf.convert_to_tensor(keys)
         inputs = (
             (truncation, noise, z) if embedding is None else (truncation, noise, z, tf.convert_to_tensor(embedding))
@@ -206,6 +205,15 @@ class GeneratorSampler:
             images_of = tf.function(self._images_of)
             self._compiled[len(inputs)] = images_of.get_concrete_function(tf.TensorSpec([]), *specs)
         return self._compiled[len(inputs)](*inputs)
+
+    def uncompiled_images(self, z: Latents, embedding: Embeddings | None = None, keys: RowKeys | None = None) -> Images:
+        """The images of `float_images`, computed one operation after another, as forward-mode derivatives need it."""
+        noise = tf.zeros([z.shape[0], 2], tf.int64) if keys is None else keys
+        return self._images_of(self._truncation_or_one(), noise, z, embedding)
+
+    def _truncation_or_one(self) -> Scalar:
+        """The truncation as a tensor; 1, which truncates nothing, where there is none."""
+        return tf.constant(1.0 if self.truncation is None else self.truncation, tf.float32)
 
     def styles(self, z: Latents, embedding: Embeddings | None = None) -> Float[np.ndarray, "N layers V"]:
         """The style of each layer of latents, truncated as this sampler does.

@@ -12,6 +12,7 @@ import tensorflow as tf
 from jaxtyping import Int, UInt8
 from PIL import Image
 
+from biggan_tf import files
 from biggan_tf.contracts.generator import Generator
 from biggan_tf.data import manifest as manifest_lib
 from biggan_tf.inference.served_moments import ServedMoments
@@ -22,6 +23,7 @@ from biggan_tf.training.checkpoints.loading import load_checkpoint
 
 ByteBatches: TypeAlias = Iterator[tuple[UInt8[np.ndarray, "N H W 3"], Int[np.ndarray, " N"]]]
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+_LABELS = "assets/labels.json"  # of an export: an entry for each class
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,11 +60,19 @@ def load(workdir: str = "", weights: str = "", ema: bool = True, policy: str | N
         workdir: The folder of a run of `biggan_tf.train`.
         weights: A .pth file of the PyTorch BigGAN, a .pkl of StyleGAN2, StyleGAN3 or R3GAN, a .safetensors file, a
             folder of the TF-Hub port, or a preset: its folder, its name or its address on a hub.
-        ema: Of a run, the moving average of the weights; False: the weights being trained.
+        ema: Of a run or a .pkl, the moving average of the weights; False: the weights being trained.
         policy: The dtype policy of a run's generator; None: that of the run.
+
+    Raises:
+        ValueError: If both are named or neither is, or the weights being trained are wanted of what has one set alone.
     """
     if bool(workdir) == bool(weights):
         raise ValueError("one generator must be named: --workdir=DIR or --weights=FILE. Received: both or neither")
+    if weights and not ema and (sources.is_source(weights) or not weights.endswith(".pkl")):
+        raise ValueError(
+            "--raw needs weights and their average: --workdir=DIR, or --weights=FILE with a .pkl. Received: "
+            f"--weights={weights}, which holds one set of weights; leave --raw out."
+        )
     if weights and sources.is_source(weights):
         return _preset(weights)
     if weights:
@@ -93,6 +103,9 @@ def folder_batches(folder: str, label_names: tuple[str, ...], batch_size: int) -
             (and "arr_1").
         label_names: The label of an image is the position of its folder's name here, and -1 where it is not here.
         batch_size: Images in a batch.
+
+    Raises:
+        ValueError: If there are no images, or they are not as wide as high, of one size, in colour and of 256 levels.
     """
     if folder.endswith(".npz"):
         with np.load(folder, allow_pickle=False) as archive:
@@ -100,6 +113,7 @@ def folder_batches(folder: str, label_names: tuple[str, ...], batch_size: int) -
             if not names:
                 raise ValueError(f'{folder} must hold an array "images" or "arr_0". Received: {archive.files}')
             images = archive[names[0]]
+            _require_square_bytes(f"the array {names[0]} of {folder}", images)
             labels_name = next((name for name in ("labels", "arr_1") if name in archive), None)
             labels = archive[labels_name] if labels_name else np.full(len(images), -1)
         for start in range(0, len(images), batch_size):
@@ -114,7 +128,39 @@ def folder_batches(folder: str, label_names: tuple[str, ...], batch_size: int) -
         arrays = [np.asarray(Image.open(path).convert("RGB")) for path in part]
         if len({array.shape for array in arrays}) > 1:
             raise ValueError(f"all images of {folder} must have one size. Received: {part[0]} and others")
-        yield np.stack(arrays), np.array([labels_by_name.get(path.parent.name, -1) for path in part])
+        images = np.stack(arrays)
+        _require_square_bytes(f"the images of {folder}", images)
+        yield images, np.array([labels_by_name.get(path.parent.name, -1) for path in part])
+
+
+def _require_square_bytes(what: str, images: np.ndarray) -> None:
+    """Refuses arrays that are no images as the real ones are, whose features would mean nothing."""
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or images.shape[1] != images.shape[2]:
+        raise ValueError(
+            f"{what} must be uint8 of shape [N, H, W, 3] with H = W. Received: {images.dtype} of shape "
+            f"{list(images.shape)}; crop the images as the real ones are, and scale them to 0 to 255."
+        )
+
+
+def saved_model_classes(path: str) -> int:
+    """How many classes an exported model has; 0: none.
+
+    Args:
+        path: A version folder that `serving.export` wrote.
+
+    Raises:
+        ValueError: If it does not say which classes it has.
+    """
+    try:
+        entries = files.read_json(files.join(path, _LABELS))
+    except (FileNotFoundError, ValueError):
+        entries = None
+    if not isinstance(entries, list):
+        raise ValueError(
+            f"--saved_model must be a version folder that serving.export wrote, with a list of the classes in "
+            f"{_LABELS}. Received: {path}"
+        )
+    return len(entries)
 
 
 def saved_model_batches(
@@ -133,9 +179,13 @@ def saved_model_batches(
         num_images: How many images there are in all batches together.
         truncation: The truncation that the model is asked for; None: 1.
         seed: Decides labels and the seeds that the model gets.
-        num_classes: Labels are drawn from 0 to this, which is excluded.
+        num_classes: How many classes the model has (`saved_model_classes`), from which labels are drawn; 0: none, and
+            all labels are 0, which such a model takes.
         batch_size: Images in a batch.
         frequencies: How often each class is drawn, in any unit; None: all are equally likely.
+
+    Raises:
+        ValueError: If the model refuses one of the rows, in whose place it has a black image.
     """
     shares = None if frequencies is None else np.asarray(frequencies, np.float64) / np.sum(frequencies)
     function = tf.saved_model.load(path).signatures["serving_default"]
@@ -151,4 +201,11 @@ def saved_model_batches(
             seed=tf.range(seed * 1_000_003 + start, seed * 1_000_003 + start + count, dtype=tf.int64),
             truncation=tf.fill([count], tf.constant(1.0 if truncation is None else truncation, tf.float32)),
         )
+        refused = np.flatnonzero(~outputs["valid"].numpy())
+        if len(refused):
+            raise ValueError(
+                f"{path} must draw every image that it is asked for. Received: it refused {len(refused)} of {count}, "
+                f"the first with the label {labels[refused[0]]} and the truncation "
+                f"{1.0 if truncation is None else truncation:g}; its assets/input_limits.json says which it takes."
+            )
         yield outputs["images"].numpy(), labels

@@ -111,8 +111,7 @@ def interpolation(
 
 def hierarchical(sampler: GeneratorSampler, label: int, columns: int) -> SheetPlan:
     """In each row one chunk of z varies and the others stay, which shows what each depth of the network decides."""
-    # Only a family whose blocks see chunks of z has these sizes.
-    sizes = getattr(sampler.generator, "latent_chunk_sizes", [])
+    sizes = sampler.generator.config.latent_levels()
     if len(sizes) < 2:
         raise ValueError("a hierarchical sheet needs blocks that each see a chunk of z. Received: one chunk")
     latents = _latents(sampler, range(columns + 1))

@@ -27,6 +27,18 @@ def test_the_first_round_has_the_best_and_some_of_the_others():
     assert ranking.first_round(by_score, 10, 0.5, seed=0) == list(by_score)
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_the_share_at_random_is_kept_where_few_are_left_out(share):
+    by_score = {f"c{n}": n / 10 for n in range(10)}
+    lucky = set()
+    for seed in range(40):
+        chosen = ranking.first_round(by_score, 8, share, seed)
+        assert len(set(chosen)) == 8
+        assert chosen[: 8 - round(8 * share)] == list(by_score)[: 8 - round(8 * share)]
+        lucky |= set(by_score) - set(chosen)
+    assert lucky == set(list(by_score)[8 - round(8 * share) :])  # any of the others may be left out
+
+
 def test_the_rank_correlation_is_pearsons_of_the_ranks():
     first, second = [0.3, 0.1, 0.2, 9.0], [2.0, 1.0, 4.0, 5.0]
     expected = np.corrcoef([3, 1, 2, 4], [2, 1, 3, 4])[0, 1]

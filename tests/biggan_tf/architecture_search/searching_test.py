@@ -7,6 +7,7 @@ from biggan_tf.comparison import comparing
 from biggan_tf.comparison.measurements import EntryMeasurement, Measurements, RunMeasurement, Spread
 from biggan_tf.comparison.plan import Parameters
 from biggan_tf.config import Config, recipe_names
+from biggan_tf.evaluation.extractors.features import load_extractor
 from biggan_tf.training.shutdown import Shutdown
 from tests.biggan_tf.architecture_search import toy
 from tests.data import made_data
@@ -42,6 +43,7 @@ def memory_of(recipe):
 def trainings(monkeypatch):
     made = Trainings()
     monkeypatch.setattr(comparing, "compare", made)
+    monkeypatch.setattr(searching, "load_extractor", lambda name, path: None)
     monkeypatch.setattr(
         space,
         "cost_of",
@@ -91,6 +93,7 @@ def test_the_best_recipe_is_a_file_that_trains(config, trainings, tmp_path):
     assert isinstance(recipe, Config)
     assert recipe == found.candidates[searching.winner(found)].recipe
     assert recipe_names.find(str(path))
+    assert "--config=best.py --config.data.path=DATA --workdir=DIR" in path.read_text()
 
 
 def test_a_search_that_is_stopped_goes_on_where_it_was(config, trainings, tmp_path):
@@ -105,11 +108,43 @@ def test_a_search_that_is_stopped_goes_on_where_it_was(config, trainings, tmp_pa
     assert trainings.called == []
 
 
+def test_missing_weights_of_the_evaluation_are_told_before_the_proxies(config, trainings, tmp_path, monkeypatch):
+    monkeypatch.setattr(searching, "load_extractor", load_extractor)
+    measured = []
+    monkeypatch.setattr(proxies, "measure", lambda *arguments: measured.append(arguments))
+    config.evaluation.features = "classifier"
+    with pytest.raises(ValueError, match="classifier features need the file of their weights"):
+        run(config, tmp_path / "out")
+    assert measured == []
+
+
 def test_another_search_in_the_folder_is_refused(config, trainings, tmp_path):
     run(config, tmp_path / "out")
     config.seed = 3
     with pytest.raises(space.SearchError, match=r"seed: 0 and 3"):
         run(config, tmp_path / "out")
+
+
+def test_another_protocol_in_the_folder_is_refused_by_the_name_of_its_field(config, trainings, tmp_path):
+    run(config, tmp_path / "out")
+    config.evaluation.num_samples = 17
+    with pytest.raises(space.SearchError, match=r"otherwise\. Received:\n  - evaluation.num_samples: 16 and 17\nName"):
+        run(config, tmp_path / "out")
+
+
+def test_a_folder_of_a_version_that_wrote_no_protocol_goes_on_and_has_one_then(config, trainings, tmp_path):
+    found = run(config, tmp_path / "out")
+    path = tmp_path / "out" / record.FILE
+    values = json.loads(path.read_text())
+    whole = dict(values["settings"])
+    for name in [name for name in whole if name.startswith(("evaluation.", "data.split"))]:
+        del values["settings"][name]
+    assert len(values["settings"]) < len(whole) - 5
+    path.write_text(json.dumps(values))
+    trainings.called.clear()
+    assert run(config, tmp_path / "out") == found
+    assert trainings.called == []
+    assert json.loads(path.read_text())["settings"] == whole
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"settings": {}}'])
@@ -159,6 +194,26 @@ def test_the_rank_correlation_is_that_with_the_places_of_the_first_round(config,
     rows = {row[0].partition(":")[0]: row for row in page.proxy_table(config, found)[1]}
     sign = -1 if proxies.PROXIES[proxy].lower_is_better else 1
     assert rows[proxy.replace("_", " ")][2] == f"{sign:.2f}"
+
+
+def test_candidates_that_failed_share_the_last_place(config, trainings, tmp_path):
+    found = run(config, tmp_path / "out")
+    metrics = found.results[0]["metrics"]
+    proxy, names = config.proxies[0], [name for name in metrics if name != space.BASE]
+    assert len(names) == 3
+    sign = 1.0 if proxies.PROXIES[proxy].lower_is_better else -1.0
+
+    def correlation(costs):
+        for name, cost in zip(names, costs, strict=True):
+            found.proxies[name][proxy] = sign * cost
+        rows = {row[0].partition(":")[0]: row for row in page.proxy_table(config, found)[1]}
+        return rows[proxy.replace("_", " ")][2]
+
+    assert correlation([1.0, 2.0, 3.0]) == "1.00"
+    metrics[names[1]].clear()
+    metrics[names[2]]["fd_tiny"] = float("nan")
+    # Places 1, 2.5 and 2.5, whichever of the two that failed is told first.
+    assert correlation([1.0, 2.0, 3.0]) == correlation([1.0, 3.0, 2.0]) == "0.87"
 
 
 def test_a_training_that_failed_is_told_and_does_not_go_on(config, trainings, tmp_path):

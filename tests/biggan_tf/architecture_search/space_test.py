@@ -1,7 +1,7 @@
 import pytest
 
 from biggan_tf.architecture_search import space
-from biggan_tf.config import ConfigError
+from biggan_tf.config import ConfigError, EvaluationConfig
 from biggan_tf.config.search import LimitsConfig, SearchChoice, SearchOption, SearchRoundConfig
 from biggan_tf.training import cost
 from tests.biggan_tf.architecture_search import toy
@@ -90,6 +90,16 @@ def test_a_space_without_enough_candidates_says_why():
         ({"proxies": ("luck",)}, "luck"),
         ({"proxy_images": 1}, "proxy_images"),
         ({"at_random": 1.5}, "at_random"),
+        ({"evaluation": EvaluationConfig(features="vgg")}, "evaluation.features must be one of inception, "),
+        ({"evaluation": EvaluationConfig(labels="even")}, "evaluation.labels must be one of data, uniform"),
+        ({"evaluation": EvaluationConfig(num_samples=0)}, "evaluation.num_samples must be at least 1"),
+        ({"evaluation": EvaluationConfig(every_steps=5)}, "must be 0 in a search. Received: 5 and 0.0; set both to 0"),
+        ({"seed": -1}, "seed must be an integer from 0 to 4294967295. Received: -1"),
+        ({"rounds": (SearchRoundConfig(2, 10, (2**32,)),)}, "different seeds from 0 to 4294967295"),
+        (
+            {"space": (SearchChoice("a", (SearchOption("X"),)),)},
+            'of small letters, digits, "_", "." and "-", the first one a letter or a digit. Received: .*X',
+        ),
     ],
 )
 def test_what_is_wrong_with_a_search_is_said(fields, words):

@@ -10,6 +10,7 @@ from biggan_tf import files
 from biggan_tf.comparison import execution, measurements, page, pictures, plan, table
 from biggan_tf.config import ConfigError, EvaluationConfig
 from biggan_tf.config.comparison import ComparisonEntry, CurveConfig
+from biggan_tf.evaluation.extractors import small_classifier
 from biggan_tf.evaluation.protocol import ProtocolMismatchError
 from tests.biggan_tf.comparison import toy
 from tests.biggan_tf.families.super_resolution import smallest
@@ -101,6 +102,15 @@ def test_another_reduction_and_other_data_are_another_protocol(data, tmp_path):
         plan.checked(comparison(data, entries=(ComparisonEntry("one", elsewhere),)), str(tmp_path))
 
 
+def test_a_classifier_that_takes_no_patches_is_refused_before_any_training(data, tmp_path):
+    network = small_classifier.build(8, 3)
+    path = str(tmp_path / "classifier.npz")
+    small_classifier.save(small_classifier.TrainedClassifier(network, 8, ("a", "b", "c")), path)
+    asked = EvaluationConfig(metrics=("psnr", "patch_fd"), features="classifier", features_path=path, num_samples=10)
+    with pytest.raises(ValueError, match=r"extractor of images of 4 pixels.*Received: classifier of 8 pixels"):
+        plan.checked(comparison(data, evaluation=asked), str(tmp_path))
+
+
 def test_what_a_recipe_says_of_its_own_evaluations_is_left_aside(data, tmp_path):
     own = recipe()
     own.evaluation.metrics, own.evaluation.num_samples = ("ssim", "sharpness"), 3
@@ -116,9 +126,9 @@ def test_enlargements_without_a_network_have_rows_of_their_own(data, tmp_path):
     assert [entry.name for entry in known.entries] == ["pixels", "sharp"]  # of PSNR more is better
     assert table.header(known)[2:4] == ["psnr", "sharpness"]
     assert table.rows(known)[2:] == [
-        ["bicubic, no network", "", "25", "2", "", ""],
-        ["nearest, no network", "", "20", "9", "", ""],
-        ["the large images", "", "", "8", "", ""],
+        ["bicubic, no network", "", "25.00", "2.000", "", ""],
+        ["nearest, no network", "", "20.00", "9.000", "", ""],
+        ["the large images", "", "", "8.000", "", ""],
     ]
 
 

@@ -217,6 +217,14 @@ def wait_for(path, timeout_s=60):
         time.sleep(0.02)
 
 
+def test_a_process_that_was_killed_says_so_by_its_status_alone(tmp_path, monkeypatch):
+    (tmp_path / "killed.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    log = str(tmp_path / "output.log")
+    assert child_process.run(["killed"], log, Shutdown(has_work=False), lambda: None) == -9
+    assert child_process.last_lines(log) == ""
+
+
 def test_what_a_process_printed_is_kept_and_told(tmp_path):
     log = str(tmp_path / "output.log")
     assert child_process.run(["platform"], log, Shutdown(has_work=False), lambda: None) == 0

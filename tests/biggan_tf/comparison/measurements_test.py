@@ -41,7 +41,15 @@ def test_a_value_that_is_not_finite_is_no_error():
         (Spread(27.84321, 0.4567, 2), "27.84 ± 0.46"),
         (Spread(0.51234, 0.01234, 2), "0.5123 ± 0.0123"),
         (Spread(1234.6, 12.34, 2), "1235 ± 12.3"),
-        (Spread(0.0, 0.0, 2), "0 ± 0.0"),
+        (Spread(0.0, 0.0, 2), "0.000 ± 0.000"),
+        (Spread(0.05, 0.0031, 2), "0.05000 ± 0.00310"),
+        (Spread(30.0, 1.25, 2), "30.00 ± 1.25"),
+        (Spread(3.0, None, 1), "3.000"),
+        (Spread(27.84321, 0.00041, 2), "27.84 ± 0.0004"),
+        (Spread(1.23456e-6, 2.5e-7, 2), "1.235e-06 ± 2.5e-07"),
+        (Spread(123456.0, 789.0, 2), "1.235e+05 ± 789"),
+        (Spread(math.nan, math.nan, 2), "nan"),
+        (Spread(math.inf, math.nan, 2), "inf"),
     ],
 )
 def test_numbers_have_the_digits_of_their_mean(spread, text):
@@ -57,7 +65,7 @@ def test_entries_are_ordered_by_the_mean_of_the_first_metric(runs):
     assert hinge.metrics["fd_tiny"] == Spread(32.0, pytest.approx(np.std([30, 34], ddof=1)), 2)
     assert known.metric_names == ["fd_tiny", "fd_tiny_mean_part", "precision"]
     assert known.shown_names == ["fd_tiny", "precision"]
-    assert table.rows(known)[1] == ["hinge", "2", "32 ± 2.8", "0.5 ± 0.0", "4,000", "2.0"]
+    assert table.rows(known)[1] == ["hinge", "2", "32.00 ± 2.83", "0.5000 ± 0.0000", "4,000", "2.0"]
     assert known.runs[0].images_per_second == pytest.approx(4000 / 120)
 
 
@@ -90,7 +98,7 @@ def test_a_failed_run_is_told_and_not_averaged(runs):
     assert [entry.name for entry in known.entries] == ["hinge", "logistic"]
     assert known.entries[0].metrics == {"fd_tiny": Spread(3.0, None, 1)}
     text = table.markdown(known)
-    assert "| hinge | 1 of 2 | 3 |" in text
+    assert "| hinge | 1 of 2 | 3.000 |" in text
     assert "| logistic | 0 of 1 | none |" in text
     assert "hinge with seed 1 has no numbers: the networks collapsed after step 500." in text
 
@@ -102,10 +110,13 @@ def test_results_of_unequal_protocols_are_refused(runs):
         measurements.collect(runs)
 
 
-def test_how_labels_were_drawn_is_nothing_to_a_generator_without_classes(runs):
+@pytest.mark.parametrize("without", [0, 1])
+def test_how_labels_were_drawn_is_nothing_to_a_generator_without_classes(runs, without):
     toy.complete(runs[0], {"fd_tiny": 3.0})
-    runs[1].config.model.num_classes = 0
     toy.complete(runs[1], {"fd_tiny": 3.0}, toy.other_protocol(labels="data"))
+    with pytest.raises(ProtocolMismatchError, match=r"samples\.labels"):
+        measurements.collect(runs[:2])
+    runs[without].config.model.num_classes = 0
     assert len(measurements.collect(runs[:2]).runs) == 2
 
 

@@ -140,6 +140,14 @@ def test_a_recipe_with_another_protocol_is_refused(data, extractor, path, value,
         plan.require_one_protocol(made, extractor)
 
 
+def test_metrics_of_classes_are_refused_for_an_entry_without_any(data, extractor):
+    made = toy.comparison(data, evaluation=EvaluationConfig(metrics=("fd", "accuracy"), num_samples=16, num_real=16))
+    plan.require_one_protocol(made, extractor)
+    made.entries[1].recipe.model.num_classes = 0
+    with pytest.raises(ValueError, match=r"^logistic: accuracy must be .*Received: one with no classes"):
+        plan.require_one_protocol(made, extractor)
+
+
 def test_a_recipe_that_reads_other_data_is_refused(data, extractor, tmp_path):
     made_data.write(tmp_path, num_shards=1, per_shard=30, fingerprint="other")
     made = toy.comparison(data)

@@ -94,6 +94,10 @@ def test_a_run_that_is_resumed_is_not_taken_for_a_shorter_one(runs, clock):
     files.write_text(path, line.format(700.0, 500.0))  # 100 seconds of training in 200
     shown.training(runs[0])
     assert shown.seconds_left(1000.0) == 1000.0 + (1200.0 + 200.0 + 1000.0)
+    assert shown.seconds_left(None) is None
+    shown.finish()  # 1200 seconds before this process, and 200 in it
+    shown.start(2, runs[1])
+    assert shown.seconds_left(None) == 1400.0
 
 
 def test_where_there_is_no_terminal_there_is_a_line_a_minute(runs, clock):

@@ -2,10 +2,12 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
 from biggan_tf.evaluation.enlargement_evaluator import EnlargementEvaluator, sheet
+from biggan_tf.evaluation.extractors.features import FeatureExtractor, FeatureProtocol
 from biggan_tf.evaluation.protocol import ProtocolMismatchError
 from biggan_tf.evaluation.reports import results
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
@@ -88,6 +90,33 @@ def test_what_cannot_be_measured_is_told(data, generator):
         EnlargementEvaluator(("patch_fd",), data)
     with pytest.raises(ValueError, match="draws none from a seed alone"):
         GeneratorSampler(generator)
+
+
+def flat(size, resolution=0):
+    """An extractor whose features are the pixels of images of a size."""
+    images = keras.Input((size, size, 3))
+    pixels = keras.layers.Flatten()(images)
+    protocol = FeatureProtocol("classifier", "0" * 64, "none")
+    network = keras.Model(images, (pixels, pixels))
+    return FeatureExtractor(protocol, network, lambda x: x, "fd", resolution=resolution)
+
+
+def test_patches_must_have_the_size_that_the_extractor_takes(data):
+    EnlargementEvaluator(("patch_fd",), data, extractor=flat(4, resolution=4))
+    with pytest.raises(ValueError, match=r"extractor of images of 4 pixels.*Received: classifier of 8 pixels"):
+        EnlargementEvaluator(("patch_fd",), data, extractor=flat(8, resolution=8))
+    EnlargementEvaluator(("psnr",), data, extractor=flat(8, resolution=8))  # which is not asked for features
+
+
+def test_too_few_patches_for_a_covariance_are_said_aloud(data, generator):
+    names = ("patch_fd", "sharpness")
+    result = EnlargementEvaluator(names, data, "train", 10, flat(4), batch_size=4).evaluate(generator)
+    (remark,) = result.remarks
+    assert remark.startswith("The covariance of 48 features needs more than 48 patches; there are 40 enlarged and 40")
+    assert remark.endswith("compare it with distances of as many patches alone.")
+    assert result.metrics["patch_fd"] >= 0
+    assert result.metrics["truth_sharpness"] > 0
+    assert EnlargementEvaluator(("psnr",), data, "train", 4).evaluate(generator).remarks == ()
 
 
 @pytest.mark.slow

@@ -1,4 +1,5 @@
 import dataclasses
+import io
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from biggan_tf.evaluation import noise_maps
 from biggan_tf.evaluation.inversion import InversionOptions, invert, read_picture
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
 from biggan_tf.ops.pixels import to_bytes
+from tests.biggan_tf import picture_files_test
 from tests.biggan_tf.families.stylegan2 import smallest
 
 KEYS = tf.constant([[5, -1]], tf.int64)
@@ -113,6 +115,26 @@ def test_mistakes_are_named(sampler, tmp_path, generator):
     (tmp_path / "text.png").write_text("no picture")
     for name in ("text.png", "missing.png"):
         with pytest.raises(ValueError, match=rf"--input must be a picture.*{name}"):
+            read_picture(str(tmp_path / name), 8)
+
+
+def test_a_picture_is_turned_as_its_file_says(tmp_path):
+    halves = np.zeros((8, 8, 3), np.uint8)
+    halves[:, 4:] = 200
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn right
+    Image.fromarray(halves).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(read_picture(str(tmp_path / "turned.png"), 8), np.rot90(halves, -1))
+
+
+def test_a_damaged_picture_is_said_to_be_one(tmp_path):
+    content = io.BytesIO()
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(content, "PNG")
+    damaged = content.getvalue().replace(b"IDAT", b"IDAT" + b"\xff" * 4, 1)
+    (tmp_path / "damaged.png").write_bytes(damaged)
+    (tmp_path / "huge.png").write_bytes(picture_files_test.BOMB)
+    for name, told in (("damaged.png", "must be a whole file"), ("huge.png", "60000 x 60000")):
+        with pytest.raises(ValueError, match=rf"--input must be a picture.*{name}: .*{told}"):
             read_picture(str(tmp_path / name), 8)
 
 

@@ -18,10 +18,18 @@ NAMES = ("ppl_w_end", "ppl_z_full", "jodi_w")
 
 
 @pytest.fixture(scope="module")
-def result(data_folder, extractor):
-    made = smallest.model(resolution=32, num_classes=0).generator()
+def made():
+    return smallest.model(resolution=32, num_classes=0).generator()
+
+
+@pytest.fixture(scope="module")
+def evaluator(data_folder, extractor):
     reference = reference_statistics.build(data_folder, extractor, num_images=8)
-    evaluator = Evaluator(extractor, reference, NAMES, 8)
+    return Evaluator(extractor, reference, NAMES, 8)
+
+
+@pytest.fixture(scope="module")
+def result(evaluator, made):
     needless = AssertionError("these metrics draw images of their own, and need no others")
     with mock.patch.object(feature_bank, "collect", side_effect=needless):
         return evaluator.evaluate(GeneratorSampler(made))
@@ -34,6 +42,10 @@ def test_numbers_are_named_after_their_features_and_the_protocol_says_how(result
     assert result.protocol.paths == PathProtocol(
         8, 1e-4, "box to 256, no crop", 8, "percentiles 1 to 99", "all directions, forward mode"
     )
+
+
+def test_the_protocol_of_paths_is_known_before_any_is_measured(evaluator, result, made):
+    assert evaluator.paths(GeneratorSampler(made)) == result.protocol.paths
 
 
 def test_the_protocol_of_equivariance_says_what_was_moved_how(data_folder, extractor):

@@ -1,9 +1,13 @@
 """The classifier's file: what was saved is loaded, and what lies about its size is refused before it is built."""
 
+import uuid
+
 import numpy as np
 import pytest
 
+from biggan_tf import files
 from biggan_tf.evaluation.extractors import small_classifier
+from biggan_tf.evaluation.extractors.features import load_extractor
 from biggan_tf.interop.weights_file_error import WeightsFileError
 
 
@@ -42,3 +46,35 @@ def test_a_file_that_lies_about_its_size_is_refused(saved, change, message):
     np.savez(path, **{**arrays, **change})
     with pytest.raises(WeightsFileError, match=message):
         small_classifier.load(path)
+
+
+def trained():
+    return small_classifier.TrainedClassifier(small_classifier.build(8, 2), 8, ("cat", "dog"))
+
+
+@pytest.mark.parametrize("scheme", ["", "ram://"])
+def test_a_classifier_is_kept_for_the_training_that_it_is_of(tmp_path, scheme):
+    path = f"{scheme}{uuid.uuid4().hex if scheme else tmp_path}/classifier.npz"
+    of_train = {"split": "train", "num_steps": 3}
+    assert not small_classifier.is_kept(path, of_train)
+    small_classifier.keep(trained(), path, of_train)
+    assert small_classifier.is_kept(path, of_train)
+    assert not small_classifier.is_kept(path, of_train | {"split": "validation"})
+    assert not small_classifier.is_kept(path, of_train | {"num_steps": 4})
+    assert load_extractor("classifier", path).class_names == ("cat", "dog")
+    digest = files.sha256(path)
+    small_classifier.keep(trained(), path, {"split": "validation", "num_steps": 3})
+    assert files.sha256(path) != digest
+    assert files.sha256(path.replace(".npz", f"-{digest[:8]}.npz")) == digest  # results name it
+    assert not small_classifier.is_kept(path, of_train)
+
+
+def test_a_classifier_of_which_nothing_is_noted_is_taken_as_it_is(saved):
+    path = str(saved[0])
+    training = {"split": "train"}
+    assert small_classifier.is_kept(path, training)
+    small_classifier.keep(trained(), path, {"split": "validation"})
+    small_classifier.save(trained(), path)  # by somebody else, so that the note is of another file
+    assert small_classifier.is_kept(path, training)
+    files.write_text(path.replace(".npz", ".json"), "[")
+    assert small_classifier.is_kept(path, training)

@@ -48,6 +48,13 @@ def test_every_metric_tells_the_same_images_from_swapped_classes(reference, clas
     assert good["coverage"] > 0.5
 
 
+def test_numbers_come_in_the_order_in_which_their_metrics_are_asked_for(reference, classifier):
+    bank = bank_of(classifier, *coloured_images(30, seed=99))
+    results = metrics.compute(("accuracy", "prdc", "fd"), reference, bank, classifier)
+    assert list(results)[:2] == ["accuracy", "precision"]
+    assert list(results)[-3] == "fd_classifier"
+
+
 def test_the_inception_score_has_the_name_of_its_features_and_leaves_inceptions_bias_out(reference, classifier):
     bank = bank_of(classifier, *coloured_images(60, seed=99))
     plain = metrics.compute(("is",), reference, bank, classifier)
@@ -100,3 +107,23 @@ def test_an_unknown_metric_is_refused():
 def test_accuracy_needs_an_extractor_that_knows_the_classes(reference, classifier):
     with pytest.raises(ValueError, match="does not know"):
         metrics.sample_accuracy(reference.bank, classifier, ("zebra",))
+
+
+@pytest.mark.parametrize("name", metrics.OF_CLASSES)
+def test_images_of_no_class_are_refused_by_metrics_of_classes(reference, classifier, name):
+    images, labels = coloured_images(12, seed=99)
+    for label in (-1, 3):  # in no folder of a class, or of a class that the real images have not
+        labels[4] = label
+        with pytest.raises(ValueError, match=rf"{name} must be computed of images .*Received: 1 of 12 without"):
+            metrics.compute((name,), reference, bank_of(classifier, images, labels), classifier)
+    assert metrics.compute(("fd",), reference, bank_of(classifier, images, np.full(12, -1)), classifier)
+
+
+def test_a_generator_of_other_classes_than_the_data_is_refused_by_metrics_of_classes():
+    metrics.require_classes(("fd",), 0)
+    metrics.require_classes(("accuracy", "intra_fd"), 3)
+    metrics.require_classes(("accuracy", "intra_fd"), 3, CLASS_NAMES)
+    with pytest.raises(ValueError, match=r"accuracy and intra_fd must .*the classes of.*Received: one with no classes"):
+        metrics.require_classes(("accuracy", "fd", "intra_fd"), 0)
+    with pytest.raises(ValueError, match=r"intra_fd must .*with the 3 classes.*Received: one with 4 classes"):
+        metrics.require_classes(("intra_fd",), 4, CLASS_NAMES)

@@ -39,6 +39,16 @@ def test_a_scale_of_the_images_or_truncation_changes_nothing():
     assert jacobian_isometry("jodi_w", GeneratorSampler(generator, truncation=0.3), 1) == pytest.approx(plain, rel=1e-4)
 
 
+def test_styles_of_latents_are_truncated_in_the_layers_that_the_sampler_truncates():
+    generator = LinearGenerator()
+    used = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]], np.float32)  # the first layer uses the first value of its style
+    generator.styles_from = lambda ws: (ws * used,)
+    sampler = GeneratorSampler(generator, truncation=0.1, cutoff=1)
+    cut = generator.mapping * np.array([0.1, 1.0, 1.0])
+    found = jacobian_isometry("jodi_z", sampler, 1)
+    assert found == pytest.approx(deviation(cut @ generator.matrix, 4), rel=1e-4)
+
+
 def test_a_jacobian_is_that_of_small_differences():
     made = smallest.model(policy="float64").generator()
     for layer in made.convolutions:

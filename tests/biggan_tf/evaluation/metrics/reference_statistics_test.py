@@ -31,10 +31,10 @@ def test_saved_statistics_come_back(reference, tmp_path):
 
 def test_another_extractor_or_resolution_is_refused_by_name(reference, extractor):
     reference.require(extractor, 32)
-    with pytest.raises(ProtocolMismatchError, match="resolution: 32 here, 64 there"):
+    with pytest.raises(ProtocolMismatchError, match="resolution: 32 of the statistics, 64 of what is compared"):
         reference.require(extractor, 64)
     changed = dataclasses.replace(reference, features=dataclasses.replace(reference.features, weights_sha256="f"))
-    with pytest.raises(ProtocolMismatchError, match="weights_sha256: 'f' here"):
+    with pytest.raises(ProtocolMismatchError, match="weights_sha256: 'f' of the statistics"):
         changed.require(extractor, 32)
 
 

@@ -5,9 +5,10 @@ import pytest
 from biggan_tf.evaluation.extractors.features import FeatureExtractor, FeatureProtocol
 from biggan_tf.evaluation.metrics import style_path
 from biggan_tf.evaluation.metrics.perceptual_path import perceptual_path_length
-from biggan_tf.evaluation.metrics.style_path import PATHS, StylePath, slerp
+from biggan_tf.evaluation.metrics.style_path import PATHS, StylePath
 from biggan_tf.evaluation.protocol import PathProtocol
 from biggan_tf.evaluation.sampling.generator_sampler import GeneratorSampler
+from biggan_tf.evaluation.sampling.sheet_plans import great_circle
 from tests.biggan_tf.evaluation.metrics.linear_generator import LinearGenerator
 from tests.biggan_tf.training import tiny
 
@@ -54,7 +55,7 @@ def test_lengths_of_a_linear_generator_are_the_angles_that_its_matrix_turns_by(n
     # A step of 1e-3, since a shorter one disappears in float32.
     ends, values = [z @ generator.mapping + 1 for z in (first, second)], []
     for s in (share, share + 1e-3):
-        w = (1 - s) * ends[0] + s * ends[1] if space == "w" else slerp(first, second, s) @ generator.mapping + 1
+        w = (1 - s) * ends[0] + s * ends[1] if space == "w" else great_circle(first, second, s) @ generator.mapping + 1
         values.append(w @ generator.matrix)
     expected = kept(turned(*values) / 1e-3**2)
     assert StylePath(count, 1e-3).measure(name, sampler, pixels) == pytest.approx(expected, rel=0.01)
@@ -68,12 +69,21 @@ def test_truncation_shortens_the_way_in_w(sampler, pixels):
     assert short < 0.1 * whole
 
 
-def test_slerp_turns_evenly_between_unit_vectors():
+def test_ways_in_z_keep_the_lengths_that_a_generator_was_trained_on(sampler, pixels, monkeypatch):
+    given = []
+    monkeypatch.setattr(sampler, "in_float32", lambda: sampler)
+    monkeypatch.setattr(sampler, "float_images", lambda z, *rest: given.append(z) or np.zeros((len(z), 2, 2, 3)) + 1)
+    StylePath(8).measure("ppl_z_full", sampler, pixels)
+    ends = [np.linalg.norm(sampler.latents(2 * np.arange(8) + i), axis=1) for i in (0, 1)]
+    lengths = np.linalg.norm(given[0], axis=1)
+    assert (lengths > np.minimum(*ends) - 1e-5).all()
+    assert (lengths < np.maximum(*ends) + 1e-5).all()
+
+
+def test_a_great_circle_turns_evenly():
     ends = np.random.default_rng(0).standard_normal((2, 1, 5)) * 7
-    ways = [slerp(ends[0], ends[1], np.array([[share]]))[0] for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    np.testing.assert_allclose(np.linalg.norm(ways, axis=1), 1.0)
-    np.testing.assert_allclose(ways[0], ends[0, 0] / np.linalg.norm(ends[0]))
-    np.testing.assert_allclose(ways[-1], ends[1, 0] / np.linalg.norm(ends[1]))
+    ways = np.stack([great_circle(ends[0], ends[1], np.array([[share]]))[0] for share in (0.0, 0.25, 0.5, 0.75, 1.0)])
+    ways /= np.linalg.norm(ways, axis=1, keepdims=True)
     cosines = [ways[i] @ ways[i + 1] for i in range(4)]
     np.testing.assert_allclose(cosines, cosines[0])
 

@@ -1,6 +1,7 @@
 import importlib
 
 import matplotlib
+import pytest
 
 from biggan_tf.evaluation.reports import truncation_curve
 
@@ -17,6 +18,24 @@ def test_the_curve_shows_the_metrics_that_there_are():
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("recall: variety", "precision: quality")
     (axes,) = truncation_curve.draw([{"truncation": 1.0, "fid": 2.0}], "fid").axes
     assert axes.get_xlabel() == "truncation"
+
+
+@pytest.mark.parametrize(
+    ("row", "title"),
+    [
+        ({"kid": 3.0, "kid_deviation": 1.0}, "kid (lower is better)"),
+        ({"is_tiny": 3.0}, "is_tiny (higher is better)"),
+        ({"spread": 1.0, "accuracy": 0.5}, "accuracy (higher is better)"),
+    ],
+)
+def test_the_first_metric_is_drawn_where_there_is_no_distance(row, title):
+    (axes,) = truncation_curve.draw([{"truncation": 1.0, **row}], "fid").axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("truncation", title)
+
+
+def test_a_curve_of_nothing_is_refused():
+    with pytest.raises(ValueError, match=r"one truncation or more\. Received: none"):
+        truncation_curve.draw([], "fid")
 
 
 def test_drawing_leaves_the_backend_of_the_process_alone(tmp_path):

@@ -98,6 +98,15 @@ def test_a_family_that_truncates_styles_gets_latents_as_they_are():
     assert sampler.at(None).protocol(3).truncation == "none"
 
 
+@pytest.mark.parametrize("as_served", [False, True])
+def test_a_whole_number_truncates_as_the_same_fraction_does(generator, as_served):
+    whole, fraction = (GeneratorSampler(generator, truncation=value, as_served=as_served) for value in (1, 1.0))
+    z = whole.latents([0, 1])
+    np.testing.assert_array_equal(z, fraction.latents([0, 1]))
+    embedding = whole.embed([0, 1])
+    np.testing.assert_array_equal(whole.float_images(z, embedding), fraction.float_images(z, embedding))
+
+
 def test_a_cutoff_needs_styles(generator):
     with pytest.raises(ValueError, match=r"cutoff=3 with biggan"):
         GeneratorSampler(generator, cutoff=3)

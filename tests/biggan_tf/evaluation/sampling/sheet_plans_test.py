@@ -58,9 +58,9 @@ def test_latents_are_interpolated_without_classes_too(generator):
 
 def test_a_hierarchical_row_moves_one_chunk(sampler, generator):
     plan = sheet_plans.hierarchical(sampler, 1, 4)
-    assert len(plan.z) == len(generator.latent_chunk_sizes)
+    assert len(plan.z) == len(generator.config.latent_levels())
     changed = np.any(plan.z != plan.z[:, :1], axis=1)
-    size = generator.latent_chunk_sizes[0]
+    size = generator.config.latent_levels()[0]
     for row, columns in enumerate(changed):
         np.testing.assert_array_equal(np.flatnonzero(columns), np.arange(row * size, (row + 1) * size))
 

@@ -22,7 +22,8 @@ from absl import flags
 from biggan_tf import files
 from biggan_tf.config import flags as config_flags
 from biggan_tf.config import shared_flags
-from biggan_tf.evaluation.extractors.features import EXTRACTORS, load_extractor
+from biggan_tf.data import manifest as manifest_lib
+from biggan_tf.evaluation.extractors.features import EXTRACTORS, FeatureExtractor, load_extractor
 from biggan_tf.evaluation.metrics import all_metrics, reference_statistics
 from biggan_tf.evaluation.reports import run_report
 from biggan_tf.evaluation.reports.html_report import HtmlReport
@@ -39,7 +40,9 @@ _NUM_SAMPLES = flags.DEFINE_integer(
     "num_samples", 1000, "Images to generate for each point of a curve; 0: no curves.", lower_bound=0
 )
 _TRUNCATIONS = flags.DEFINE_list(
-    "truncations", ["0.2", "0.5", "0.8", "1.2", "2"], "Thresholds of latents; each is a point of the truncation curve."
+    "truncations",
+    ["0.2", "0.5", "0.8", "1.2", "2"],
+    "Thresholds of latents or psi of styles; each is a point of the truncation curve.",
 )
 _FREQUENCIES = flags.DEFINE_integer(
     "frequencies",
@@ -113,12 +116,16 @@ def _settings() -> _Settings:
 
 
 def _analyse(settings: _Settings) -> None:
+    if settings.data:
+        manifest_lib.load(settings.data)  # data that was named and is not there must not count as none
     ema = image_sources.load(settings.workdir)
     raw = image_sources.load(settings.workdir, ema=False)
     report = HtmlReport(f"Analysis of {Path(settings.workdir).resolve().name}")
     report.text(f"After {ema.images_seen:,} real images.")
     data = settings.data or ema.data_path
     has_curves = bool(data and settings.num_samples and files.exists(data))
+    # A file of weights that is missing is told before the other sections, which take long, and not after them.
+    extractor = load_extractor(settings.features, settings.features_path) if has_curves else None
     with Parts((*_PARTS, *(_CURVES if has_curves else ()))) as parts:
         parts.begin("samples")
         run_report.add_samples(report, ema, raw, settings.num_classes)
@@ -131,8 +138,8 @@ def _analyse(settings: _Settings) -> None:
         parts.begin("moving average")
         run_report.add_ema_distance(report, ema.generator, raw.generator)
         run_report.add_history(report, run_report.read_log(files.join(settings.workdir, "metrics.jsonl")))
-        if has_curves:
-            _add_curves(settings, report, ema, data, parts)
+        if extractor is not None:
+            _add_curves(settings, report, ema, data, extractor, parts)
         else:
             report.section("Truncation")
             report.missing("Not computed: name the real images by --data, and a number of samples by --num_samples.")
@@ -140,10 +147,16 @@ def _analyse(settings: _Settings) -> None:
     print(settings.output)  # noqa: T201 - the output
 
 
-def _add_curves(settings: _Settings, report: HtmlReport, ema: LoadedGenerator, data: str, parts: Parts) -> None:
+def _add_curves(
+    settings: _Settings,
+    report: HtmlReport,
+    ema: LoadedGenerator,
+    data: str,
+    extractor: FeatureExtractor,
+    parts: Parts,
+) -> None:
     """Adds what compares samples with real images."""
     parts.begin("features of real images")
-    extractor = load_extractor(settings.features, settings.features_path)
     path = reference_statistics.kept_path(data, extractor, num_images=settings.num_samples)
     reference = reference_statistics.load_or_build(
         path, data, extractor, num_images=settings.num_samples, progress=True

@@ -39,26 +39,39 @@ _DEFAULTS = InversionOptions()
 _WORKDIR = shared_flags.workdir()
 _WEIGHTS = shared_flags.weights()
 _RAW = shared_flags.raw()
-_INPUT = flags.DEFINE_string("input", None, "The picture; the square in its middle is resized.", required=True)
+_INPUT = flags.DEFINE_string(
+    "input", None, "A PNG, JPEG or WebP file; the square in its middle is resized.", required=True
+)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of the results.", required=True)
 _SPACE = flags.DEFINE_enum(
     "space", _DEFAULTS.space, inversion.SPACES, "w: one style for all layers; w+: one for each, which comes nearer."
 )
 _STEPS = flags.DEFINE_integer("steps", _DEFAULTS.num_steps, "Steps of Adam.", lower_bound=1)
-_RATE = flags.DEFINE_float("learning_rate", _DEFAULTS.learning_rate, "The largest rate.", lower_bound=0.0)
-_PIXELS = flags.DEFINE_float("pixel_weight", _DEFAULTS.pixel_weight, "Of the pixels' difference.", lower_bound=0.0)
+_RATE = flags.DEFINE_float(
+    "learning_rate", _DEFAULTS.learning_rate, "The largest learning rate of Adam.", lower_bound=0.0
+)
+_PIXELS = flags.DEFINE_float(
+    "pixel_weight", _DEFAULTS.pixel_weight, "Weight of the mean squared difference of pixels.", lower_bound=0.0
+)
 _FEATURE_WEIGHT = flags.DEFINE_float(
-    "feature_weight", _DEFAULTS.feature_weight, "Of the features' difference.", lower_bound=0.0
+    "feature_weight", _DEFAULTS.feature_weight, "Weight of the squared difference of features.", lower_bound=0.0
 )
 _SEARCH_NOISE = flags.DEFINE_bool(
     "search_noise", _DEFAULTS.search_noise, "Search for the noise of the layers, too, which comes nearer."
 )
 _NOISE_WEIGHT = flags.DEFINE_float(
-    "noise_weight", _DEFAULTS.noise_weight, "Of the correlations in noise that is searched for.", lower_bound=0.0
+    "noise_weight",
+    _DEFAULTS.noise_weight,
+    "Weight of the correlations in noise that is searched for.",
+    lower_bound=0.0,
 )
 _FEATURES = shared_flags.features((*EXTRACTORS, _NO_FEATURES))
 _FEATURES_PATH = shared_flags.features_path()
-_SEED = shared_flags.seed()
+_SEED = flags.DEFINE_integer(
+    "seed",
+    _DEFAULTS.seed,
+    "Any integer; decides the noise of the search and of the picture, and which styles the mean is taken from.",
+)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
 Each depends on its key alone, so that a run that resumes goes on with the same ones. A key is a tensor of two integers,
 which TensorFlow's stateless random operations take. Latents are float32 under every policy: a float64 network widens
 them, and so sees what the float32 network sees. How z is split into hierarchical chunks is left to the generator
-(`Generator.latent_chunk_sizes`).
+(`FamilyConfig.latent_levels`).
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
+import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
@@ -19,8 +21,9 @@ MAX_PIXELS = 50_000_000
 # What Pillow's readers raise on damaged files; anything else is a mistake of ours and must not be hidden.
 _DAMAGE = (
     ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, OSError, SyntaxError, TypeError,
-    ValueError, struct.error, zlib.error, Image.DecompressionBombError, Image.DecompressionBombWarning,
+    ValueError, struct.error, zlib.error,
 )  # fmt: skip
+_PILLOWS_LIMIT = threading.Lock()
 _ROWS = 16
 _PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
 
@@ -39,9 +42,8 @@ def read_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray,
     """
     _check_webp_canvas(data, max_pixels)
     try:
-        opened = Image.open(io.BytesIO(data), formats=FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ValueError(f"A picture must have from 1 to {max_pixels:,} pixels. Received: far more.") from error
+        with _without_pillows_limit():
+            opened = Image.open(io.BytesIO(data), formats=FORMATS)
     except _DAMAGE as error:
         raise ValueError(
             f"A picture must be a PNG, JPEG or WebP file. Received: {len(data)} bytes that begin with {data[:8].hex()}."
@@ -56,6 +58,20 @@ def read_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray,
         return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
     except _DAMAGE as error:
         raise ValueError(f"A picture must be a whole file. Received: a damaged {opened.format} file.") from error
+
+
+@contextlib.contextmanager
+def _without_pillows_limit() -> Iterator[None]:
+    """Takes Pillow's own limit away while a file is opened, which is when it holds: `max_pixels` may be above it.
+
+    The limit is one for all threads, so that two that take it away and put it back must not do so at the same time.
+    """
+    with _PILLOWS_LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _check_pixels(width: int, height: int, max_pixels: int) -> None:

@@ -27,6 +27,7 @@ from PIL import Image
 from biggan_tf import files
 from biggan_tf.config import flags as config_flags
 from biggan_tf.config import shared_flags
+from biggan_tf.config.field_values import shown
 from biggan_tf.data.class_names import ClassNames
 from biggan_tf.evaluation.extractors.features import EXTRACTORS
 from biggan_tf.evaluation.reports import animation, sheets
@@ -37,6 +38,7 @@ from biggan_tf.progress import track
 
 _IMAGES, _WALK = "images", "walk"
 _WALK_STOPS, _WALK_FRAME_MS = 4, 60
+_SHEET_SUFFIXES = (".png", ".webp")
 _KINDS = {
     **{name: kind.description for name, kind in sheets.KINDS.items()},
     _IMAGES: "single images",
@@ -115,7 +117,11 @@ def _settings() -> _Settings:
     output = Path(_OUTPUT.value)
     if _KIND.value == _WALK and output.suffix.lower() not in (*animation.SUFFIXES, ""):
         raise ValueError(f"--output of a walk must end in .webp or .gif, or be a folder. Received: {output}")
-    if _KIND.value not in (_IMAGES, _WALK) and output.suffix.lower() not in (".png", ".webp"):
+    if _KIND.value == _IMAGES and output.suffix.lower() in (*_SHEET_SUFFIXES, ".gif"):
+        raise ValueError(
+            f"--output of images must be a folder, or end in .zip or .npz. Received: {output}; name one, e.g. samples/"
+        )
+    if _KIND.value not in (_IMAGES, _WALK) and output.suffix.lower() not in _SHEET_SUFFIXES:
         raise ValueError(f"--output of a sheet must end in .png or .webp. Received: {output}")
     sampling = SamplingOptions(
         truncation=_TRUNCATION.value,
@@ -167,21 +173,22 @@ def _sample(settings: _Settings) -> None:
 
 def _write_images(settings: _Settings) -> None:
     loaded, sampling, output = settings.sheet.loaded, settings.sheet.sampling, settings.output
+    suffix, num_classes = output.suffix.lower(), loaded.generator.config.num_classes
+    names = ClassNames.of(loaded.label_names, num_classes)
+    chosen = names.parse(settings.sheet.classes)
+    folders = _class_folders(names.synsets) if num_classes and suffix != ".npz" else [""]
     sampling.prepare(loaded, sampling.truncation)
     sampler = sampling.sampler(loaded)
-    names = ClassNames.of(loaded.label_names, sampler.num_classes)
-    chosen = names.parse(settings.sheet.classes)
     labels = np.resize(chosen, settings.num) if chosen else None
     num_batches = -(-settings.num // sampling.batch_size)
     batches = track(sampler.batches(settings.num, labels), num_batches, "images", "batch")
-    if output.suffix == ".npz":
+    if suffix == ".npz":
         # `arr_0` and `arr_1` are the names that other implementations of the FID read.
         images, drawn = (np.concatenate(column) for column in zip(*batches, strict=True))
         files.write_npz(output, {"arr_0": images, "arr_1": drawn})
         return
     pictures = (pair for images, drawn in batches for pair in zip(images, drawn, strict=True))
-    folders = list(names.synsets) if sampler.num_classes else [""]
-    if output.suffix == ".zip":
+    if suffix == ".zip":
         with files.replacing(output) as file, zipfile.ZipFile(file, "w") as archive:
             for number, (image, label) in enumerate(pictures):
                 archive.writestr(_place(folders, label, number, settings.format), _encoded(image, settings.format))
@@ -190,6 +197,22 @@ def _write_images(settings: _Settings) -> None:
         path = output / _place(folders, label, number, settings.format)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_encoded(image, settings.format))
+
+
+def _class_folders(names: Sequence[str]) -> Sequence[str]:
+    """The classes' names as folders, of which none leads out of the output: a preset's may be any text of a stranger.
+
+    Raises:
+        ValueError: No folder can have one of the names.
+    """
+    for name in names:
+        if name in ("", ".", "..") or any(character in name for character in "/\\\0"):
+            raise ValueError(
+                "for --kind=images in a folder or a .zip, each class must have a name that a folder can have, without "
+                f"/, \\ and NUL. Received: {shown(name)}; choose an --output that ends in .npz, which has labels as "
+                "numbers"
+            )
+    return names
 
 
 def _place(folders: Sequence[str], label: int, number: int, suffix: str) -> str:

@@ -48,8 +48,9 @@ def main(argv: Sequence[str]) -> int:
     del argv
     texts = PresetTexts(_NAME.value, _LICENCE.value, _DATA_LICENCE.value, _DESCRIPTION.value)
     try:
-        for flag in (_WORKDIR, _OUTPUT, _RESULTS):
+        for flag in (_WORKDIR, _RESULTS):
             files.require_file_system(f"--{flag.name}", flag.value)
+        files.require_local(f"--{_OUTPUT.name}", _OUTPUT.value)  # presets are read through the local file system alone
         preset_of_run(
             _WORKDIR.value,
             _OUTPUT.value,

@@ -27,6 +27,7 @@ from absl import flags
 from biggan_tf import files
 from biggan_tf.config import flags as config_flags
 from biggan_tf.config import shared_flags
+from biggan_tf.config.checks import MAX_SEED
 from biggan_tf.progress import Parts, track
 from biggan_tf.studies import registry, side_by_side
 from biggan_tf.studies.contract import BUDGETS, Study, StudyBudget, StudyContext
@@ -48,7 +49,9 @@ _PROCESSES = flags.DEFINE_integer(
     "most, and one where there is a GPU.",
     lower_bound=0,
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Any integer; decides all that is random.")
+_SEED = flags.DEFINE_integer(
+    "seed", 0, f"From 0 to {MAX_SEED}; decides all that is random.", lower_bound=0, upper_bound=MAX_SEED
+)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -3,9 +3,12 @@
     python -m biggan_tf.train --config=configs/progressive_64.py --config.data.path=DATA --workdir=DIR
 
 Expected cost and score: not run to its end; hours on two cores. The networks have an eighth of the paper's
-`channel_base`, and a tenth of its images: 60,000 for each fade and 60,000 for each resolution after it. `--dry_run`
-prints what a step costs at each resolution; the gradient penalty comes on top of it.
-For the paper's own run take channel_base=16384, channel_max=512, z_dim=512, and 600,000 images each.
+`channel_base`, and a tenth of the images of the authors' code: 60,000 for each fade and 60,000 for each resolution by
+itself. `--dry_run` prints what a step costs at each resolution; the gradient penalty comes on top of it.
+
+For a run of the paper's size change a copy of this file: channel_base=16384, channel_max=512, z_dim=512, 600_000 for
+`stable_images` and for `fading_images`, and 5_400_000 in `steps_until`. (The paper's appendix A.1 has 800,000 for each;
+then it is 7_200_000.) Flags do not do it, since `num_steps` is computed when the file is loaded.
 """
 
 from biggan_tf.config import Config, GrowthConfig

@@ -39,7 +39,7 @@ TENSORFLOWS, LOCAL = "must be a local path or gs://BUCKET/FOLDER, since TensorFl
         ("--workdir", TENSORFLOWS, 2, ["biggan_tf.analyse"]),
         ("--output", LOCAL, 2, ["biggan_tf.invert", "--workdir=x", "--input=x.png"]),
         ("--output", TENSORFLOWS, 2, ["biggan_tf.upscale", "--workdir=x", "--input=x.png"]),
-        ("--output", TENSORFLOWS, 2, ["biggan_tf.save_preset", "--workdir=x"]),
+        ("--output", LOCAL, 2, ["biggan_tf.save_preset", "--workdir=x"]),
         ("--output", LOCAL, 2, ["biggan_tf.study", "all"]),
         ("--output", LOCAL, 2, ["biggan_tf.compare", f"--config={ROOT / 'configs' / 'compare_cifar10.py'}"]),
         ("--output", LOCAL, 2, ["biggan_tf.search", f"--config={ROOT / 'configs' / 'search_shapes.py'}"]),
@@ -87,6 +87,13 @@ def test_a_training_tells_of_a_place_that_it_cannot_use(commands, tmp_path, flag
     assert re.search(said, finished.stderr), finished.stderr
     assert finished.status == status
     assert sorted(os.listdir(tmp_path)) == ["FILE", "data"]
+
+
+def test_a_preset_goes_to_no_place_where_no_command_reads_it(commands, tmp_path):
+    finished = commands.run("biggan_tf.save_preset", "--workdir=x", "--output=gs://bucket/a", cwd=tmp_path)
+    assert finished.status == 2
+    assert f"--output {LOCAL}: gs://bucket/a; " in finished.stderr
+    assert os.listdir(tmp_path) == []
 
 
 def test_the_server_refuses_it_instead_of_waiting_for_it(tmp_path, monkeypatch):

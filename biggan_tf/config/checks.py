@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,22 @@ if TYPE_CHECKING:
     from biggan_tf.config.run import Config
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16", "float64", "auto")
+# The networks whose features an evaluation compares, see `evaluation.extractors.features`.
+EXTRACTORS = ("inception", "efficientnet_lite0", "classifier")
+# How often an evaluation draws each class: as often as it is among the real images, or each equally often.
+EVALUATED_LABELS = ("data", "uniform")
+# What folders and tables call an entry, a choice or an option: `is_name` asks for it, and messages say it.
+NAME_RULE = 'small letters, digits, "_", "." and "-", the first one a letter or a digit'
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+MAX_SEED = 2**32 - 1  # NumPy's, which Keras sets with TensorFlow's and Python's
 
 CHOICES = {
     "training.labels": ("uniform", "data"),
     "training.clock": ("wall", "processor"),
     "distribution.strategy": ("one_device", "mirrored", "multi_worker", "tpu"),
     "monitoring.on_collapse": ("stop", "rollback", "warn"),
-    "evaluation.labels": ("data", "uniform"),
-    "evaluation.features": ("inception", "efficientnet_lite0", "classifier"),
+    "evaluation.labels": EVALUATED_LABELS,
+    "evaluation.features": EXTRACTORS,
 }
 
 AT_LEAST_ONE = (
@@ -125,6 +134,17 @@ def between(path: str, value: float | None, low: float, high: float, low_allowed
         yield f"{path} must lie between {low:g} and {high:g}. Received: {value}; choose a value inside."
 
 
+def seed(path: str, value: int) -> Iterator[str]:
+    """`value` must be a seed that every library takes."""
+    if not 0 <= value <= MAX_SEED:
+        yield f"{path} must be an integer from 0 to {MAX_SEED}. Received: {value}; choose another seed."
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is what `NAME_RULE` says."""
+    return _NAME.fullmatch(text) is not None
+
+
 def problems(config: Config, num_replicas: int) -> Iterator[str]:
     """Every problem of `config`, a sentence each."""
     for path, allowed in CHOICES.items():
@@ -135,13 +155,15 @@ def problems(config: Config, num_replicas: int) -> Iterator[str]:
         yield from between(path, _value(config, path), low, high)
     for path, low, high in HALF_OPEN_RANGES:
         yield from between(path, _value(config, path), low, high, low_allowed=True)
+    yield from seed("training.seed", config.training.seed)
     yield from _schedules(config)
     yield from _frozen(config)
     of_model = list(config.model.problems())
     yield from of_model or config.model.discriminator_norm.problems_with(config.model)
     yield from config.game.problems()
     yield from config.game.problems_with(config.model)
-    yield from config.model.condition.problems_with(config.model, config.game)
+    if not of_model:  # else it cannot say what levels its latents have
+        yield from config.model.condition.problems_with(config.model, config.game)
     yield from config.augmentation.problems()
     yield from config.classifier.problems()
     yield from _enlargement(config)
@@ -270,7 +292,7 @@ def _growth(config: Config, num_replicas: int) -> Iterator[str]:
             f"{first} and {model.resolution}; 4 is the paper's."
         )
     pieces = num_replicas * config.training.accumulation_steps
-    uneven = [size for size in growth.batch_sizes if size < 1 or size % pieces]
+    uneven = [size for size in growth.batch_sizes if size < 1 or (pieces > 0 and size % pieces)]
     if uneven:
         yield (
             f"Each of training.growth.batch_sizes must divide into {num_replicas} replicas x "

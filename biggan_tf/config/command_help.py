@@ -104,5 +104,5 @@ def _shown_help(flag: Any) -> str:
     default = flag.default
     if isinstance(default, list | tuple):
         default = ",".join(map(str, default))
-    is_told = default in (None, "", False) or flag.name == "config"
+    is_told = default is None or default is False or default == "" or flag.name == "config"  # 0 is a value to tell
     return f"{description}{'' if is_told else f' [{default}]'}"

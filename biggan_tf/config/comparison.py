@@ -5,14 +5,11 @@ field of it.
 """
 
 import dataclasses
-import re
 from collections.abc import Iterator
 
 from biggan_tf.config import checks, metric_names
 from biggan_tf.config.run import Config, ConfigError, EvaluationConfig
 from biggan_tf.config.section import Section
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
 @dataclasses.dataclass
@@ -20,7 +17,7 @@ class ComparisonEntry(Section):
     """One of the recipes that are compared.
 
     Attributes:
-        name: What tables and curves call it, and its folders: small letters, digits and "_".
+        name: What tables and curves call it, and its folders, see `checks.NAME_RULE`.
         recipe: What the `get_config` of a recipe returned, with the fields changed that the comparison wants otherwise.
             The comparison sets its seed, its length, where its data lies and how it is measured.
         seeds: A run for each; (): those of the comparison.
@@ -52,7 +49,8 @@ class CurveConfig(Section):
     """The evaluations in the course of each run.
 
     Attributes:
-        points: How many there are, evenly spread over the budget; the last is at its end. 0: no curves.
+        points: How many there are at most, evenly spread over the budget: the last is at its end or, where the steps
+            cannot be divided by this number, before it. 0: no curves.
         num_samples: Images that are generated for each; fewer than for the table, whose distances are therefore other
             ones. 0: as many as for the table.
     """
@@ -122,16 +120,10 @@ class ComparisonConfig(Section):
                 f"{self.budget.images} and {self.budget.minutes}."
             )
         yield from checks.choice("budget.clock", self.budget.clock, checks.CHOICES["training.clock"])
-        yield from checks.at_least(self, "", 1, ("samples_per_class", "evaluation.num_samples"))
-        yield from checks.at_least(self, "", 0, ("curve.points", "curve.num_samples", "evaluation.num_real"))
-        for path in ("evaluation.features", "evaluation.labels"):
-            yield from checks.choice(path, getattr(self.evaluation, path.split(".")[1]), checks.CHOICES[path])
-        if self.evaluation.every_steps or self.evaluation.every_minutes:
-            yield (
-                "evaluation.every_steps and evaluation.every_minutes must be 0 in a comparison. Received: "
-                f"{self.evaluation.every_steps} and {self.evaluation.every_minutes}; curve.points says how many "
-                "evaluations each run has in its course."
-            )
+        yield from checks.at_least(self, "", 1, ("samples_per_class",))
+        yield from checks.at_least(self, "", 0, ("curve.points", "curve.num_samples"))
+        advice = "curve.points says how many evaluations each run has in its course"
+        yield from protocol_problems(self.evaluation, "a comparison", advice)
 
     def validate(self) -> None:
         """Raises ConfigError with every problem at once."""
@@ -140,13 +132,33 @@ class ComparisonConfig(Section):
             raise ConfigError(problems)
 
 
+def protocol_problems(evaluation: EvaluationConfig, of_what: str, advice: str) -> Iterator[str]:
+    """What is wrong with the one protocol of several trainings, apart from its metrics, a sentence each.
+
+    Args:
+        evaluation: The protocol.
+        of_what: What it is of, for the message, such as "a comparison".
+        advice: What to do where `every_steps` or `every_minutes` says when a run is evaluated in its course.
+    """
+    yield from checks.at_least(evaluation, "evaluation", 1, ("num_samples",))
+    yield from checks.at_least(evaluation, "evaluation", 0, ("num_real",))
+    for name in ("features", "labels"):
+        path = f"evaluation.{name}"
+        yield from checks.choice(path, getattr(evaluation, name), checks.CHOICES[path])
+    if evaluation.every_steps or evaluation.every_minutes:
+        yield (
+            f"evaluation.every_steps and evaluation.every_minutes must be 0 in {of_what}. Received: "
+            f"{evaluation.every_steps} and {evaluation.every_minutes}; {advice}."
+        )
+
+
 def _entry_problems(config: ComparisonConfig) -> Iterator[str]:
     names = [entry.name for entry in config.entries]
     if not names:
         yield "entries must hold at least one ComparisonEntry. Received: none."
     for name in names:
-        if not _NAME.fullmatch(name):
-            yield f'An entry\'s name must be small letters, digits and "_", since folders get it. Received: {name!r}.'
+        if not checks.is_name(name):
+            yield f"An entry's name must be {checks.NAME_RULE}, since folders get it. Received: {name!r}."
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"Each entry must have a name of its own. Received: {name!r} {names.count(name)} times."
     for entry in config.entries:

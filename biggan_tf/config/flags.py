@@ -15,7 +15,7 @@ import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from absl import flags
 from ml_collections import config_flags
@@ -149,7 +149,7 @@ def run(
     command_help.run(_without_traceback(main, takes_words), parser)
 
 
-def fail(message: str, status: int = 2) -> None:
+def fail(message: str, status: int = 2) -> NoReturn:
     """Prints a message for the person at the terminal and ends with a status; that of a wrong flag by default."""
     print(message, file=sys.stderr)  # noqa: T201 - this is the binary's last word
     sys.exit(status)
@@ -177,6 +177,7 @@ def parse(
     """
     recipe = None
     if config_class is not None:
+        argv = _with_recipe_in_one_word(argv)
         recipe = next((argument.split("=", 1)[1] for argument in argv if re.match(r"--?config=", argument)), None)
         if recipe is None and default_recipe:
             recipe = default_recipe
@@ -198,9 +199,20 @@ def parse(
         return left
     except flags.Error as error:
         fail(f"{error}\nSee --help.")
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, OSError) as error:
         fail(f"The recipe {recipe} must load and take its overrides. Received: {type(error).__name__}: {error}")
-    return []
+
+
+def _with_recipe_in_one_word(argv: Sequence[str]) -> list[str]:
+    """The arguments with `--config NAME`, which absl takes as well, as `--config=NAME`."""
+    joined: list[str] = []
+    words = iter(argv)
+    for word in words:
+        if word == "--":
+            return [*joined, word, *words]
+        value = next(words, None) if word in ("--config", "-config") else None
+        joined.append(word if value is None else f"{word}={value}")
+    return joined
 
 
 def _without_traceback(
@@ -214,7 +226,6 @@ def _without_traceback(
             return main(argv)
         except ConfigError as error:
             fail(str(error))
-        return None
 
     return guarded
 

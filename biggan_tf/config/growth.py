@@ -61,12 +61,12 @@ class GrowthConfig(Section):
             images_seen: Real images that the discriminator has been trained on.
             full_resolution: That of the grown networks.
         """
-        phase_images = self.stable_images + self.fading_images
-        phase = images_seen // phase_images
-        # lod = log2 R - log2 R_first - phase - max(images of the phase - stable, 0) / fading
-        lod = math.log2(full_resolution) - math.log2(self.first_resolution) - phase
+        period_images = self.stable_images + self.fading_images
+        period = images_seen // period_images  # of a resolution by itself, and of the fade of the next one
+        # lod = log2 R - log2 R_first - period - max(images of the period - stable, 0) / fading
+        lod = math.log2(full_resolution) - math.log2(self.first_resolution) - period
         if self.fading_images:
-            lod -= max(images_seen - phase * phase_images - self.stable_images, 0) / self.fading_images
+            lod -= max(images_seen - period * period_images - self.stable_images, 0) / self.fading_images
         return max(lod, 0.0)
 
     def segment_at(self, lod: float, full_resolution: int, batch_size: int) -> Segment:
@@ -90,9 +90,9 @@ class GrowthConfig(Section):
             batch_size: `training.batch_size`.
         """
         last = full_resolution.bit_length() - self.first_resolution.bit_length()
-        phase_images = self.stable_images + self.fading_images
+        period_images = self.stable_images + self.fading_images
         for number in range(last + 1):
-            first_image = max(0, number - 1) * phase_images + (self.stable_images if number else 0)
+            first_image = max(0, number - 1) * period_images + (self.stable_images if number else 0)
             yield first_image, self.segment_at(float(last - number), full_resolution, batch_size)
 
     def steps_until(self, images_seen: int, full_resolution: int, batch_size: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +16,28 @@ OF_SAMPLES = ("fd", "is", "kid", "prdc", "intra_fd", "accuracy", *OF_GENERATOR)
 # structural similarity; map_distance: `ops.map_distance`; patch_fd: the Fréchet distance between the features of
 # patches; sharpness: the mean slope of the brightness.
 OF_ENLARGEMENTS = ("psnr", "ssim", "map_distance", "patch_fd", "sharpness")
+# What the deciding number of a metric is called, or begins with, where that is not the metric's own name.
+_CALLED = {
+    "fd": ("fid", "fd"),
+    "is": ("inception_score", "is"),
+    "prdc": ("precision",),
+    "intra_fd": ("intra",),
+    "equivariance": ("eq_t_integer",),
+}
+
+
+def deciding(names: Sequence[str], numbers: Iterable[str]) -> str:
+    """Which of an evaluation's numbers decides: that of the metric named first, or the first number if it has none.
+
+    Args:
+        names: The metrics that a configuration asks for; at least one.
+        numbers: What the numbers are called, such as "fid", "fid_mean_part" and "kid"; at least one.
+    """
+    numbers = list(numbers)
+    called = _CALLED.get(names[0], (names[0],))
+    own = [number for number in numbers if any(number == name or number.startswith(f"{name}_") for name in called)]
+    # The parts and deviations of a metric have its name and more.
+    return min(own, key=len) if own else numbers[0]
 
 
 def of_family(model: FamilyConfig) -> Sequence[str]:

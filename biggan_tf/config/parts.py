@@ -1,9 +1,11 @@
 """Parts: whatever a run chooses one of many of, and the one registry that knows them by name.
 
-A run's configuration holds a part for its family of networks (`model`), which holds one for its condition
-(`model.condition`), for its game (`game`) and for its augmentation (`augmentation`). A part is a dataclass of the
-member's own numbers; `build` and its like import TensorFlow only when they are called, so that a worker of the data
-pipeline can read any configuration without it.
+A run's configuration holds a part for its family of networks (`model`), for its game (`game`), for its augmentation
+(`augmentation`) and for the frozen classifier that helps D (`classifier`). That of the family holds one for its
+condition (`model.condition`) and one for what normalises D (`model.discriminator_norm`), and names its prior
+(`model.prior`), a function and no dataclass. A part is a dataclass of the member's own numbers; `build` and its like
+import TensorFlow only when they are called, so that a worker of the data pipeline can read any configuration without
+it.
 """
 
 import dataclasses

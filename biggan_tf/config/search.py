@@ -6,16 +6,14 @@ it.
 
 import dataclasses
 import itertools
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from biggan_tf.config import checks, metric_names
-from biggan_tf.config.comparison import ComparedDataConfig
+from biggan_tf.config.comparison import ComparedDataConfig, protocol_problems
 from biggan_tf.config.run import Config, ConfigError, EvaluationConfig
 from biggan_tf.config.section import Section
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 PROXIES = (
     "generator_isometry",
     "discriminator_slope",
@@ -135,6 +133,9 @@ class SearchConfig(Section):
             )
         else:
             yield from metric_names.problems("evaluation.metrics", self.evaluation.metrics, self.base.model)
+        advice = "set both to 0, since each training is measured at its end"
+        yield from protocol_problems(self.evaluation, "a search", advice)
+        yield from checks.seed("seed", self.seed)
         yield from checks.at_least(self, "", 1, ("candidates",))
         yield from checks.at_least(self, "", 2, ("proxy_images",))
         yield from checks.between("at_random", self.at_random, 0.0, 1.0, low_allowed=True)
@@ -164,8 +165,8 @@ def _space_problems(config: SearchConfig) -> Iterator[str]:
         ([choice.name for choice in config.space], "Each choice"),
         *(([option.name for option in choice.options], f"Each option of {choice.name}") for choice in config.space),
     ):
-        if not names or len(set(names)) < len(names) or not all(_NAME.fullmatch(name) for name in names):
-            yield f'{whose} must have a name of its own, of small letters, digits and "_". Received: {names}.'
+        if not names or len(set(names)) < len(names) or not all(map(checks.is_name, names)):
+            yield f"{whose} must have a name of its own, of {checks.NAME_RULE}. Received: {names}."
     for choice in config.space:
         for path in sorted({path for option in choice.options for path in option.changes}):
             if path not in known:
@@ -191,8 +192,9 @@ def _round_problems(config: SearchConfig) -> Iterator[str]:
             f"{sizes[0]} that are drawn, then {sizes[1:]}."
         )
     for number, each in enumerate(config.rounds, 1):
-        if each.images < 1 or not each.seeds or len(set(each.seeds)) < len(each.seeds) or min(each.seeds) < 0:
+        seeds_fit = not any(any(checks.seed("", seed)) for seed in each.seeds)
+        if each.images < 1 or not each.seeds or len(set(each.seeds)) < len(each.seeds) or not seeds_fit:
             yield (
-                f"Round {number} must have at least 1 image and different seeds of at least 0. Received: "
+                f"Round {number} must have at least 1 image and different seeds from 0 to {checks.MAX_SEED}. Received: "
                 f"{each.images} and {each.seeds}."
             )

@@ -39,9 +39,13 @@ def raw() -> flags.FlagHolder[bool]:
     return flags.DEFINE_bool("raw", False, "Use the weights being trained, not their average.")
 
 
-def truncation() -> flags.FlagHolder[float | None]:
-    """`--truncation`: the threshold of the latents, or psi of the styles."""
-    text = "Threshold of latents or psi of styles, e.g. 0.5; lower: less variety. Default: none."
+def truncation(exception: str = "") -> flags.FlagHolder[float | None]:
+    """`--truncation`: the threshold of the latents, or psi of the styles.
+
+    Args:
+        exception: Where the default is another one, as a clause.
+    """
+    text = f"Threshold of latents or psi of styles, e.g. 0.5; lower: less variety. Default: none{exception}."
     return flags.DEFINE_float("truncation", None, text)
 
 

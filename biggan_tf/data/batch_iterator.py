@@ -89,7 +89,8 @@ class BatchIterator(tf.train.experimental.PythonState):
         content = manifest_lib.load(path).splits[self._data.split]
         damages = verification.find_damage(path, content)
         if damages:
-            return manifest_lib.DataError(input_pipeline.damage_message(damages, len(content.shards)))
+            can_skip = not self._data.skip_damaged_shards
+            return manifest_lib.DataError(input_pipeline.damage_message(damages, len(content.shards), can_skip))
         return manifest_lib.DataError(f"A record in {path} cannot be decoded, though its checksums hold: {reason}")
 
 

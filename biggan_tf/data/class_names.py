@@ -10,6 +10,9 @@ import dataclasses
 import difflib
 import functools
 import importlib.resources
+import re
+
+_HYPHEN = re.compile(r"(?<=\w)-")
 
 
 class ClassNameError(ValueError):
@@ -35,8 +38,10 @@ class ClassNames:
         Args:
             label_names: The names of the data set's folders, by label. (): unknown; 1000 classes are then taken for
                 ImageNet's, and others are called by their numbers.
-            num_classes: How many classes the model has; 0: none.
+            num_classes: How many classes the model has; 0: none, whatever the data set has.
         """
+        if not num_classes:
+            return cls((), ())
         name_of_synset = dict(zip(imagenet().synsets, imagenet().names, strict=True))
         if not label_names:
             label_names = imagenet().synsets if num_classes == 1000 else tuple(str(i) for i in range(num_classes))
@@ -52,6 +57,8 @@ class ClassNames:
         Raises:
             ClassNameError: There is no such class, or several have this name.
         """
+        if not self.names:
+            raise ClassNameError(f"a model without classes draws none by its class. Received: {text!r}; name no class")
         if text in self.synsets:
             return self.synsets.index(text)
         wanted = _plain(text)
@@ -79,5 +86,5 @@ def imagenet() -> ClassNames:
 
 
 def _plain(name: str) -> str:
-    """Lower case, with single blanks between words."""
-    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
+    """Lower case, with single blanks between words. A hyphen joins words behind a letter or a digit, not in "-1"."""
+    return " ".join(_HYPHEN.sub(" ", name.lower().replace("_", " ")).split())

@@ -95,7 +95,7 @@ def prepare(
     manifest = manifest_lib.load(data.path)
     if not manifest.blessed:
         _LOGGER.warning("Validation found anomalies in %s: %s", data.path, "; ".join(manifest.anomalies))
-    shards = usable_shards(data.path, manifest, data.split, data.skip_damaged_shards)
+    shards = usable_shards(data.path, manifest, data.split, data.skip_damaged_shards, trains=True)
     _share_of_batch(batch_size, num_workers)  # Wrong numbers are told before any batch is read.
     # A buffer larger than the data would be filled by reading the data over and over.
     buffer = min(data.shuffle_buffer, manifest.splits[data.split].num_records // num_workers)
@@ -159,7 +159,9 @@ def one_pass(path: str, batch_size: int, *, split: str = "train", skip_damaged_s
     return dataset.batch(batch_size).map(_scale).prefetch(2).with_options(_options())
 
 
-def usable_shards(folder: str, manifest: manifest_lib.Manifest, split: str, skip_damaged: bool) -> list[str]:
+def usable_shards(
+    folder: str, manifest: manifest_lib.Manifest, split: str, skip_damaged: bool, trains: bool = False
+) -> list[str]:
     """The paths of the shards that are to be read, in order.
 
     Args:
@@ -168,6 +170,7 @@ def usable_shards(folder: str, manifest: manifest_lib.Manifest, split: str, skip
         split: Which part of the data is read.
         skip_damaged: Whether to read every shard once first and to leave out those that are damaged, with a warning
             that counts them. False only compares the sizes of the files.
+        trains: Whether a training reads them, whose configuration can ask for `skip_damaged`; not by default.
 
     Raises:
         DataError: If there is no such split, if a shard is missing or has another size and damage is not to be skipped,
@@ -179,7 +182,7 @@ def usable_shards(folder: str, manifest: manifest_lib.Manifest, split: str, skip
     if not skip_damaged:
         damages = verification.missing_or_resized(folder, content)
         if damages:
-            raise manifest_lib.DataError(damage_message(damages, len(content.shards)))
+            raise manifest_lib.DataError(damage_message(damages, len(content.shards), can_skip=trains))
         return [os.path.join(folder, shard.name) for shard in content.shards]
     damages = verification.find_damage(folder, content)
     damaged = {damage.path for damage in damages}
@@ -192,18 +195,24 @@ def usable_shards(folder: str, manifest: manifest_lib.Manifest, split: str, skip
             len(damages), len(paths), lost, content.num_records, "; ".join(map(str, damages)),
         )  # fmt: skip
     if not usable:
-        raise manifest_lib.DataError(damage_message(damages, len(paths)))
+        raise manifest_lib.DataError(damage_message(damages, len(paths), can_skip=False))
     return usable
 
 
-def damage_message(damages: list[verification.Damage], num_shards: int) -> str:
-    """The text of an error that lists damaged shards, and says what to do about them."""
+def damage_message(damages: list[verification.Damage], num_shards: int, can_skip: bool) -> str:
+    """The text of an error that lists damaged shards, and says what to do about them.
+
+    Args:
+        damages: What is damaged.
+        num_shards: How many shards there are, the damaged ones included.
+        can_skip: Whether the reader is a training that has not been told to leave damaged shards out.
+    """
     listed = "\n  - ".join(str(damage) for damage in damages[:20])
     more = "" if len(damages) <= 20 else f"\n  - and {len(damages) - 20} more"
     return (
         f"{len(damages)} of {num_shards} shards are damaged:\n  - {listed}{more}\n"
-        "Copy them again or run pipeline.preprocess again with the same flags; it makes the same shards. "
-        "To train without them on purpose: --config.data.skip_damaged_shards=True."
+        "Copy them again or run pipeline.preprocess again with the same flags; it makes the same shards."
+        + (" To train without them on purpose: --config.data.skip_damaged_shards=True." if can_skip else "")
     )
 
 

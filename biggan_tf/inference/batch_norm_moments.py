@@ -22,7 +22,7 @@ def has_batch_norm(generator: Generator) -> bool:
 def moment_variables(generator: Generator) -> list[keras.Variable]:
     """The means and variances that the batch norms hold, in the order of the generator's variables.
 
-    Files of standing statistics number their arrays in this order.
+    `StandingStatistics.moments` has its arrays in this order.
     """
     norms = layers_of(generator, BatchNorm).values()
     moments = {id(variable) for norm in norms for variable in (norm.moving_mean, norm.moving_variance)}

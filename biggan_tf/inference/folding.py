@@ -77,7 +77,7 @@ def copy_for(generator: Generator, moments: BatchNormMoments, precision: str) ->
 
 def fold_discriminator(discriminator: Discriminator) -> Discriminator:
     """Copies a discriminator into one whose kernels are divided by their singular values."""
-    copy = discriminator.alike("float32")
+    copy = discriminator.alike(policy="float32")
     copy.set_weights(discriminator.get_weights())
     divide_kernels(copy)
     return copy

@@ -2,7 +2,7 @@
 
 The running averages of training belong to latents that are not truncated, and to weights that have changed since.
 Standing statistics are averages over many forward passes of the final weights, one set for each truncation. A
-generator without batch norm has no use for them: `applies_to` tells.
+generator without batch norm has no use for them: `batch_norm_moments.has_batch_norm` tells.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import tensorflow as tf
 from jaxtyping import Float
 
 from biggan_tf import latents
+from biggan_tf.config.truncation import STANDING_BATCH_SIZE, STANDING_PASSES
 from biggan_tf.contracts.generator import Generator
 from biggan_tf.contracts.network import layers_of
 from biggan_tf.inference import batch_norm_moments
@@ -94,19 +95,14 @@ class StandingStatistics:
         return max((t for t in self.truncations if np.isfinite(t)), default=np.inf)
 
 
-def applies_to(generator: Generator) -> bool:
-    """Whether a generator has batch norms, whose moments could be measured."""
-    return batch_norm_moments.has_batch_norm(generator)
-
-
 def measure(
     generator: Generator,
     truncations: Sequence[float] = (*GRID, np.inf),
     *,
     method: str = "resampling",
     prior: str | None = None,
-    num_passes: int = 100,
-    batch_size: int = 64,
+    num_passes: int = STANDING_PASSES,
+    batch_size: int = STANDING_BATCH_SIZE,
     seed: int = 0,
     strategy: tf.distribute.Strategy | None = None,
     frequencies: Sequence[float] | None = None,
@@ -115,7 +111,7 @@ def measure(
     """Measures the moments of every batch norm at each truncation; the generator itself is not changed.
 
     Args:
-        generator: Must have batch norms (`applies_to`), each with one set of moments.
+        generator: Must have batch norms, each with one set of moments.
         truncations: In rising order, 0 or larger; infinity: latents that are not truncated.
         method: What a truncation means, see `latents.truncated_normal`.
         prior: The distribution of latents, a name in `PARTS["prior"]`; None: the one that the
@@ -129,7 +125,7 @@ def measure(
     """
     if list(truncations) != sorted(set(truncations)) or min(truncations) < 0:
         raise ValueError(f"truncations must rise from 0 or more. Received: {tuple(truncations)}")
-    if not applies_to(generator):
+    if not batch_norm_moments.has_batch_norm(generator):
         raise ValueError(
             "standing statistics are moments of batch norms, so the generator must have one. "
             f"Received: {generator.name}, which has none; use it as it is (--standing=0)"
@@ -160,8 +156,8 @@ def measure_and_apply(
     *,
     method: str = "resampling",
     prior: str | None = None,
-    num_passes: int = 100,
-    batch_size: int = 64,
+    num_passes: int = STANDING_PASSES,
+    batch_size: int = STANDING_BATCH_SIZE,
     frequencies: Sequence[float] | None = None,
     progress: bool = False,
 ) -> None:
@@ -171,7 +167,7 @@ def measure_and_apply(
         generator: Is changed.
         truncation: None: latents that are not truncated.
         method: As in `measure`, like all that follow.
-        prior: The distribution of latents that are not truncated.
+        prior: The distribution of latents, truncated or not; None: the one that the generator was trained with.
         num_passes: Forward passes that are averaged.
         batch_size: Images in a pass.
         frequencies: How often each class is drawn.

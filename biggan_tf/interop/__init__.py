@@ -1,8 +1,9 @@
 """Reads and writes weights that others published, without their frameworks.
 
 The readers of their files are here. The maps from their names to ours lie with each family. What a family offers for
-whole networks can be taken from here by its name, as `interop.load_tfhub_port`; its module is imported only then, so
-that evaluation and training need not know in which family it lies.
+whole networks can be taken from here by its name, as `interop.load_tfhub_port`, so that evaluation and training need
+not know in which family it lies. Its module is imported only when the name is first used, because the families
+themselves import this package.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Arrays in memory in the form in which an open weights file offers its tensors."""
+"""Arrays in memory in the form in which a weights file offers and stores its tensors."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ class Arrays:
     def read(self, name: str) -> np.ndarray:
         """The numbers of a tensor."""
         return self._arrays[name]
+
+
+def little_endian(array: np.ndarray) -> np.ndarray:
+    """The array with the lowest byte of each number first, as files of weights are written."""
+    return array.astype(array.dtype.newbyteorder("<")) if array.dtype.byteorder == ">" else array
 
 
 def _described(name: str, array: np.ndarray) -> TensorRef:

@@ -12,11 +12,10 @@ import numpy as np
 from biggan_tf.interop.numpy_records import NumpyArray
 from biggan_tf.interop.object_pickle import LatinText, NestedFile, Payload, TensorRecord
 from biggan_tf.interop.pickle_instructions import Bytes, Skipped
-from biggan_tf.interop.tensor_refs import StorageRef, TensorRef
+from biggan_tf.interop.tensor_refs import MAX_TENSORS, StorageRef, TensorRef
 from biggan_tf.interop.torch_legacy import read_pickles
 from biggan_tf.interop.weights_file_error import WeightsFileError, shown, shown_name
 
-MAX_TENSORS = 10_000
 _MAX_HEAD = 4096  # The pickles in front of one storage take some hundreds of bytes.
 _PIECE = 1 << 20
 

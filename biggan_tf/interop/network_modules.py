@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from biggan_tf.interop.nested_storages import MAX_TENSORS, Stored
+from biggan_tf.interop.nested_storages import Stored
 from biggan_tf.interop.numpy_records import NumpyArray
 from biggan_tf.interop.object_pickle import InertObject, TensorRecord
 from biggan_tf.interop.pickle_instructions import MAX_TEXT
+from biggan_tf.interop.tensor_refs import MAX_TENSORS
 from biggan_tf.interop.weights_file_error import WeightsFileError, shown, shown_name
 
 _MAX_PARTS = 40_000
@@ -65,7 +66,7 @@ class Module:
         """The arguments that its constructor was called with, by name.
 
         Args:
-            positional: The names of those that need none.
+            positional: The names of the arguments that may have been given without a name, in their order.
         """
         given, named = self.attributes.get("_init_args", ()), self.attributes.get("_init_kwargs")
         if not isinstance(given, tuple | list) or not isinstance(named, dict) or len(given) > len(positional):

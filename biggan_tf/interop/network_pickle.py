@@ -17,18 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from biggan_tf.config import checks
 from biggan_tf.interop import nvidia_networks, r3gan_networks, tensorflow_networks
 from biggan_tf.interop.nested_storages import NestedStorages
 from biggan_tf.interop.network_modules import Module, module_of, state_dict
 from biggan_tf.interop.nvidia_networks import Settings
 from biggan_tf.interop.object_pickle import InertObject, load_object_pickle
 from biggan_tf.interop.state_dicts import from_state_dict
-from biggan_tf.interop.weights_file_error import WeightsFileError, shown
+from biggan_tf.interop.weights_file_error import WeightsFileError, errors_naming, shown
 
 if TYPE_CHECKING:
     from biggan_tf.contracts.discriminator import Discriminator
     from biggan_tf.contracts.generator import Generator
 
+_WHAT = "networks"
 _TENSORFLOW_NAMES = {"G": 0, "D": 1, "G_ema": 2}
 _R3GAN_MODULES = ("training.networks.", "training.networks_baseline.")
 
@@ -74,13 +76,15 @@ def load_pickle(
         (generator, discriminator), with None for a discriminator that the file does not hold.
 
     Raises:
-        ValueError: If `generator` or `discriminator` is none of these names.
+        ValueError: If `generator`, `discriminator` or `policy` is none of the names that it may be.
         WeightsFileError: If the file is damaged, holds something else or could run code, or if the networks were built
             with what has no counterpart here; the error names it.
     """
+    for problem in checks.choice("policy", policy, checks.POLICIES):
+        raise ValueError(problem)
     found = read_network_pickle(path, generator, discriminator)
     # The numbers of a stranger may be out of all proportion, and filters are computed from some of them.
-    with _errors_naming(path), np.errstate(all="ignore"):
+    with errors_naming(path, _WHAT), np.errstate(all="ignore"):
         try:
             return _networks(found, policy)
         except WeightsFileError:
@@ -115,7 +119,7 @@ def read_network_pickle(
             "generator must be 'G_ema' or 'G', and discriminator 'D' or None. "
             f"Received: {generator!r} and {discriminator!r}"
         )
-    with _errors_naming(path), _mapped(Path(path)) as data:
+    with errors_naming(path, _WHAT), _mapped(Path(path)) as data:
         root = load_object_pickle(data)
         storages = NestedStorages(data)
         if isinstance(root, tuple | list):
@@ -203,12 +207,3 @@ def _mapped(path: Path) -> Iterator[mmap.mmap]:
         if data[:1] != b"\x80":
             raise WeightsFileError(f"it is no pickle (it starts with {data[:32]!r})")
         yield data  # It is closed when the last view of it is gone.
-
-
-@contextlib.contextmanager
-def _errors_naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Puts the path of the file in front of what is wrong with it."""
-    try:
-        yield
-    except WeightsFileError as error:
-        raise WeightsFileError(f"cannot read networks from {os.fspath(path)}: {error}") from error.__cause__

@@ -18,7 +18,7 @@ import numpy as np
 
 from biggan_tf import files
 from biggan_tf.interop.bounded_zip import ZIP_ERRORS, BoundedReads
-from biggan_tf.interop.weights_file_error import WeightsFileError, shown
+from biggan_tf.interop.weights_file_error import WeightsFileError, errors_naming, shown
 
 _MAX_ARRAYS = 10_000
 _MAX_GROWTH = 3  # Weights hardly shrink when they are compressed.
@@ -29,7 +29,7 @@ _PIECE = 1 << 20
 
 
 def read_npz(path: files.Path) -> dict[str, np.ndarray]:
-    """Reads all arrays of an .npz file by name, those of objects left to an error.
+    """Reads all arrays of an .npz file by name. An array of Python objects is an error.
 
     Args:
         path: The path of the file, which may be compressed.
@@ -38,13 +38,11 @@ def read_npz(path: files.Path) -> dict[str, np.ndarray]:
         WeightsFileError: If the file is damaged or no .npz, if an array claims other bytes than it has, or if all
             arrays together have more than three times the bytes of the file.
     """
-    try:
+    with errors_naming(path, "arrays"):
         if not files.is_remote(path) and not stat.S_ISREG(os.stat(path).st_mode):
             raise WeightsFileError("it is no regular file")
         with files.open_binary(path) as file:
             return _arrays(file, files.size(path))
-    except WeightsFileError as error:
-        raise WeightsFileError(f"cannot read arrays from {os.fspath(path)}: {error}") from error.__cause__
 
 
 def _arrays(file: BinaryIO, num_bytes: int) -> dict[str, np.ndarray]:

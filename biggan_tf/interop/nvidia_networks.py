@@ -6,8 +6,6 @@ clamp of activations, the decay of the mean style), the attributes of the built 
 
 from __future__ import annotations
 
-import itertools
-import math
 from typing import Any, TypeAlias
 
 from biggan_tf.interop.constructor_arguments import Arguments
@@ -17,8 +15,7 @@ from biggan_tf.interop.weights_file_error import WeightsFileError, shown
 Settings: TypeAlias = dict[str, Any]
 MAX_RESOLUTION = 4096
 MAX_LAYERS = 64
-_MAX_GROWTH = 16
-_FILTERS = ([1, 3, 3, 1], (1, 3, 3, 1))
+FILTERS = ([1, 3, 3, 1], (1, 3, 3, 1))
 
 
 def generator_settings(generator: Module) -> tuple[str, Settings]:
@@ -52,7 +49,7 @@ def generator_settings(generator: Module) -> tuple[str, Settings]:
     newer = "input" in synthesis.children()
     settings |= _mapping_settings(mapping, generator.child("mapping"), settings["w_dim"], layers=2 if newer else 8)
     if newer:
-        settings |= _stylegan3_settings(given, resolution)
+        settings |= _stylegan3_settings(given)
     else:
         clamp = None if older else 256
         last = synthesis.child(f"b{resolution}").child("conv1")
@@ -88,7 +85,7 @@ def discriminator_settings(discriminator: Module) -> Settings:
     blocks = given.nested("block_kwargs")
     blocks.drop("freeze_layers", "fp16_channels_last", "use_fp16")
     blocks.require("activation", "lrelu")
-    blocks.require("resample_filter", *_FILTERS)
+    blocks.require("resample_filter", *FILTERS)
     blocks.finish()
     last = given.nested("epilogue_kwargs")
     group = last.optional_integer("mbstd_group_size", 1) if "mbstd_group_size" in last else 4
@@ -126,16 +123,16 @@ def _require_plain_mapping(given: Arguments, features: int | None) -> None:
 def _require_plain_layers(given: Arguments, architecture: str) -> None:
     """The arguments of StyleGAN2's layers that have one value here."""
     given.require("architecture", architecture)
-    given.require("resample_filter", *_FILTERS)
+    given.require("resample_filter", *FILTERS)
     given.require("activation", "lrelu")
     given.require("use_noise", True)
     given.require("kernel_size", 3)
     given.drop("fp16_channels_last", "fused_modconv_default", "channels_last")
 
 
-def _stylegan3_settings(given: Arguments, resolution: int) -> Settings:
+def _stylegan3_settings(given: Arguments) -> Settings:
     num_layers = given.integer("num_layers", 14, 2, MAX_LAYERS)
-    settings: Settings = {
+    return {
         "num_layers": num_layers,
         "num_critical": given.integer("num_critical", 2, 0, num_layers - 1),
         "first_cutoff": given.number("first_cutoff", 2),
@@ -150,33 +147,6 @@ def _stylegan3_settings(given: Arguments, resolution: int) -> Settings:
         "lrelu_upsampling": given.integer("lrelu_upsampling", 2, 1, 4),
         "use_radial_filters": given.flag("use_radial_filters", False),
     }
-    _require_short_filters(settings, resolution, given.place)
-    return settings
-
-
-def _require_short_filters(settings: Settings, resolution: int, place: str) -> None:
-    """Raises WeightsFileError where a layer's filter would be long. Filters are computed while a network is built.
-
-    The length of a filter follows from how often a layer has the samples of the one before.
-    """
-    first, band, last = settings["first_cutoff"], settings["first_stopband"], settings["last_stopband_rel"]
-    if not 0.5 <= first < band <= resolution or not first <= resolution / 2 or not 1 < last <= 4:
-        raise WeightsFileError(
-            f"{place} must have 0.5 <= first_cutoff < first_stopband <= img_resolution, and last_stopband_rel from 1 "
-            f"to 4. Received: {first}, {band}, {resolution} and {last}"
-        )
-    # s[i] = 2^ceil(log2 min(2 f_t[i], R)), f_t[i] = f_t[0] (R/2 r / f_t[0])^min(i / (N - critical), 1)
-    num_layers = settings["num_layers"]
-    steps = num_layers - settings["num_critical"]
-    ratio = resolution / 2 * last / band
-    stopbands = [band * ratio ** min(layer / steps, 1.0) for layer in range(num_layers + 1)]
-    rates = [2.0 ** math.ceil(math.log2(min(2 * stopband, resolution))) for stopband in stopbands]
-    growth = max(max(after / before, before / after) for before, after in itertools.pairwise(rates))
-    if growth > _MAX_GROWTH:
-        raise WeightsFileError(
-            f"{place} must have so many layers that none has more than {_MAX_GROWTH} times the samples of the one "
-            f"before. Received: num_layers={num_layers} for {resolution} pixels, {growth:.0f} times"
-        )
 
 
 def _clamp(given: Arguments, layer: Module, default: float | None) -> float | None:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from biggan_tf.interop.numpy_records import NumpyArray, NumpyType, number_of
 from biggan_tf.interop.pickle_instructions import MAX_INSTRUCTIONS, MAX_TEXT, Bytes, Skipped
 from biggan_tf.interop.tensor_pickle import TensorMachine, run
-from biggan_tf.interop.tensor_refs import MAX_AXES, MAX_INTEGER, TENSOR_TYPES, Global, named_dtype
+from biggan_tf.interop.tensor_refs import TENSOR_TYPES, Global, is_view, named_dtype, size_of
 from biggan_tf.interop.weights_file_error import WeightsFileError, shown, shown_name
 
 _MAX_ARGUMENTS = 16
@@ -231,14 +231,7 @@ def _tensor(
     """`_rebuild_tensor` and `_rebuild_tensor_v2`."""
     if metadata:
         raise WeightsFileError(f"it holds a tensor with the lazy mark {shown(metadata)}; resolve it")
-    if (
-        not isinstance(storage, NestedFile)
-        or not isinstance(shape, tuple)
-        or not isinstance(strides, tuple)
-        or len(shape) != len(strides)
-        or len(shape) > MAX_AXES
-        or not all(type(i) is int and 0 <= i <= MAX_INTEGER for i in (offset, *shape, *strides))
-    ):
+    if not isinstance(storage, NestedFile) or not is_view(offset, shape, strides):
         raise WeightsFileError(
             f"its pickle describes a tensor that cannot be: of {shown(storage)}, offset {shown(offset)}, "
             f"shape {shown(shape)}, strides {shown(strides)}"
@@ -252,10 +245,8 @@ def _parameter(_machine: _ObjectMachine, data: Any, *_unused: Any) -> Any:
     return data
 
 
-def _size(_machine: _ObjectMachine, values: Any = ()) -> tuple[Any, ...]:
-    if not isinstance(values, tuple | list) or len(values) > MAX_AXES:
-        raise WeightsFileError(f"its pickle has a shape that cannot be: {shown(values)}; it may have {MAX_AXES} axes")
-    return tuple(values)
+def _size(_machine: _ObjectMachine, *values: Any) -> tuple[Any, ...]:
+    return size_of(*values)
 
 
 def _device(_machine: _ObjectMachine, *_place: Any) -> None:

@@ -31,7 +31,7 @@ class Skipped:
     Attributes:
         start: At which byte of the data its own bytes begin.
         count: How many they are.
-        is_text: Whether they are a text in UTF-8.
+        is_text: Whether they are a text: in UTF-8, or in Latin-1 where the instruction is BINSTRING.
     """
 
     start: int

@@ -18,9 +18,10 @@ import ml_dtypes
 import numpy as np
 
 from biggan_tf import files
+from biggan_tf.interop.arrays import little_endian
 from biggan_tf.interop.pickle_instructions import MAX_TEXT
-from biggan_tf.interop.tensor_refs import MAX_AXES, StorageRef, TensorRef
-from biggan_tf.interop.weights_file_error import WeightsFileError, shown, shown_name
+from biggan_tf.interop.tensor_refs import MAX_AXES, MAX_TENSORS, StorageRef, TensorRef
+from biggan_tf.interop.weights_file_error import WeightsFileError, errors_naming, shown, shown_name
 
 _DTYPES: dict[str, np.dtype] = {
     "F64": np.dtype("<f8"),
@@ -33,8 +34,7 @@ _DTYPES: dict[str, np.dtype] = {
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _METADATA = "__metadata__"
-_MAX_HEADER = 4 << 20  # 10,000 tensors take less than half of it.
-_MAX_TENSORS = 10_000
+_MAX_HEADER = 4 << 20  # `MAX_TENSORS` tensors take less than half of it.
 
 
 class SafetensorsFile:
@@ -65,8 +65,8 @@ class SafetensorsFile:
             )
         header = _parsed(file.read(header_bytes))
         self.metadata = _metadata(header.pop(_METADATA, {}))
-        if len(header) > _MAX_TENSORS:
-            raise WeightsFileError(f"it must hold at most {_MAX_TENSORS:,} tensors. Received: {len(header):,}")
+        if len(header) > MAX_TENSORS:
+            raise WeightsFileError(f"it must hold at most {MAX_TENSORS:,} tensors. Received: {len(header):,}")
         self.tensors: dict[str, TensorRef] = {}
         self._places: dict[str, int] = {}
         for name, entry in header.items():
@@ -113,13 +113,11 @@ def open_safetensors(path: str | os.PathLike[str]) -> Iterator[SafetensorsFile]:
     Raises:
         WeightsFileError: If it is no file of this format; see `SafetensorsFile`.
     """
-    try:
+    with errors_naming(path, "tensors"):
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise WeightsFileError("it is no regular file")
         with open(path, "rb") as file:
             yield SafetensorsFile(file)
-    except WeightsFileError as error:
-        raise WeightsFileError(f"cannot read tensors from {os.fspath(path)}: {error}") from error.__cause__
 
 
 def write_safetensors(
@@ -135,7 +133,7 @@ def write_safetensors(
     Raises:
         ValueError: If an array is of a type that the format does not know.
     """
-    arrays = {name: _little_endian(np.asarray(array)) for name, array in tensors.items()}
+    arrays = {name: little_endian(np.asarray(array)) for name, array in tensors.items()}
     header: dict[str, object] = {_METADATA: dict(metadata)} if metadata else {}
     position = 0
     # The widest types first, so that each tensor begins at a multiple of its type's size.
@@ -153,14 +151,7 @@ def write_safetensors(
     with files.replacing(path) as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for name in names:
-            array = arrays[name]
-            file.write(
-                (array.astype(array.dtype.newbyteorder("<")) if array.dtype.byteorder == ">" else array).tobytes()
-            )
-
-
-def _little_endian(array: np.ndarray) -> np.ndarray:
-    return array.astype(array.dtype.newbyteorder("<")) if array.dtype.byteorder == ">" else array
+            file.write(arrays[name].tobytes())
 
 
 def _parsed(text: bytes) -> dict[str, object]:

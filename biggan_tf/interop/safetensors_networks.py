@@ -6,16 +6,18 @@ variable, as in "generator/mapping/dense_0/kernel", and lies as it does in the v
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import keras
 import numpy as np
 
-from biggan_tf.config import ConfigError, from_dict, to_dict
-from biggan_tf.config.parts import FamilyConfig, load
+from biggan_tf.config import ConfigError, checks, from_dict, to_dict
+from biggan_tf.config.parts import FamilyConfig, Part, load
 from biggan_tf.contracts.discriminator import Discriminator
 from biggan_tf.contracts.generator import Generator
 from biggan_tf.contracts.network import variables_by_path
@@ -76,9 +78,12 @@ def load_safetensors(
         (generator, discriminator), with None for a network that the file does not hold.
 
     Raises:
+        ValueError: If `policy` is none of `config.checks.POLICIES`.
         WeightsFileError: If the file is damaged, holds no networks, or its tensors do not fit them; the error names
             each such tensor.
     """
+    for problem in () if policy is None else checks.choice("policy", policy, checks.POLICIES):
+        raise ValueError(problem)
     with open_safetensors(path) as file:
         if not set(_ROLES) & set(file.metadata):
             raise WeightsFileError(
@@ -162,17 +167,25 @@ def _read_description(text: str, role: str, num_tensors: int) -> tuple[FamilyCon
         raise WeightsFileError(f"its options for the {role} must be small integers. Received: {shown(options)}")
     try:
         config: FamilyConfig = from_dict(load("model", family), values)
-        for problem in (*_too_large(values, num_tensors), *config.problems()):
+        # The first problem ends it: the family's own checks may compute with sizes, so these are bounded before.
+        for problem in itertools.chain(_too_large(config, num_tensors), config.problems()):
             raise WeightsFileError(f"its configuration of the {role} is none: {problem}")
     except (ConfigError, ValueError) as error:
         raise WeightsFileError(str(error)) from error
     return config, options
 
 
-def _too_large(values: dict[str, Any], num_tensors: int) -> Iterator[str]:
-    """What of a configuration would take long to build, before its tensors could be compared with those of the file."""
-    for name, value in values.items():
-        items = value if isinstance(value, list) else [value]
+def _too_large(config: Part, num_tensors: int) -> Iterator[str]:
+    """What of a configuration would take long to build, before its tensors could be compared with those of the file.
+
+    The values are those of the built configuration, in which the 1e6 of a file is an integer where the field is one.
+    """
+    for field in dataclasses.fields(config):
+        name, value = field.name, getattr(config, field.name)
+        if isinstance(value, Part):
+            yield from _too_large(value, num_tensors)
+            continue
+        items = value if isinstance(value, list | tuple) else [value]
         # A network has a tensor or more for each of its layers.
         most = min(num_tensors, _MOST_LAYERS) if name.endswith(("layers", "blocks")) else _LARGEST
         if any(isinstance(item, int) and abs(item) > most for item in items):

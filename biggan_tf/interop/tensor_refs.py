@@ -41,6 +41,7 @@ TORCH_DTYPES: dict[str, np.dtype] = {
 _UNTYPED = np.dtype("u1")
 MAX_INTEGER = 2**63 - 1
 MAX_AXES = 32
+MAX_TENSORS = 10_000  # of a file
 MAX_ELEMENTS = 2**40  # of a tensor, axes of length 0 left out
 _MAX_ARGUMENTS = 16
 
@@ -193,15 +194,7 @@ def _checked(
     shape: Any,
     strides: Any,
 ) -> TensorRef:
-    if (
-        not isinstance(storage, StorageRef)
-        or dtype is None
-        or not isinstance(shape, tuple)
-        or not isinstance(strides, tuple)
-        or len(shape) != len(strides)
-        or len(shape) > MAX_AXES
-        or not all(type(i) is int and 0 <= i <= MAX_INTEGER for i in (offset, *shape, *strides))
-    ):
+    if not isinstance(storage, StorageRef) or dtype is None or not is_view(offset, shape, strides):
         raise WeightsFileError(
             f"its pickle describes a tensor that cannot be: offset {shown(offset)}, "
             f"shape {shown(shape)}, strides {shown(strides)}"
@@ -209,7 +202,18 @@ def _checked(
     return TensorRef(storage, dtype, offset, shape, strides)
 
 
-def _size(values: Any = ()) -> tuple[Any, ...]:
+def is_view(offset: Any, shape: Any, strides: Any) -> bool:
+    """Whether these can be the offset, the shape and the strides of a tensor, of whatever storage."""
+    return (
+        isinstance(shape, tuple)
+        and isinstance(strides, tuple)
+        and len(shape) == len(strides)
+        and len(shape) <= MAX_AXES
+        and all(type(i) is int and 0 <= i <= MAX_INTEGER for i in (offset, *shape, *strides))
+    )
+
+
+def size_of(values: Any = ()) -> tuple[Any, ...]:
     """`torch.Size`, the shape of a tensor."""
     if not isinstance(values, tuple | list) or len(values) > MAX_AXES:
         raise WeightsFileError(f"its pickle has a shape that cannot be: {shown(values)}; it may have {MAX_AXES} axes")
@@ -233,7 +237,7 @@ def _from_type(function: Any, kind: Any, arguments: Any, _state: Any) -> Any:
 TENSOR_TYPES = {"torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"}
 CALLABLES: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": lambda: collections.OrderedDict(),
-    "torch.Size": _size,
+    "torch.Size": size_of,
     "torch.device": lambda *_place: None,
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,

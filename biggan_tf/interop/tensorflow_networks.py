@@ -14,15 +14,15 @@ from typing import TypeAlias
 import numpy as np
 
 from biggan_tf.interop.constructor_arguments import Arguments
-from biggan_tf.interop.nested_storages import MAX_TENSORS, Stored
+from biggan_tf.interop.nested_storages import Stored
 from biggan_tf.interop.network_modules import Module, module_of
 from biggan_tf.interop.numpy_records import NumpyArray
-from biggan_tf.interop.nvidia_networks import MAX_LAYERS, MAX_RESOLUTION, Settings
+from biggan_tf.interop.nvidia_networks import FILTERS, MAX_LAYERS, MAX_RESOLUTION, Settings
+from biggan_tf.interop.tensor_refs import MAX_TENSORS
 from biggan_tf.interop.weights_file_error import WeightsFileError, shown, shown_name
 
 Arrays: TypeAlias = dict[str, np.ndarray]
 _VERSIONS = (2, 3, 4)
-_FILTERS = ([1, 3, 3, 1], (1, 3, 3, 1))
 _MAX_COMPONENTS = 16
 
 
@@ -134,7 +134,7 @@ def _shared_settings(given: Arguments) -> Settings:
     given.require("fmap_decay", 1.0, 1)
     given.require("fmap_min", 1)
     given.require("nonlinearity", "lrelu")
-    given.require("resample_kernel", *_FILTERS)
+    given.require("resample_kernel", *FILTERS)
     given.require("normalization", None)
     given.drop("structure", "conditioning", "fused_modconv", "num_fp16_res", "dtype", "func_name", "impl")
     return settings

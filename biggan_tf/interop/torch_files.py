@@ -18,12 +18,12 @@ import numpy as np
 
 from biggan_tf import files
 from biggan_tf.interop.pickle_instructions import MAX_TEXT
-from biggan_tf.interop.tensor_refs import StorageRef, TensorRef
+from biggan_tf.interop.tensor_refs import MAX_TENSORS, StorageRef, TensorRef
 from biggan_tf.interop.torch_legacy import TorchLegacy
 from biggan_tf.interop.torch_zip import TorchZip, write_torch_zip
-from biggan_tf.interop.weights_file_error import WeightsFileError, shown, shown_name
+from biggan_tf.interop.weights_file_error import WeightsFileError, errors_naming, shown, shown_name
 
-_MAX_TENSORS = 10_000
+_WHAT = "weights"
 _MAX_DEPTH = 32
 _MAX_VALUES = 500_000  # A pickle can refer to itself, so its size does not bound its tree's.
 
@@ -67,7 +67,7 @@ class StateDict:
         tensor = self.tensors[name]
         key = tensor.storage.key
         if key not in self._storages:
-            with _errors_naming(self._path):
+            with errors_naming(self._path, _WHAT):
                 data = self._read(tensor.storage)
             if tensor.storage.dtype == np.bool_:
                 np.minimum(data, 1, out=data)  # Any byte but 0 and 1 makes a NumPy bool misbehave.
@@ -104,11 +104,11 @@ def open_state_dict(
         WeightsFileError: If the file is damaged, is no file of tensors or could run code, or has no tensor under `key`.
     """
     path = Path(path)
-    with _errors_naming(path):
+    with errors_naming(path, _WHAT):
         if not stat.S_ISREG(path.stat().st_mode):
             raise WeightsFileError("it is no regular file")
     with path.open("rb") as file:
-        with _errors_naming(path):
+        with errors_naming(path, _WHAT):
             source = _source(file)
             tensors = _renamed(_select(_flatten(source.pickle.root), key), rename)
             state_dict = StateDict(path, source, tensors)
@@ -151,15 +151,6 @@ def write_state_dict(path: str | os.PathLike[str], tensors: Mapping[str, np.ndar
         write_torch_zip(file, tensors)
 
 
-@contextlib.contextmanager
-def _errors_naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Puts the path of the file in front of what is wrong with it."""
-    try:
-        yield
-    except WeightsFileError as error:
-        raise WeightsFileError(f"cannot read weights from {os.fspath(path)}: {error}") from error.__cause__
-
-
 def _source(file: BinaryIO) -> TorchZip | TorchLegacy:
     head = file.read(32)
     file.seek(0)
@@ -184,8 +175,8 @@ def _flatten(root: Any) -> dict[str, TensorRef]:
             if isinstance(value, TensorRef):
                 if name in tensors:
                     raise WeightsFileError(f"it has two tensors with the name {shown_name(name)}")
-                if len(tensors) == _MAX_TENSORS:
-                    raise WeightsFileError(f"it must hold at most {_MAX_TENSORS:,} tensors. Received: more")
+                if len(tensors) == MAX_TENSORS:
+                    raise WeightsFileError(f"it must hold at most {MAX_TENSORS:,} tensors. Received: more")
                 tensors[name] = value
             elif isinstance(value, dict | list | tuple):
                 if len(levels) > _MAX_DEPTH:

@@ -13,6 +13,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
+from biggan_tf.interop.arrays import little_endian
 from biggan_tf.interop.bounded_zip import ZIP_ERRORS, BoundedReads
 from biggan_tf.interop.tensor_pickle import TensorPickle, load_tensor_pickle
 from biggan_tf.interop.tensor_refs import STORAGE_DTYPES, StorageRef
@@ -122,14 +123,16 @@ def write_torch_zip(file: BinaryIO, tensors: Mapping[str, np.ndarray]) -> None:
     Args:
         file: An open file, or a stream that can seek.
         tensors: The arrays by name.
+
+    Raises:
+        ValueError: If an array is of a dtype for which PyTorch has no class of storages, such as uint16.
     """
-    arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    arrays = {name: little_endian(np.asarray(array, order="C")) for name, array in tensors.items()}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         _write_entry(archive, "data.pkl", b"".join(_pickle_parts(arrays)))
         _write_entry(archive, "byteorder", b"little")
         for key, array in enumerate(arrays.values()):
-            little = array if array.dtype.byteorder != ">" else array.astype(array.dtype.newbyteorder("<"))
-            _write_entry(archive, f"data/{key}", little.tobytes())
+            _write_entry(archive, f"data/{key}", array.tobytes())
         _write_entry(archive, "version", b"3\n")
 
 
@@ -146,9 +149,12 @@ def _pickle_parts(arrays: Mapping[str, np.ndarray]) -> Iterator[bytes]:
     ordered_dict = _name("collections", "OrderedDict") + b")R"
     yield b"\x80\x02" + ordered_dict + b"("
     for key, (name, array) in enumerate(arrays.items()):
-        storage = _STORAGE_NAMES.get(array.dtype.newbyteorder("<"))
+        storage = _STORAGE_NAMES.get(array.dtype)
         if storage is None:
-            raise ValueError(f"{name!r} must have a dtype that torch stores. Received: {array.dtype}")
+            raise ValueError(
+                f"{name!r} must have one of the dtypes {', '.join(map(str, _STORAGE_NAMES))}, which can be written. "
+                f"Received: {array.dtype}; change it by array.astype"
+            )
         strides = [stride // array.itemsize for stride in array.strides]
         yield _text(name) + _name("torch._utils", "_rebuild_tensor_v2") + b"(("
         yield _text("storage") + _name("torch", storage) + _text(str(key)) + _text("cpu")

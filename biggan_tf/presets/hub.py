@@ -42,7 +42,7 @@ def download(address: str) -> str:
     try:
         # By their names: whatever else the repository holds stays there.
         return str(hub.snapshot_download(repository, revision=revision, allow_patterns=list(preset_folder.FILES)))
-    except (OSError, ValueError) as error:
+    except _failures() as error:
         raise HubError(
             f"{address} must be a preset on the hub that can be reached. Received: {_first_line(error)}; look at the "
             "spelling, at the network, and at HF_ENDPOINT, HF_HUB_OFFLINE and HF_TOKEN."
@@ -50,22 +50,25 @@ def download(address: str) -> str:
 
 
 def upload(folder: str | os.PathLike[str], address: str, private: bool = False) -> str:
-    """Uploads a preset, which is read first, so that what arrives can be loaded.
+    """Uploads a preset, which is read first with all of its weights, so that what arrives can be loaded.
 
     Args:
         folder: The folder of the preset. Other files in it stay here.
-        address: "hf://owner/name". The repository is made if it is not there.
+        address: "hf://owner/name". The repository is made if it is not there. Files of an earlier preset that this one
+            lacks, such as a discriminator, are deleted from it; its other files stay.
         private: Whether a repository that is made can be seen by its owner alone.
 
     Returns:
         The address of the commit.
 
     Raises:
-        WeightsFileError: If the folder is no sound preset.
-        HubError: If the address is none, the package huggingface_hub is missing, or the hub refuses.
+        WeightsFileError: If the folder is no sound preset; nothing has been uploaded then.
+        HubError: If the address is none, the package huggingface_hub is missing, or the hub refuses or is not reached.
     """
     repository, revision = _parsed(address)
-    preset_folder.read_preset(folder)
+    preset = preset_folder.read_preset(folder)
+    generator, _ = preset_folder.load_networks(folder, preset)
+    preset_folder.load_moments(folder, generator)
     hub = _huggingface_hub()
     try:
         api = hub.HfApi()
@@ -75,12 +78,14 @@ def upload(folder: str | os.PathLike[str], address: str, private: bool = False) 
             folder_path=os.fspath(folder),
             revision=revision,
             allow_patterns=list(preset_folder.FILES),
+            delete_patterns=list(preset_folder.FILES),
             commit_message="Upload a preset of biggan_tf",
         )
-    except (OSError, ValueError) as error:
+    except _failures() as error:
         raise HubError(
-            f"{address} must be a repository that you may write. Received: {_first_line(error)}; log in with "
-            "`hf auth login`, or set HF_TOKEN."
+            f"{address} must be a repository that can be reached and that you may write. Received: "
+            f"{_first_line(error)}; look at the network and at HF_ENDPOINT, and log in with `hf auth login` or set "
+            "HF_TOKEN."
         ) from error
     return str(commit)
 
@@ -101,6 +106,16 @@ def _huggingface_hub() -> ModuleType:
             'run `python -m pip install "biggan-tf[hub]"`.'
         ) from error
     return huggingface_hub
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """The errors with which the package says that a hub refuses, or that it is not reached.
+
+    The latter are those of its HTTP library, httpx before version 2 and httpx2 since then, which are no `OSError`.
+    """
+    from huggingface_hub.errors import HTTPError
+
+    return (OSError, ValueError, HTTPError)
 
 
 def _first_line(error: Exception) -> str:

@@ -9,10 +9,13 @@ from biggan_tf.config import Config
 
 Leaf: TypeAlias = str | int | float
 # Fields that name places of the machine that trained. Whoever loads a preset has other places, and a stranger's preset
-# must not decide what is read.
-_PLACES = (
+# must not decide what is read. A part of another kind, such as another game, has no such field.
+PLACES = (
     "data.path",
     "initial.weights",
+    "game.feature_maps_path",
+    "classifier.path",
+    "monitoring.pixel_workdir",
     "evaluation.features_path",
     "evaluation.reference_path",
     "distribution.tpu",
@@ -101,10 +104,11 @@ def without_places(config: Config) -> Config:
     Args:
         config: The configuration of a run. It is left as it is.
     """
-    config, defaults = dataclasses.replace(config), Config()
-    for path in _PLACES:
-        section, _, field = path.partition(".")
-        if hasattr(getattr(defaults, section, None), field):
-            value = getattr(getattr(defaults, section), field)
-            setattr(config, section, dataclasses.replace(getattr(config, section), **{field: value}))
+    config = dataclasses.replace(config)
+    for path in PLACES:
+        name, _, field = path.partition(".")
+        section = getattr(config, name)
+        if hasattr(section, field):
+            value = getattr(type(section)(), field)
+            setattr(config, name, dataclasses.replace(section, **{field: value}))
     return config

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import stat
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from biggan_tf import __version__, files
+from biggan_tf import __version__, files, precision
 from biggan_tf.config import Config, from_dict, to_dict
 from biggan_tf.config.field_values import field_types, fitted
 from biggan_tf.contracts.discriminator import Discriminator
@@ -32,7 +33,7 @@ from biggan_tf.inference.served_moments import ServedMoments, has_served_moments
 from biggan_tf.interop.safetensors_networks import load_safetensors, save_safetensors
 from biggan_tf.interop.weights_file_error import WeightsFileError, shown
 from biggan_tf.presets import model_card, moments_file
-from biggan_tf.presets.preset import DataRecipe, Leaf, Measurement, Preset, without_places
+from biggan_tf.presets.preset import PLACES, DataRecipe, Leaf, Measurement, Preset, without_places
 
 LAYOUT = 1
 PRESET, CONFIG, LABELS, DATA, METRICS = "preset.json", "config.json", "labels.json", "data.json", "metrics.json"
@@ -73,19 +74,22 @@ def write_preset(
     Raises:
         ValueError: If the configuration or the names do not belong to the networks, or a network cannot be saved.
     """
-    config = dataclasses.replace(without_places(preset.config), model=generator.config)
+    # A generator that was loaded to draw from has another policy than that of the training.
+    stated = preset.config.model.policy
+    model = generator.config if stated == precision.AUTO else dataclasses.replace(generator.config, policy=stated)
+    config = dataclasses.replace(without_places(preset.config), model=model)
     _require_labels(preset.label_names, config, ValueError)
     preset = dataclasses.replace(preset, config=config, version=__version__)
     folder = os.fspath(folder)
     files.make_folder(folder)
     for name in (PRESET, DISCRIMINATOR, MOMENTS):  # until the new one is complete, the folder is no preset
-        if os.path.exists(os.path.join(folder, name)):
-            files.remove(os.path.join(folder, name))
-    save_safetensors(generator, os.path.join(folder, GENERATOR))
+        if files.exists(files.join(folder, name)):
+            files.remove(files.join(folder, name))
+    save_safetensors(generator, files.join(folder, GENERATOR))
     if discriminator is not None:
-        save_safetensors(discriminator, os.path.join(folder, DISCRIMINATOR))
+        save_safetensors(discriminator, files.join(folder, DISCRIMINATOR))
     if moments is not None and has_served_moments(generator):
-        moments_file.write(os.path.join(folder, MOMENTS), moments.plan, moments.grid(), generator)
+        moments_file.write(files.join(folder, MOMENTS), moments.plan, moments.grid(), generator)
     facts = {name: getattr(preset, name) for name in _FACTS}
     contents = {
         CONFIG: to_dict(config),
@@ -94,11 +98,23 @@ def write_preset(
         METRICS: [dataclasses.asdict(measurement) for measurement in preset.measurements],
     }
     for name, value in contents.items():
-        files.write_json(os.path.join(folder, name), value, ensure_ascii=False)
-    size = generator.count_params()
-    files.write_text(os.path.join(folder, CARD), model_card.text(preset, size, discriminator is not None))
-    files.write_json(os.path.join(folder, PRESET), {"layout": LAYOUT, **facts}, ensure_ascii=False)
+        files.write_json(files.join(folder, name), value, ensure_ascii=False)
+    card = model_card.text(preset, _num_trained(generator), discriminator is not None)
+    files.write_text(files.join(folder, CARD), card)
+    files.write_json(files.join(folder, PRESET), {"layout": LAYOUT, **facts}, ensure_ascii=False)
     return preset
+
+
+def _num_trained(generator: Generator) -> int:
+    """How many numbers of a generator are trained, or were: a moving average is marked as not trained as a whole."""
+    is_trained = generator.trainable
+    if not is_trained:
+        generator.trainable = True
+    try:
+        return sum(math.prod(weight.shape) for weight in generator.trainable_weights)
+    finally:
+        if not is_trained:
+            generator.trainable = False
 
 
 def read_preset(folder: str | os.PathLike[str]) -> Preset:
@@ -202,8 +218,9 @@ def _require_same_model(folder: str, name: str, preset: Preset, network: Generat
 def _config(folder: str) -> Config:
     place = _at(folder, CONFIG)
     try:
-        config = from_dict(Config, _object(folder, CONFIG))
-        problems = config.problems()
+        config = without_places(from_dict(Config, _object(folder, CONFIG)))
+        # Whoever trains further gives the places anew; that a preset names none is no problem of it.
+        problems = [problem for problem in config.problems() if not problem.startswith(PLACES)]
     except WeightsFileError:
         raise
     # Numbers out of all proportion can raise anything that arithmetic raises.
@@ -211,7 +228,7 @@ def _config(folder: str) -> Config:
         raise WeightsFileError(f"{place} must be a configuration. Received: {_short(str(error))}") from error
     if problems:
         raise WeightsFileError(f"{place} must be a sound configuration. Received: {_short(problems[0])}")
-    return without_places(config)
+    return config
 
 
 def _require_labels(labels: Iterable[str], config: Config, error: type[ValueError]) -> None:

@@ -138,8 +138,9 @@ class Pretrained:
                 f"There must be a seed for each label, and one at least. Received: {len(labels)} labels and "
                 f"{len(seeds)} seeds"
             )
-        if not all(-_SEEDS_END <= each < _SEEDS_END for each in seeds):
-            raise ValueError(f"Seeds must be integers of 64 bits. Received: {seeds[0]} and on")
+        beyond = [each for each in seeds if not -_SEEDS_END <= each < _SEEDS_END]
+        if beyond:
+            raise ValueError(f"Seeds must be integers of 64 bits. Received: {beyond[0]}")
         return np.array([self._label(label) for label in labels], np.int32), np.array(seeds, np.int64)
 
     def _label(self, label: int | str) -> int:

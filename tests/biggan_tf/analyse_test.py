@@ -4,12 +4,14 @@ import re
 import numpy as np
 import pytest
 
+from biggan_tf.config import Config
 from biggan_tf.evaluation.metrics import feature_bank, reference_statistics
 from biggan_tf.evaluation.reports import ema_sweep, run_report
 from biggan_tf.evaluation.reports.html_report import HtmlReport
 from biggan_tf.evaluation.sampling.image_sources import LoadedGenerator
 from biggan_tf.studies import registry
 from tests.biggan_tf.evaluation.conftest import CLASS_NAMES, data_folder, extractor, generator
+from tests.serving.export import saved_run
 
 __all__ = ["data_folder", "extractor", "generator"]
 
@@ -59,6 +61,24 @@ def test_the_report_holds_every_section_and_needs_nothing_else(loaded, data_fold
     # What these studies draw of a run is in no table of the report.
     headers = re.findall(r"<th>([^<]*)</th>", text)
     assert not {"D", "variance between classes", "share of the average", "mean part", "covariance part"} & set(headers)
+
+
+def test_data_that_is_named_and_not_there_is_refused(commands, tmp_path):
+    done = commands.run("biggan_tf.analyse", "--workdir=x", "--data=typo", cwd=tmp_path)
+    assert done.status == 2
+    assert "typo" in done.stderr
+    assert "manifest.json" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_missing_weights_of_the_features_are_told_before_any_section(commands, generator, data_folder, tmp_path):
+    config = Config(name="tiny", model=generator.config)
+    config.data.path = data_folder
+    saved_run.save(str(tmp_path / "run"), config)
+    done = commands.run("biggan_tf.analyse", f"--workdir={tmp_path / 'run'}", "--features=classifier")
+    assert done.status == 2
+    assert "classifier features need the file of their weights" in done.stderr
+    assert "samples" not in done.stderr, "no section was begun"
 
 
 def drawn_labels(monkeypatch):

@@ -14,7 +14,8 @@ from biggan_tf import environment
 
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-COMMANDS = sorted({entry.partition(":")[0] for entry in SCRIPTS.values()})
+# All but the client, which never loads TensorFlow.
+COMMANDS = sorted({entry.partition(":")[0] for entry in SCRIPTS.values()} - {"serving.client.__main__"})
 
 # Stands in for TensorFlow: says in what environment it is loaded, and ends the process.
 WITNESS = """

@@ -14,6 +14,7 @@ from biggan_tf.training.checkpoints import files as checkpoint_files
 from biggan_tf.training.checkpoints.saving import Checkpoints
 from biggan_tf.training.gan import GAN
 from tests.biggan_tf.families.biggan import hub_port
+from tests.biggan_tf.presets import saved_preset
 from tests.biggan_tf.training import tiny
 
 
@@ -117,6 +118,47 @@ def test_a_mistake_is_one_clear_line(commands, workdir, flags, text):
     assert done.status == 2
     assert text in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("flags", "named"), [((), "sheet.png"), (("--output=images.GIF",), "images.GIF")])
+def test_single_images_go_to_no_file_of_one_picture(commands, tmp_path, flags, named):
+    done = commands.run("biggan_tf.sample", "--workdir=x", "--kind=images", *flags, cwd=tmp_path)
+    assert done.status == 2
+    assert f"--output of images must be a folder, or end in .zip or .npz. Received: {named};" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        ("../../x", "a/b/folder"),
+        ("../../x", "images.zip"),
+        ("ABSOLUTE", "folder"),
+        ("a\\b", "images.ZIP"),
+        ("..", "folder"),
+        ("", "folder"),
+        ("a\0b", "images.zip"),
+    ],
+)
+def test_no_class_of_a_preset_is_a_place_outside_of_the_output(commands, tmp_path, name, output):
+    outside = tmp_path / "outside"
+    saved_preset.save(tmp_path / "preset", names=("ant", "bee", str(outside) if name == "ABSOLUTE" else name))
+    before = sorted(tmp_path.rglob("*"))
+    flags = (f"--weights={tmp_path / 'preset'}", "--kind=images", "--num=1", "--standing=0")
+    done = commands.run("biggan_tf.sample", *flags, f"--output={tmp_path / output}")
+    assert done.status == 2
+    assert "each class must have a name that a folder can have" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before, "nothing was drawn"
+
+
+def test_names_of_classes_are_no_matter_to_an_archive_of_arrays(commands, tmp_path):
+    saved_preset.save(tmp_path / "preset", names=("ant", "bee", "../x"))
+    flags = (f"--weights={tmp_path / 'preset'}", "--kind=images", "--num=2", "--standing=0")
+    done = commands.run("biggan_tf.sample", *flags, f"--output={tmp_path / 'images.NPZ'}")
+    assert done.status == 0, done.stderr[-2000:]
+    with np.load(tmp_path / "images.NPZ") as archive:
+        assert archive["arr_0"].shape == (2, 8, 8, 3)
 
 
 @pytest.mark.slow

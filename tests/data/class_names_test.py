@@ -28,5 +28,20 @@ def test_an_index_beyond_the_classes_is_refused():
         ClassNames.of((), 10).label("10")
 
 
+def test_a_model_without_classes_has_none_of_its_data_set():
+    names = ClassNames.of(("cat", "dog"), 0)
+    assert (names.synsets, names.names) == ((), ())
+    for text in ("dog", "0"):
+        with pytest.raises(ClassNameError, match=f"a model without classes.* Received: '{text}'; name no class"):
+            names.label(text)
+
+
+def test_a_hyphen_joins_words_and_makes_no_index_of_a_negative_number():
+    names = ClassNames.of(("golden-retriever", "Siamese cat"), 2)
+    assert names.parse("golden retriever,siamese-cat,Golden_Retriever") == [0, 1, 0]
+    with pytest.raises(ClassNameError, match="there is no class '-1'"):
+        ClassNames.of((), 3).label("-1")
+
+
 def test_the_names_of_a_data_set_come_first():
     assert ClassNames.of(("n02123045", "zebra fish"), 2).parse("zebra fish,tabby") == [1, 0]

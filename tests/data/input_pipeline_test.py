@@ -202,5 +202,16 @@ def test_skipping_damaged_shards_leaves_them_out_and_counts_them(tmp_path, caplo
 def test_no_shard_left_is_an_error_even_when_damage_may_be_skipped(tmp_path):
     made_data.write(tmp_path, num_shards=1)
     (tmp_path / "train-00000-of-00001.tfrecord").unlink()
-    with pytest.raises(manifest.DataError, match="1 of 1 shards are damaged"):
+    with pytest.raises(manifest.DataError, match="1 of 1 shards are damaged") as raised:
         input_pipeline.make_dataset(make_config(tmp_path, skip_damaged_shards=True))
+    assert "--config.data.skip_damaged_shards" not in str(raised.value)  # it is set
+
+
+def test_only_a_training_is_told_that_it_can_skip_damaged_shards(tmp_path):
+    made_data.write(tmp_path)
+    (tmp_path / "train-00002-of-00004.tfrecord").unlink()
+    with pytest.raises(manifest.DataError, match="the shard is missing") as raised:
+        input_pipeline.one_pass(str(tmp_path), 10)
+    assert "--config.data.skip_damaged_shards" not in str(raised.value)
+    with pytest.raises(manifest.DataError, match=r"--config\.data\.skip_damaged_shards=True\.$"):
+        input_pipeline.make_dataset(make_config(tmp_path))

@@ -8,7 +8,7 @@ import pytest
 from absl import flags as absl_flags
 
 from biggan_tf import __version__
-from biggan_tf.config import Config, field_paths, migration, recipe_names, settings
+from biggan_tf.config import Config, command_help, field_paths, migration, recipe_names, settings
 from biggan_tf.config import flags as config_flags
 from biggan_tf.config.settings import setting
 from tests.biggan_tf.evaluation.conftest import data_folder
@@ -95,6 +95,37 @@ def test_a_users_mistake_shows_no_traceback(commands, arguments, message):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("dashes", ["--", "-"])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["smok"], "--config must name a recipe. Received: smok, which is no file; did you mean smoke?"),
+        (["smoke", "--config.model.resolutoin=64"], "did you mean model.resolution"),
+    ],
+)
+def test_a_recipe_in_a_word_of_its_own_is_checked_as_well(dashes, words, message, capsys):
+    with pytest.raises(SystemExit) as ended:
+        config_flags.parse(["test", f"{dashes}config", *words], Config)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_recipe_that_cannot_be_read_shows_no_traceback(commands, tmp_path):
+    (tmp_path / "recipe.py").write_text("def get_config():\n    open('none.txt')\n")
+    flags = ("--config", "recipe.py", "--config.training.batch_size=32", "--dry_run")
+    done = commands.run("biggan_tf.train", *flags, cwd=tmp_path)
+    assert done.status == 2
+    assert "recipe.py must load and take its overrides. Received: OSError: " in done.stderr
+    assert "none.txt" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_recipe_in_a_word_of_its_own_trains(commands, tmp_path):
+    done = commands.run("biggan_tf.train", "--config", "smoke", "--config.training.batch_size=32", "--dry_run")
+    assert done.status == 0, done.stderr
+    assert json.loads(done.stdout)["config"]["training"]["batch_size"] == 32
+
+
 @dataclasses.dataclass
 class Fields:
     name: str = dataclasses.field(default="a", metadata={"meaning": "A name."})
@@ -136,6 +167,18 @@ def test_a_field_of_version_0_1_is_named_with_its_new_place(old, new, commands):
     assert done.status == 2
     assert f"--config.{old} of version 0.1 is --config.{new} now" in done.stderr
     assert new in set(field_paths(Config()))
+
+
+def test_help_shows_a_default_of_0_and_no_empty_one():
+    absl_flags.DEFINE_integer("help_test_count", 0, "A count.")
+    absl_flags.DEFINE_float("help_test_rate", 0.0, "A rate.")
+    absl_flags.DEFINE_string("help_test_name", "", "A name.")
+    absl_flags.DEFINE_list("help_test_names", [], "Names.")
+    absl_flags.DEFINE_bool("help_test_loud", False, "Say more.")
+    absl_flags.DEFINE_integer("help_test_limit", None, "A limit.")
+    shown = [line.split("  ")[-1].strip() for line in command_help.text(test_help_shows_a_default_of_0_and_no_empty_one)
+             .splitlines() if "help_test_" in line]  # fmt: skip
+    assert sorted(shown) == ["A count. [0]", "A limit.", "A name.", "A rate. [0.0]", "Names.", "Say more."]
 
 
 @dataclasses.dataclass

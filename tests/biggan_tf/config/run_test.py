@@ -1,9 +1,13 @@
+import dataclasses
 import importlib
+import inspect
+import re
 from pathlib import Path
 
 import pytest
 
-from biggan_tf.config import Config, ConfigError, difference, from_dict, to_dict
+from biggan_tf.conditions.config import LevelInformationConfig
+from biggan_tf.config import Config, ConfigError, difference, from_dict, run, to_dict
 from biggan_tf.families.biggan.config import BigGANConfig
 
 RECIPES = sorted(path.stem for path in (Path(__file__).parents[3] / "configs").glob("[a-z]*.py"))
@@ -58,6 +62,12 @@ def test_a_library_users_network_is_float32_unless_asked_otherwise():
         ({"model__generator_upsampling": (True,)}, "needs model.generator_table beside it"),
         ({"model__architecture": "biggan_deep", "model__generator_channels": 6}, "must be a multiple of 4"),
         ({"checkpoints__keep": 0}, "checkpoints.keep must be at least 1"),
+        ({"training__seed": -1}, "training.seed must be an integer from 0 to 4294967295. Received: -1"),
+        ({"training__seed": 2**32}, "training.seed must be an integer from 0 to 4294967295. Received: 4294967296"),
+        (
+            {"model__resolution": 2, "model__condition": LevelInformationConfig()},
+            "must be a power of two, 8 or more. Received: 2",
+        ),
         (
             {"evaluation__every_steps": 5, "evaluation__metrics": ("fd", "psnr")},
             "evaluation.metrics must be some of fd, is, kid",
@@ -70,6 +80,14 @@ def test_each_problem_says_what_must_hold_what_came_and_what_to_do(changes, mess
     assert any(message in problem for problem in problems), problems
 
 
+def test_no_micro_batches_are_a_problem_of_a_growing_run_as_well():
+    config = importlib.import_module("configs.progressive_64").get_config()
+    config.training.growth.batch_sizes = (64, 32)
+    config.training.accumulation_steps = 0
+    (problem,) = config.problems()
+    assert problem.startswith("training.accumulation_steps must be at least 1. Received: 0")
+
+
 def test_scheduled_metrics_of_networks_that_enlarge_are_their_own():
     config = importlib.import_module("configs.super_resolution_cifar10").get_config()
     config.evaluation.every_steps = 100
@@ -80,6 +98,18 @@ def test_scheduled_metrics_of_networks_that_enlarge_are_their_own():
     assert "Received: fd;" in problem
     config.evaluation.every_steps = 0  # never computed
     assert config.problems() == []
+
+
+SECTIONS = [
+    value for value in vars(run).values() if dataclasses.is_dataclass(value) and value.__module__ == run.__name__
+]
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
+def test_every_field_of_a_run_says_what_it_means(section):
+    _, _, attributes = inspect.getdoc(section).partition("Attributes:\n")
+    named = re.findall(r"^    (\w+): \S", attributes, re.MULTILINE)
+    assert named == [field.name for field in dataclasses.fields(section)]
 
 
 def test_all_problems_come_at_once():

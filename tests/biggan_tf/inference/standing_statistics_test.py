@@ -6,7 +6,7 @@ import tensorflow as tf
 from biggan_tf import latents
 from biggan_tf.families.biggan.config import BigGANConfig
 from biggan_tf.families.biggan.generator import Generator
-from biggan_tf.inference import standing_statistics
+from biggan_tf.inference import batch_norm_moments, standing_statistics
 from tests.two_replicas import two_replicas
 
 
@@ -45,7 +45,7 @@ def test_truncation_narrows_what_the_first_norm_sees(measured):
 
 def test_truncation_zero_leaves_no_spread_but_that_of_the_place(measured, generator):
     """With z = 0 the first layer gives the same numbers to every image: their moments over the places are exact."""
-    bottom = generator.linear(tf.zeros((1, generator.latent_chunk_sizes[0])))
+    bottom = generator.linear(tf.zeros((1, generator.config.latent_levels()[0])))
     x = np.reshape(bottom, (16, -1))
     np.testing.assert_allclose(measured.moments[0][0], x.mean(axis=0), atol=1e-5)
     np.testing.assert_allclose(measured.moments[1][0], x.var(axis=0), atol=1e-5)
@@ -84,9 +84,9 @@ class _WithoutBatchNorm(Generator):
 
 
 def test_a_generator_without_batch_norm_has_no_statistics_to_measure(generator):
-    assert standing_statistics.applies_to(generator)
+    assert batch_norm_moments.has_batch_norm(generator)
     plain = _WithoutBatchNorm()
-    assert not standing_statistics.applies_to(plain)
+    assert not batch_norm_moments.has_batch_norm(plain)
     with pytest.raises(ValueError, match="Received: plain, which has none"):
         standing_statistics.measure(plain, (0.5,))
 

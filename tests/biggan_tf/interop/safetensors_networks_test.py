@@ -108,7 +108,10 @@ def saved(tmp_path_factory):
     ("change", "message"),
     [
         ({"mapping_layers": 10**6}, "'mapping_layers' must be at most 32. Received: 1000000"),
+        ({"mapping_layers": 1e6}, "'mapping_layers' must be at most 32. Received: 1000000"),
         ({"discriminator_mapping_layers": 33}, "'discriminator_mapping_layers' must be at most 32"),
+        ({"condition": {"kind": "infogan", "categories": [2e6]}}, "'categories' must be at most 1,048,576"),
+        ({"condition": {"kind": "infogan", "categories": [2] * 65}}, "'categories' must have at most 64 items"),
         ({"resolution": 1 << 40}, "'resolution' must be at most 1,048,576"),
         ({"resolution": 12}, "model.resolution must be a power of two"),
         ({"w_dim": 5}, "missing|shape: mean_w is"),
@@ -124,6 +127,19 @@ def test_a_hostile_configuration_is_named(tmp_path, saved, change, message):
     description["config"] |= change
     write_safetensors(tmp_path / "a", tensors, {**metadata, "generator": json.dumps(description)})
     with pytest.raises(WeightsFileError, match=message):
+        load_safetensors(tmp_path / "a")
+
+
+def test_sizes_are_bounded_before_a_family_computes_with_them(tmp_path, saved, monkeypatch):
+    def problems(config):
+        yield f"computed with {config.resolution} pixels"
+
+    monkeypatch.setattr(StyleGAN2Config, "problems", problems)
+    tensors, metadata = saved
+    description = json.loads(metadata["generator"])
+    description["config"]["resolution"] = 2.0**40
+    write_safetensors(tmp_path / "a", tensors, {**metadata, "generator": json.dumps(description)})
+    with pytest.raises(WeightsFileError, match="'resolution' must be at most 1,048,576"):
         load_safetensors(tmp_path / "a")
 
 
@@ -143,6 +159,12 @@ def test_hostile_metadata_is_named(tmp_path, saved, text, message):
     write_safetensors(tmp_path / "a", tensors, {**metadata, "generator": text})
     with pytest.raises(WeightsFileError, match=message):
         load_safetensors(tmp_path / "a")
+
+
+def test_a_policy_that_there_is_not_is_told_before_the_file_is_read(tmp_path):
+    with pytest.raises(ValueError, match=r"policy must be one of float32.*Received: .float31.") as caught:
+        load_safetensors(tmp_path / "none", policy="float31")
+    assert not isinstance(caught.value, WeightsFileError)
 
 
 def test_tensors_of_no_network_are_named(tmp_path, saved):

@@ -47,8 +47,10 @@ def test_writing_leaves_the_old_file_when_a_dtype_has_no_place_in_torch(tmp_path
     path = tmp_path / "w.pth"
     write_state_dict(path, {"w": FOUR})
     before = path.read_bytes()
-    with pytest.raises(ValueError, match=r"'text' must have a dtype that torch stores.*<U1"):
-        write_state_dict(path, {"w": FOUR, "text": np.array(["a"])})
+    for array, kind in ((np.array(["a"]), "<U1"), (np.zeros(2, "u2"), "uint16")):
+        message = f"'v' must have one of the dtypes float64, float32.*, which can be written. Received: {kind};"
+        with pytest.raises(ValueError, match=message):
+            write_state_dict(path, {"w": FOUR, "v": array})
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["w.pth"]
 

@@ -8,10 +8,12 @@ import shutil
 import numpy as np
 import pytest
 
+from biggan_tf.games.restoration_config import RestorationConfig
 from biggan_tf.inference.served_moments import ServedMoments, StandingPlan
 from biggan_tf.inference.standing_statistics import StandingStatistics
 from biggan_tf.interop.weights_file_error import WeightsFileError
 from biggan_tf.presets import moments_file, preset_folder
+from tests.biggan_tf.families.super_resolution import smallest
 from tests.biggan_tf.hostile_files_test import TEXTS
 from tests.biggan_tf.presets import saved_preset
 
@@ -153,6 +155,17 @@ def test_places_in_a_strangers_configuration_are_not_taken_over(folder):
     config["data"]["path"] = "gs://somewhere/else"
     (folder / "config.json").write_text(json.dumps(config))
     assert preset_folder.read_preset(folder).config.data.path == ""
+
+
+def test_whether_a_place_is_on_this_machine_decides_nothing(tmp_path):
+    config = smallest.config()
+    config.game = RestorationConfig(features=1.0)
+    saved_preset.save(tmp_path, config, (), with_discriminator=False)
+    content = json.loads((tmp_path / "config.json").read_text())
+    for path in (str(tmp_path / "config.json"), "/nowhere/at/all"):
+        content["game"]["feature_maps_path"] = path
+        (tmp_path / "config.json").write_text(json.dumps(content))
+        assert preset_folder.read_preset(tmp_path).config.game.feature_maps_path == ""
 
 
 def test_damaged_weights_are_refused(folder):

@@ -44,6 +44,17 @@ def test_a_preset_goes_to_the_hub_and_comes_back(server, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_files_of_an_earlier_preset_leave_the_repository(server, tmp_path):
+    saved_preset.save(tmp_path / "tiny", with_moments=True)
+    hub.upload(tmp_path / "tiny", "hf://owner/tiny")
+    server.repositories["owner/tiny"]["samples.png"] = b"a picture"
+    saved_preset.save(tmp_path / "tiny", with_discriminator=False)
+    hub.upload(tmp_path / "tiny", "hf://owner/tiny")
+    left_out = {preset_folder.DISCRIMINATOR, preset_folder.MOMENTS}
+    assert set(server.repositories["owner/tiny"]) == {*preset_folder.FILES, "samples.png"} - left_out
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_what_was_downloaded_is_used_again_without_the_hub(server, tmp_path, monkeypatch):
     saved_preset.save(tmp_path / "tiny", with_discriminator=False)
     left_out = (preset_folder.DISCRIMINATOR, preset_folder.MOMENTS)
@@ -69,9 +80,31 @@ def test_what_is_not_there_is_one_clear_error(server):
         biggan_tf.from_preset("hf://owner/none")
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_hub_that_is_not_reached_is_one_clear_error(server, tmp_path, monkeypatch):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    constants = sys.modules["huggingface_hub.constants"]
+    monkeypatch.setattr(constants, "ENDPOINT", nowhere)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", nowhere + "/{repo_id}/resolve/{revision}/{filename}")
+    saved_preset.save(tmp_path / "tiny")
+    with pytest.raises(hub.HubError, match=r"hf://owner/tiny must be a repository that can be reached.*the network"):
+        hub.upload(tmp_path / "tiny", "hf://owner/tiny")
+    with pytest.raises(hub.HubError, match="hf://owner/tiny must be a preset on the hub that can be reached"):
+        hub.download("hf://owner/tiny")
+
+
 def test_what_is_no_preset_is_not_uploaded(tmp_path):
     with pytest.raises(WeightsFileError, match=r"must have preset\.json"):
         hub.upload(tmp_path, "hf://owner/tiny")
+    saved_preset.save(tmp_path, with_moments=True)
+    for name in (preset_folder.GENERATOR, preset_folder.DISCRIMINATOR, preset_folder.MOMENTS):
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content[:-1])
+        with pytest.raises(WeightsFileError, match=name):
+            hub.upload(tmp_path, "hf://owner/tiny")
+        (tmp_path / name).write_bytes(content)
 
 
 @pytest.mark.parametrize("address", ["hf://tiny", "hf://a/b/c", "hf://../etc", "hf://a/b@", "hf://a b/c", "http://a/b"])

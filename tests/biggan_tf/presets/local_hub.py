@@ -73,6 +73,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 if entry["key"] == "file":
                     content = base64.b64decode(entry["value"]["content"])
                     self.server.repositories[name][entry["value"]["path"]] = content
+                if entry["key"] == "deletedFile":
+                    del self.server.repositories[name][entry["value"]["path"]]
             commit = _commit(self.server.repositories[name])
             url = f"{self.server.address}/{name}/commit/{commit}"
             return self._send(200, {"success": True, "commitOid": commit, "commitUrl": url})

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import biggan_tf
-from biggan_tf import latents
+from biggan_tf import files, latents
 from biggan_tf.config import to_dict
 from biggan_tf.contracts.network import variables_by_path
 from biggan_tf.inference.served_moments import ServedMoments, StandingPlan
@@ -56,19 +56,31 @@ def test_a_preset_comes_back_as_it_was(tmp_path):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "tiny" / name).read_bytes(), name
 
 
-def test_places_of_the_machine_that_trained_are_left_out(tmp_path):
+def test_a_preset_keeps_the_policy_of_the_training_when_it_is_saved_again(tmp_path):
     config = tiny.config()
-    config.data.path, config.evaluation.reference_path = "/home/somebody/data", "/secret/reference.npz"
-    saved_preset.save(tmp_path, config)
-    assert b"somebody" not in (tmp_path / "config.json").read_bytes()
-    assert biggan_tf.from_preset(tmp_path).preset.config.data.path == ""
-    assert config.data.path == "/home/somebody/data"
+    config.model.policy = "mixed_bfloat16"
+    saved_preset.save(tmp_path / "tiny", config)
+    model = biggan_tf.from_preset(tmp_path / "tiny")
+    assert model.generator.config.policy == "float32"
+    model.save_to_preset(tmp_path / "again")
+    assert (tmp_path / "again" / "config.json").read_bytes() == (tmp_path / "tiny" / "config.json").read_bytes()
+    assert biggan_tf.from_preset(tmp_path / "again").preset.config.model.policy == "mixed_bfloat16"
 
 
 def test_a_preset_without_discriminator_replaces_one_that_had_it(tmp_path):
     saved_preset.save(tmp_path)
     saved_preset.save(tmp_path, with_discriminator=False)
     assert biggan_tf.from_preset(tmp_path).discriminator is None
+
+
+def test_a_preset_at_a_url_replaces_the_one_that_was_there():
+    folder = "ram://preset_at_a_url"
+    saved_preset.save(folder)
+    saved_preset.save(folder, with_discriminator=False)
+    assert set(files.list_folder(folder)) == set(preset_folder.FILES) - {
+        preset_folder.DISCRIMINATOR,
+        preset_folder.MOMENTS,
+    }
 
 
 def test_the_card_has_the_numbers_with_their_protocol_the_data_and_the_licence(folder):
@@ -175,6 +187,7 @@ def test_every_family_comes_back_and_draws(tmp_path, kind):
         (([0, 1], [5]), "Received: 2 labels and 1 seeds"),
         (([],), "one at least. Received: 0 labels"),
         (([0], 2**63), "integers of 64 bits"),
+        (([0, 1, 2], [1, 2**63, 3]), "integers of 64 bits. Received: 9223372036854775808"),
         (([0], 0, -1.0), "larger than 0, or None for no truncation. Received: -1.0"),
     ],
 )

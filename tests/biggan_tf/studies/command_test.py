@@ -54,6 +54,15 @@ def test_the_command_studies_a_run_by_its_own_game_and_data(commands, workdir, t
     assert "in one step of the game hinge, on the first 8 images of" in done.stdout
 
 
+@pytest.mark.parametrize("seed", ["-1", str(2**32)])
+def test_a_seed_that_numpy_does_not_take_is_refused_by_the_flag(commands, tmp_path, seed):
+    done = commands.run("biggan_tf.study", "demodulation", f"--seed={seed}", f"--output={tmp_path / 'out'}")
+    assert done.status == 2
+    assert f"--seed={seed}" in done.stderr
+    assert "[0, 4294967295]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_the_command_refuses_a_generator_alone_in_one_message(commands, tmp_path):
     done = commands.run("biggan_tf.study", "loss_scale", "--weights=shapes", "--budget=small", f"--output={tmp_path}")

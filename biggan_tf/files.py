@@ -116,6 +116,11 @@ def is_folder(path: Path) -> bool:
         return bool(gfile.isdir(os.fspath(path)))
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file of that name, and no folder; "" is the name of none."""
+    return bool(os.fspath(path)) and exists(path) and not is_folder(path)
+
+
 def size(path: Path) -> int:
     """Bytes of a file."""
     if not is_remote(path):

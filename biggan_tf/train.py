@@ -32,7 +32,7 @@ environment.prepare()
 from absl import flags
 
 from biggan_tf import files, storage_failure
-from biggan_tf.config import Config, ConfigError, fine_tuning, to_dict
+from biggan_tf.config import Config, ConfigError, fine_tuning, metric_names, to_dict
 from biggan_tf.config import flags as config_flags
 from biggan_tf.folder_lock import FolderInUseError
 
@@ -146,14 +146,8 @@ def _check_features(config: Config) -> None:
 
     `Config.problems` does not ask for it, since the configuration of a preset names no place of a machine.
     """
-    evaluation, features = config.evaluation, config.evaluation.features
-    if config.model.enlargement > 1:  # the maps of a classifier are EfficientNet-Lite0's
-        needed = {"inception": {"patch_fd", "map_distance"}, "classifier": {"patch_fd"}}.get(features, set())
-        is_needed = not needed.isdisjoint(evaluation.metrics)
-    else:
-        is_needed = features != "efficientnet_lite0"
-    path = evaluation.features_path
-    if is_needed and (not path or not files.exists(path) or files.is_folder(path)):
+    features, path = config.evaluation.features, config.evaluation.features_path
+    if metric_names.reads_weights(features, config.evaluation.metrics, config.model) and not files.is_file(path):
         raise ConfigError(
             [
                 f"evaluation.features_path must name the file of weights that evaluation.features={features} needs. "

@@ -45,6 +45,23 @@ def of_family(model: FamilyConfig) -> Sequence[str]:
     return OF_ENLARGEMENTS if model.enlargement > 1 else OF_SAMPLES
 
 
+def reads_weights(features: str, names: Sequence[str], model: FamilyConfig) -> bool:
+    """Whether metrics need the file with the weights of the network whose features they compare.
+
+    EfficientNet-Lite0's lie in the package. It also gives the maps of `map_distance` where the network is a classifier.
+
+    Args:
+        features: The network, as `evaluation.features` names it.
+        names: The metrics.
+        model: The networks that are measured.
+    """
+    if features == "efficientnet_lite0":
+        return False
+    if model.enlargement == 1 or "patch_fd" in names:
+        return True
+    return features == "inception" and "map_distance" in names
+
+
 def problems(path: str, names: Sequence[str], model: FamilyConfig) -> Iterator[str]:
     """A sentence if one of the metrics is none of the family's, or there is none.
 

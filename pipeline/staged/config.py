@@ -148,8 +148,8 @@ def _evaluator_problems(config: PipelineConfig) -> Iterator[str]:
     yield from checks.at_least(evaluator, "evaluator", 1, ("classifier_steps", "num_samples"))
     yield from checks.at_least(evaluator, "evaluator", 0, ("num_real",))
     yield from checks.choice("evaluator.features", evaluator.features, checks.CHOICES["evaluation.features"])
-    compares_features = config.trainer.model.enlargement == 1 or {"patch_fd", "map_distance"} & set(evaluator.metrics)
-    if evaluator.features == "inception" and not evaluator.features_path and compares_features:
+    reads_weights = metric_names.reads_weights(evaluator.features, evaluator.metrics, config.trainer.model)
+    if evaluator.features == "inception" and reads_weights and not evaluator.features_path:
         yield (
             "evaluator.features_path must name the file of Inception's weights with evaluator.features=inception. "
             "Received: none; name pt_inception-2015-12-05-6726825d.pth, or choose efficientnet_lite0."

@@ -119,7 +119,7 @@ def load_extractor(name: str, path: str = "") -> FeatureExtractor:
         return _efficientnet(path)
     if name not in EXTRACTORS:
         raise ValueError(f"features must be one of {', '.join(EXTRACTORS)}. Received: {name!r}")
-    if not path or not files.exists(path) or files.is_folder(path):
+    if not files.is_file(path):
         raise ValueError(f"{name} features need the file of their weights (--features_path). Received: {path!r}")
     return _inception(path) if name == "inception" else _classifier(path)
 

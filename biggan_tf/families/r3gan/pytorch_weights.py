@@ -11,10 +11,10 @@ from biggan_tf.families.r3gan import pytorch_names
 from biggan_tf.families.r3gan.config import R3GANConfig
 from biggan_tf.families.r3gan.discriminator import Discriminator
 from biggan_tf.families.r3gan.generator import Generator
-from biggan_tf.families.stylegan2.pytorch_weights import check_resampling_filters
 from biggan_tf.interop import weight_map
 from biggan_tf.interop.arrays import Arrays
 from biggan_tf.interop.published_settings import checked_config
+from biggan_tf.interop.resampling_filters import check_resampling_filters
 from biggan_tf.interop.weights_file_error import WeightsFileError
 
 NetworkT = TypeVar("NetworkT", Generator, Discriminator)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,8 +14,7 @@ from biggan_tf.families.stylegan2.generator import Generator
 from biggan_tf.interop import weight_map
 from biggan_tf.interop.arrays import Arrays
 from biggan_tf.interop.published_settings import checked_config
-from biggan_tf.interop.weights_file_error import WeightsFileError
-from biggan_tf.ops import fir
+from biggan_tf.interop.resampling_filters import check_resampling_filters
 
 NetworkT = TypeVar("NetworkT", Generator, Discriminator)
 
@@ -66,24 +65,3 @@ def _loaded(
     source = f"the state dict of {letter}"
     check_resampling_filters(tensors, source, pytorch_names.FILTER)
     return weight_map.load_network(build, entries_of, Arrays(tensors), source, (pytorch_names.FILTER,))
-
-
-def check_resampling_filters(
-    tensors: Mapping[str, np.ndarray], source: str, ending: str, gains: Sequence[float] = (1.0,)
-) -> None:
-    """Raises WeightsFileError if tensors hold another filter than StyleGAN2's.
-
-    Args:
-        tensors: The tensors by name.
-        source: What the error calls them.
-        ending: How the names of filters end.
-        gains: By which factors a stored filter may have been multiplied.
-    """
-    own = fir.binomial()
-    for name, taps in tensors.items():
-        if not name.endswith(ending):
-            continue
-        if np.shape(taps) != own.shape or not any(np.allclose(taps, gain * own, atol=1e-6) for gain in gains):
-            raise WeightsFileError(
-                f"Networks are resampled with the filter {fir.BINOMIAL}. Received: {source}, whose {name} is another."
-            )

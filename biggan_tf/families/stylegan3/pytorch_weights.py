@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from biggan_tf.families.stylegan2.pytorch_names import FILTER, discriminator_entries
-from biggan_tf.families.stylegan2.pytorch_weights import check_resampling_filters
 from biggan_tf.families.stylegan3 import pytorch_names
 from biggan_tf.families.stylegan3.config import StyleGAN3Config
 from biggan_tf.families.stylegan3.discriminator import Discriminator
@@ -16,6 +15,7 @@ from biggan_tf.families.stylegan3.generator import Generator
 from biggan_tf.interop import weight_map
 from biggan_tf.interop.arrays import Arrays
 from biggan_tf.interop.published_settings import checked_config
+from biggan_tf.interop.resampling_filters import check_resampling_filters
 from biggan_tf.interop.weights_file_error import WeightsFileError
 
 # Our fields by NVIDIA's names of the arguments: of the mapping network, of the synthesis network and its layers, of D.

@@ -41,10 +41,12 @@ class Times:
         self._path = pathlib.Path(folder) / f"{os.getpid()}.txt"
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item):
-        """Measures a test with its fixtures."""
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None):
+        """Measures a test with its fixtures, but for the last one of a process: it ends what all have shared."""
         begin = _processor_seconds()
         yield
+        if nextitem is None:
+            return
         with open(self._path, "a") as file:
             file.write(f"{_processor_seconds() - begin:.2f} {item.nodeid}\n")
 

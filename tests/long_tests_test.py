@@ -60,6 +60,8 @@ def test_child():
     subprocess.run([sys.executable, "-c", BUSY], check=True)
 def test_waits():
     time.sleep(0.5)
+def test_ends_what_all_share():
+    pass
 """)
     command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
     command += ["-p", "tests.conftest", f"--times={tmp_path / 'times'}", str(test)]
@@ -69,3 +71,4 @@ def test_waits():
     assert 0.3 <= times["test_here"] < 3.0
     assert 0.3 <= times["test_child"] < 3.0
     assert times["test_waits"] < 0.3
+    assert "test_ends_what_all_share" not in times

@@ -34,7 +34,7 @@ def test_the_workflow_runs_targets_that_there_are_on_the_pythons_that_we_name():
     jobs = read_yaml(".github/workflows/ci.yml")["jobs"]
     steps = [step.get("run", "") for job in jobs.values() for step in job["steps"]]
     targets = {target for step in steps for target in re.findall(r"\bmake ([\w-]+)", step)}
-    assert targets == {"setup", "lint", "test", "test-engines", "docs"}
+    assert targets == {"setup", "lint", "test", "test-long", "test-engines", "test-processors", "soak", "docs"}
     assert all(re.search(rf"^{target}:.*##", MAKEFILE, re.MULTILINE) for target in targets)
     named = re.findall(r"Python :: (3\.\d+)", "".join(PROJECT["project"]["classifiers"]))
     assert jobs["test"]["strategy"]["matrix"]["python"] == named
@@ -52,6 +52,36 @@ def test_ci_and_the_workflow_install_the_same_engines():
     # What `make test-engines` has run is not run again.
     assert "stage make test-engines" in script
     assert "and not engine" in script
+
+
+def selected(part):
+    """The files of tests that arguments of pytest name."""
+    words = part.split()
+    ignored = [word.removeprefix("--ignore=") for word in words if word.startswith("--")]
+    assert all((ROOT / word.removeprefix("--ignore=")).exists() for word in words)
+    paths = [ROOT / word for word in words if not word.startswith("--")]
+    files = {file for path in paths for file in ([path] if path.is_file() else path.rglob("*_test.py"))}
+    return {file for file in files if not any(file.is_relative_to(ROOT / path) for path in ignored)}
+
+
+def test_every_slow_test_is_in_one_part_of_the_workflows_job():
+    parts = [
+        selected(part) for part in read_yaml(".github/workflows/ci.yml")["jobs"]["slow"]["strategy"]["matrix"]["part"]
+    ]
+    assert all(parts)
+    assert sum(map(len, parts)) == len(set.union(*parts))
+    slow = {path for path in (ROOT / "tests").rglob("*_test.py") if "mark.slow" in path.read_text()}
+    assert slow <= set.union(*parts)
+
+
+def test_ci_and_the_workflow_fuzz_and_show_the_same():
+    script, steps = (
+        (ROOT / ".ci/run").read_text().replace("\\\n", " "),
+        [step.get("run", "") for step in read_yaml(".github/workflows/ci.yml")["jobs"]["hardening"]["steps"]],
+    )
+    commands = [" ".join(step.replace("\\\n", " ").split()) for step in steps if step and step != "make setup"]
+    assert len(commands) == 3
+    assert all(command in " ".join(script.split()) for command in commands)
 
 
 def test_the_hooks_are_the_checks_of_make_lint():

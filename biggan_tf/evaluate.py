@@ -77,7 +77,9 @@ _OUTPUT = flags.DEFINE_string(
 )
 _COMPARE = flags.DEFINE_string("compare", "", "An earlier result.json of the same protocol.")
 _REPLICAS = flags.DEFINE_integer("replicas", 1, "Devices that share the extractor's work.", lower_bound=1)
-_PIXEL_WORKDIR = flags.DEFINE_string("pixel_workdir", "", "A run without D that enlarges alike, for the sheet.")
+_PIXEL_WORKDIR = flags.DEFINE_string(
+    "pixel_workdir", "", "A run trained on pixels alone, by the same factor, to be shown in the sheet."
+)
 _CLASSIFIER_STEPS = flags.DEFINE_integer(
     "classifier_steps", 1000, "Steps to train --features=classifier.", lower_bound=1
 )
@@ -276,6 +278,11 @@ def _data_of_run(path: str) -> str:
     return path if path and files.exists(files.join(path, manifest_lib.FILE_NAME)) else ""
 
 
+def _missing_data(loaded: LoadedGenerator | None) -> str:
+    """A clause for a message where the images that a run was trained on are not there any more."""
+    return f"; the run's data, {loaded.data_path}, is not there" if loaded and loaded.data_path else ""
+
+
 def _keep(settings: _Settings, result: Result, earlier: Result | None) -> None:
     path = results.keep(result, settings.output)
     results.write_tensorboard(result, settings.output)
@@ -287,7 +294,7 @@ def _keep(settings: _Settings, result: Result, earlier: Result | None) -> None:
 def _evaluate_enlargements(settings: _Settings, loaded: LoadedGenerator, data: str, earlier: Result | None) -> None:
     """Measures a generator that enlarges images, and keeps the first ones, as a sheet and as arrays."""
     if not data:
-        raise ValueError("--data must name the large images")
+        raise ValueError(f"--data must name the large images. Received: none{_missing_data(loaded)}.")
     names = settings.metrics or fidelity.METRICS
     fidelity.check_names(names)
     if settings.sweep or settings.sampling.truncation is not None:
@@ -323,10 +330,9 @@ def _evaluate_enlargements(settings: _Settings, loaded: LoadedGenerator, data: s
 def _require_possible(settings: _Settings, data: str, loaded: LoadedGenerator | None) -> None:
     """Refuses what cannot be measured, before a classifier is trained or any image is computed."""
     if not data and not (settings.reference and files.exists(settings.reference)):
-        missing = f"; the run's data, {loaded.data_path}, is not there" if loaded and loaded.data_path else ""
         raise ValueError(
             "--data must name the real images, or --reference an existing file of their statistics. Received: "
-            f"--reference={settings.reference!r} and no --data{missing}."
+            f"--reference={settings.reference!r} and no --data{_missing_data(loaded)}."
         )
     of_generator = [name for name in settings.metrics if name in metrics.OF_GENERATOR]
     if loaded is None and of_generator:

@@ -119,8 +119,8 @@ def _correlations(record: SearchRecord) -> dict[str, str]:
 def _places(record: SearchRecord, names: Sequence[str]) -> list[int]:
     """The place of each of these candidates in the first round, from 0 for the best.
 
-    Those that failed, or have a result that is not finite, share the last place: their order says nothing, and it is
-    that of the scores.
+    Those that failed, or have a result that is not finite, share the last place: they stand in the order of their
+    scores, which says nothing of how they trained.
     """
     metrics = record.results[0]["metrics"]
     deciding = _first_metric(metrics)

@@ -78,8 +78,8 @@ def load(settings: dict[str, str], output: str) -> SearchRecord | None:
     """The record of an earlier call; None: there is none.
 
     Args:
-        settings: As in `SearchRecord`; the earlier call must have had the same. What a version did not write that
-            began the search is taken to have been so.
+        settings: As in `SearchRecord`; the earlier call must have had the same. Those that the version which began the
+            search did not write are taken to have been the same.
         output: The folder of the search.
 
     Raises:

@@ -47,10 +47,12 @@ def search(
     """
     compatibility.check(manifest.load(config.data.path), config.base, config.data.split)
     settings = _settings(config)
-    record = load(settings, output) or SearchRecord(space.draw(config), settings)
+    record = load(settings, output)
+    if record is None or len(record.results) < len(config.rounds):
+        # A file of weights that is missing is told before the proxies, which take long, and not after them.
+        load_extractor(config.evaluation.features, config.evaluation.features_path)
+    record = record or SearchRecord(space.draw(config), settings)
     record.write(output)
-    # A file of weights that is missing is told before the proxies, which take long, and not after them.
-    load_extractor(config.evaluation.features, config.evaluation.features_path)
     if not _measure_proxies(config, record, output, shutdown):
         return None
     for number in range(len(config.rounds)):

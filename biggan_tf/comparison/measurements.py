@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -174,11 +174,18 @@ def collect(runs: Sequence[PlannedRun]) -> Measurements:
         own = [run for run in complete if run.entry == name]
         of_runs = tuple(_measurement(run, metrics.get(run.name, {}), remarks.get(run.name, ())) for run in own)
         numbers = [run.metrics for run in of_runs if run.metrics]
-        spreads = {key: Spread.of([values[key] for values in numbers]) for key in (numbers[0] if numbers else {})}
+        names = _names(numbers[0], own[0].config.evaluation.metrics) if numbers else []
+        spreads = {name: Spread.of([values[name] for values in numbers]) for name in names}
         entries.append(EntryMeasurement(name, own[0].parameters, of_runs, spreads))
     return Measurements(
         tuple(sorted(entries, key=_cost)), measured[0][1].protocol if measured else None, num_planned=len(runs)
     )
+
+
+def _names(metrics: Mapping[str, float], asked: Sequence[str]) -> list[str]:
+    """The names of metrics, the deciding one first: results of older versions have them in other orders."""
+    first = deciding_metric.name_and_direction(metrics, asked)[0]
+    return [first, *(name for name in metrics if name != first)]
 
 
 def _cost(entry: EntryMeasurement) -> float:

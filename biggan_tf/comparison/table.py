@@ -72,7 +72,7 @@ def as_markdown(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: s
     Args:
         header: The titles of the columns.
         rows: Their cells.
-        numbers: How all columns but the first are aligned: to the right, or "---", as the reader's program does it.
+        numbers: How all columns but the first are aligned: to the right, or "---": as the program that shows it likes.
     """
     lines = [header, ["---", *[numbers] * (len(header) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 OF_GENERATOR = ("ppl", "ppl_z_full", "ppl_z_end", "ppl_w_full", "ppl_w_end", "jodi_z", "jodi_w", "equivariance")
 # Of images that were drawn from latents; what is not `OF_GENERATOR` is computed in `evaluation.metrics.all_metrics`.
 OF_SAMPLES = ("fd", "is", "kid", "prdc", "intra_fd", "accuracy", *OF_GENERATOR)
+# These compare images with the real ones of their class.
+OF_CLASSES = ("intra_fd", "accuracy")
 # Of images that were enlarged, computed in `evaluation.metrics.fidelity`. psnr: peak signal-to-noise ratio in dB; ssim:
 # structural similarity; map_distance: `ops.map_distance`; patch_fd: the Fréchet distance between the features of
 # patches; sharpness: the mean slope of the brightness.
@@ -63,7 +65,7 @@ def reads_weights(features: str, names: Sequence[str], model: FamilyConfig) -> b
 
 
 def problems(path: str, names: Sequence[str], model: FamilyConfig) -> Iterator[str]:
-    """A sentence if one of the metrics is none of the family's, or there is none.
+    """A sentence if one of the metrics is none of the family's or needs classes that there are not, or there is none.
 
     Args:
         path: The field that names them, for the message.
@@ -76,4 +78,10 @@ def problems(path: str, names: Sequence[str], model: FamilyConfig) -> Iterator[s
         yield (
             f"{path} must be some of {', '.join(known)} with model {model.kind}. Received: "
             f"{', '.join(unknown) or 'none'}; set it to some of these, the one that decides first."
+        )
+    of_classes = [name for name in names if name in OF_CLASSES]
+    if of_classes and not unknown and not model.num_classes:
+        yield (
+            f"{path} must compare no classes with model.num_classes=0. Received: {', '.join(of_classes)}; leave out "
+            "what compares classes, or train with classes."
         )

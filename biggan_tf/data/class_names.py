@@ -12,7 +12,7 @@ import functools
 import importlib.resources
 import re
 
-_HYPHEN = re.compile(r"(?<=\w)-")
+_HYPHEN = re.compile(r"(?<=\S)-|-(?!\d)")
 
 
 class ClassNameError(ValueError):
@@ -86,5 +86,5 @@ def imagenet() -> ClassNames:
 
 
 def _plain(name: str) -> str:
-    """Lower case, with single blanks between words. A hyphen joins words behind a letter or a digit, not in "-1"."""
+    """Lower case, with single blanks between words. A hyphen joins words, unless it is the minus of "-1"."""
     return " ".join(_HYPHEN.sub(" ", name.lower().replace("_", " ")).split())

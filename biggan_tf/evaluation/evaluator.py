@@ -112,7 +112,8 @@ class Evaluator:
         Args:
             sampler: The one that they will be computed of.
         """
-        protocol = self._style_path.protocol() if set(self.names) & set(PATHS) else PathProtocol()
+        lengths = [name for name in self.names if name in PATHS]
+        protocol = self._style_path.protocol(lengths) if lengths else PathProtocol()
         if set(self.names) & set(SPACES):
             protocol = dataclasses.replace(protocol, num_jacobians=self._num_jacobians, jacobians=METHOD)
         if "equivariance" in self.names:

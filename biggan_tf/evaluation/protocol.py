@@ -99,6 +99,7 @@ class PathProtocol:
         jacobians: How the Jacobian was computed.
         num_moved: How many images were moved for the equivariance.
         motions: How far they were shifted and turned, and for how many images together a motion was drawn.
+        ways_in_z: Along which way two latents z were joined; "": none were, or along the arc between both at length 1.
     """
 
     num_pairs: int = 0
@@ -109,6 +110,7 @@ class PathProtocol:
     jacobians: str = ""
     num_moved: int = 0
     motions: str = ""
+    ways_in_z: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -99,7 +99,7 @@ class Pretrained:
         if truncation is not None and not (truncation > 0 or (truncation == 0 and self._truncates_styles)):
             raise ValueError(f"truncation must be larger than 0, or None for no truncation. Received: {truncation}")
         images_of = self._compiled(truncation is not None)
-        level = tf.constant(1.0 if truncation is None else truncation)
+        level = tf.constant(1.0 if truncation is None else truncation, tf.float32)
         parts = []
         with self._lock, self.moments.at(truncation):
             for start in range(0, len(seeds), batch_size):

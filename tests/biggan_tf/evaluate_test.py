@@ -274,6 +274,16 @@ def test_metrics_of_classes_are_refused_where_images_have_none(
     assert "Received: 4 of 4 without; put images into folders" in refused(commands, *flags, "--metrics=accuracy")
 
 
+def test_a_run_that_enlarges_and_whose_data_is_gone_says_where_it_was(commands, tmp_path):
+    config = super_resolution.config()
+    config.data.path = str(tmp_path / "gone")
+    saved_run.save(tmp_path / "run", config)
+    said = refused(commands, f"--workdir={tmp_path / 'run'}", f"--output={tmp_path / 'out'}")
+    assert (
+        f"--data must name the large images. Received: none; the run's data, {tmp_path / 'gone'}, is not there" in said
+    )
+
+
 def test_what_cannot_be_measured_of_enlargements_is_refused_before_any_work(commands, tmp_path):
     made_data.write(tmp_path / "data", num_shards=1, per_shard=12)
     for factor in (2, 4):

@@ -41,6 +41,8 @@ def test_a_hyphen_joins_words_and_makes_no_index_of_a_negative_number():
     assert names.parse("golden retriever,siamese-cat,Golden_Retriever") == [0, 1, 0]
     with pytest.raises(ClassNameError, match="there is no class '-1'"):
         ClassNames.of((), 3).label("-1")
+    assert [imagenet().label(text) for text in ("jack-o'-lantern", "jack o' lantern", "Jack_o'_lantern")] == [607] * 3
+    assert names.label("golden - retriever") == 0
 
 
 def test_the_names_of_a_data_set_come_first():

@@ -121,6 +121,8 @@ def load_extractor(name: str, path: str = "") -> FeatureExtractor:
         raise ValueError(f"features must be one of {', '.join(EXTRACTORS)}. Received: {name!r}")
     if not files.is_file(path):
         raise ValueError(f"{name} features need the file of their weights (--features_path). Received: {path!r}")
+    if not path.endswith(".npz"):
+        files.require_local(f"The file of the weights of {name} features", path)
     return _inception(path) if name == "inception" else _classifier(path)
 
 

@@ -16,7 +16,7 @@ from biggan_tf.evaluation.protocol import ComputationProtocol
 
 OF_GENERATOR = metric_names.OF_GENERATOR  # the `Evaluator` computes these, and all others are computed here
 METRICS = metric_names.OF_SAMPLES
-OF_CLASSES = ("intra_fd", "accuracy")  # these compare images with those of their own class
+OF_CLASSES = metric_names.OF_CLASSES
 # What other codes call them.
 _OTHER_NAMES = {
     "fid": "fd with --features=inception and the published weights",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -25,6 +26,7 @@ PATHS = {
 }
 _LARGEST = 256  # pixels; larger images are averaged down to this size
 _KEPT = "percentiles 1 to 99"
+_WAYS_IN_Z = "great circle that keeps lengths"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +45,15 @@ class StylePath:
     num_pairs: int = 1000
     epsilon: float = 1e-4
 
-    def protocol(self) -> PathProtocol:
-        """What decides the numbers apart from the generator and the features."""
-        return PathProtocol(self.num_pairs, self.epsilon, f"box to {_LARGEST}, no crop", kept=_KEPT)
+    def protocol(self, names: Iterable[str]) -> PathProtocol:
+        """What decides the numbers apart from the generator and the features.
+
+        Args:
+            names: Which numbers, some of `PATHS`.
+        """
+        images = f"box to {_LARGEST}, no crop"
+        in_z = any(PATHS[name][0] == "z" for name in names)
+        return PathProtocol(self.num_pairs, self.epsilon, images, kept=_KEPT, ways_in_z=_WAYS_IN_Z if in_z else "")
 
     def measure(
         self, name: str, sampler: GeneratorSampler, extractor: FeatureExtractor, progress: bool = False

@@ -23,8 +23,8 @@ from biggan_tf.evaluation.protocol import (
 )
 from biggan_tf.presets.stated_protocol import shortened, stated
 
-# What the names of numbers begin with that are not those of a generator: of the two enlargements without a network,
-# and of the large images themselves.
+# An evaluation of enlargements also measures two enlargements without a network, and the large images themselves. The
+# names of those numbers begin with one of these words.
 WITHOUT_NETWORK = ("bicubic", "nearest", "truth")
 
 

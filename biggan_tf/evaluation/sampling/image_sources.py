@@ -70,8 +70,8 @@ def load(workdir: str = "", weights: str = "", ema: bool = True, policy: str | N
         raise ValueError("one generator must be named: --workdir=DIR or --weights=FILE. Received: both or neither")
     if weights and not ema and (sources.is_source(weights) or not weights.endswith(".pkl")):
         raise ValueError(
-            "--raw needs weights and their average: --workdir=DIR, or --weights=FILE with a .pkl. Received: "
-            f"--weights={weights}, which holds one set of weights; leave --raw out."
+            "--raw needs weights and their average: --workdir=DIR for a run, or --weights=FILE with a .pkl. Received: "
+            f"--weights={weights}; leave --raw out, or name a run or a .pkl."
         )
     if weights and sources.is_source(weights):
         return _preset(weights)
@@ -201,7 +201,9 @@ def saved_model_batches(
             seed=tf.range(seed * 1_000_003 + start, seed * 1_000_003 + start + count, dtype=tf.int64),
             truncation=tf.fill([count], tf.constant(1.0 if truncation is None else truncation, tf.float32)),
         )
-        refused = np.flatnonzero(~outputs["valid"].numpy())
+        # Exports of 0.1 refuse no row, and do not say so.
+        valid = outputs["valid"].numpy() if "valid" in outputs else np.ones(count, bool)
+        refused = np.flatnonzero(~valid)
         if len(refused):
             raise ValueError(
                 f"{path} must draw every image that it is asked for. Received: it refused {len(refused)} of {count}, "

@@ -116,6 +116,13 @@ def test_missing_weights_of_the_evaluation_are_told_before_the_proxies(config, t
     with pytest.raises(ValueError, match="classifier features need the file of their weights"):
         run(config, tmp_path / "out")
     assert measured == []
+    assert not (tmp_path / "out" / "search.json").exists()
+
+
+def test_a_search_that_is_over_needs_no_weights_any_more(config, trainings, tmp_path, monkeypatch):
+    found = run(config, tmp_path / "out")
+    monkeypatch.setattr(searching, "load_extractor", lambda name, path: pytest.fail("its numbers are all there"))
+    assert run(config, tmp_path / "out") == found
 
 
 def test_another_search_in_the_folder_is_refused(config, trainings, tmp_path):

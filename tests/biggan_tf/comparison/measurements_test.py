@@ -69,6 +69,16 @@ def test_entries_are_ordered_by_the_mean_of_the_first_metric(runs):
     assert known.runs[0].images_per_second == pytest.approx(4000 / 120)
 
 
+def test_the_metric_that_is_asked_for_first_decides_in_whatever_order_results_have_it(runs):
+    for run, value in zip(runs, (30.0, 34.0, 31.0), strict=True):
+        toy.complete(
+            run, {"accuracy": 0.5, "fd_tiny": value} if run is runs[0] else {"fd_tiny": value, "accuracy": 0.5}
+        )
+    known = measurements.collect(runs)
+    assert known.metric_names == ["fd_tiny", "accuracy"]
+    assert [entry.name for entry in known.entries] == ["logistic", "hinge"]
+
+
 def test_a_higher_score_is_better_where_the_first_metric_is_one(runs):
     for run, value in zip(runs, (0.3, 0.3, 0.5), strict=True):
         toy.complete(run, {"precision": value})

@@ -73,6 +73,10 @@ def test_a_library_users_network_is_float32_unless_asked_otherwise():
             "evaluation.metrics must be some of fd, is, kid",
         ),
         ({"evaluation__every_minutes": 5.0, "evaluation__metrics": ()}, "with model biggan. Received: none"),
+        (
+            {"evaluation__every_steps": 5, "evaluation__metrics": ("fd", "accuracy"), "model__num_classes": 0},
+            "evaluation.metrics must compare no classes with model.num_classes=0. Received: accuracy",
+        ),
     ],
 )
 def test_each_problem_says_what_must_hold_what_came_and_what_to_do(changes, message):

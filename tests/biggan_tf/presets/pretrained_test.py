@@ -129,6 +129,12 @@ def test_an_image_depends_on_its_class_and_seed_alone(model):
     assert np.abs(model.generate([1], seed=[10], truncation=0.5).astype(int) - alone).max() > 1
 
 
+def test_a_whole_number_truncates_as_the_same_fraction_does(model):
+    np.testing.assert_array_equal(
+        model.generate([1], seed=3, truncation=1), model.generate([1], seed=3, truncation=1.0)
+    )
+
+
 def test_the_latents_are_those_of_an_export(model):
     seeds = tf.constant([7, 8], tf.int64)
     for truncation in (None, 0.5):

@@ -80,6 +80,14 @@ def test_average_pools_leave_the_padding_out():
     np.testing.assert_allclose(pool(ones), ones)
 
 
+def test_torchs_files_are_read_from_local_places_alone():
+    path = "ram://place/inception.pth"
+    with tf.io.gfile.GFile(path, "wb") as file:
+        file.write(b"weights")
+    with pytest.raises(ValueError, match=rf"weights of inception features must be a local path\. Received: {path}"):
+        load_extractor("inception", path)
+
+
 def test_a_file_must_be_named():
     with pytest.raises(ValueError, match="need the file of their weights"):
         load_extractor("inception")

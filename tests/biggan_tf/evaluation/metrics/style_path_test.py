@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -96,7 +98,10 @@ def test_large_images_are_averaged_down():
 
 
 def test_the_protocol_says_what_was_measured():
-    assert StylePath(7, 1e-4).protocol() == PathProtocol(7, 1e-4, "box to 256, no crop", kept="percentiles 1 to 99")
+    in_w = PathProtocol(7, 1e-4, "box to 256, no crop", kept="percentiles 1 to 99")
+    assert StylePath(7, 1e-4).protocol(("ppl_w_full", "ppl_w_end")) == in_w
+    in_z = dataclasses.replace(in_w, ways_in_z="great circle that keeps lengths")
+    assert StylePath(7, 1e-4).protocol(("ppl_w_full", "ppl_z_end")) == in_z
 
 
 @pytest.mark.parametrize("measure", [StylePath(8, 1e-3).measure, None])

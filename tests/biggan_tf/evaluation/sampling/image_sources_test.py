@@ -46,7 +46,7 @@ def test_weights_that_are_not_there_are_refused_with_where_they_come_from():
 def test_weights_in_training_are_refused_where_their_average_alone_is_stored(is_preset, monkeypatch):
     monkeypatch.setattr(sources, "is_source", lambda source: is_preset)
     name = "preset.pkl" if is_preset else "network.safetensors"
-    with pytest.raises(ValueError, match=rf"--raw needs weights and their average.*Received: --weights={name}, which"):
+    with pytest.raises(ValueError, match=rf"--raw needs weights and their average.*Received: --weights={name}; leave"):
         image_sources.load(weights=name, ema=False)
 
 
@@ -87,6 +87,14 @@ def test_an_export_draws_its_own_classes(exported):
 def test_rows_that_an_export_refuses_are_no_images(exported, truncation, classes, said):
     with pytest.raises(ValueError, match=rf"Received: it refused \d+ of 40, .*{said}"):
         list(image_sources.saved_model_batches(exported, 40, truncation, 0, classes, 64))
+
+
+def test_an_export_of_version_0_1_draws_without_saying_which_rows_it_refuses():
+    path = "tests/data/version_0_1/export/1"
+    ((images, labels),) = image_sources.saved_model_batches(path, 3, 0.5, 0, image_sources.saved_model_classes(path), 4)
+    assert images.dtype == np.uint8
+    assert len(images) == len(labels) == 3
+    assert images.std(axis=(1, 2, 3)).min() > 1
 
 
 @pytest.mark.parametrize("text", [None, "{}", "[", "3"])

@@ -106,7 +106,7 @@ def _train(config: Config, workdir: str) -> int:
     from biggan_tf.evaluation.scheduled_evaluation import ScheduledEvaluation
     from biggan_tf.interop.weights_file_error import WeightsFileError
     from biggan_tf.presets.hub import HubError
-    from biggan_tf.training import loop
+    from biggan_tf.training import distribution, loop
     from biggan_tf.training.checkpoints.files import CheckpointError
     from biggan_tf.training.initial_weights import InitialWeightsError
     from biggan_tf.training.trackers import opening
@@ -118,7 +118,8 @@ def _train(config: Config, workdir: str) -> int:
             return 0
         evaluate = None
         if config.evaluation.every_steps or config.evaluation.every_minutes:
-            _check_features(config)
+            if distribution.worker_number(config.distribution) == 0:  # no other evaluates
+                _check_features(config)
             evaluate = ScheduledEvaluation(workdir, progress=True)
         return loop.train(config, workdir, profile=_PROFILE.value, evaluate=evaluate, trackers=trackers)
     except (HubError, InitialWeightsError, WeightsFileError) as error:

@@ -82,7 +82,7 @@ def two_views(one: Embeddings, other: Embeddings, temperature: float) -> Scalar:
 
 
 def fakes_among(fakes: Embeddings, one: Embeddings, other: Embeddings, temperature: float) -> Scalar:
-    """The mean over pairs of fakes of -log of the share that one has among all that the other is compared with.
+    """The mean over pairs of fakes of -log of the one's share in the similarities of the other to all images.
 
     It is low where fakes are more similar to one another than to real images (arXiv:2103.09742).
 

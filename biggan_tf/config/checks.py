@@ -145,8 +145,13 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def problems(config: Config, num_replicas: int) -> Iterator[str]:
-    """Every problem of `config`, a sentence each."""
+def problems(config: Config, num_replicas: int | None) -> Iterator[str]:
+    """Every problem of `config`, a sentence each.
+
+    Args:
+        config: The configuration.
+        num_replicas: Replicas the batch is split over; None: they are not known yet.
+    """
     for path, allowed in CHOICES.items():
         yield from choice(path, _value(config, path), allowed)
     yield from at_least(config, "", 1, AT_LEAST_ONE)
@@ -173,7 +178,7 @@ def problems(config: Config, num_replicas: int) -> Iterator[str]:
     yield from _clocks(config)
     yield from config.training.growth.problems()
     if config.training.growth.enabled:
-        yield from _growth(config, num_replicas)
+        yield from _growth(config, num_replicas or 1)
 
 
 def _value(config: Any, path: str) -> Any:
@@ -234,14 +239,15 @@ def _enlargement(config: Config) -> Iterator[str]:
         )
 
 
-def _batch(config: Config, num_replicas: int) -> Iterator[str]:
+def _batch(config: Config, num_replicas: int | None) -> Iterator[str]:
     training = config.training
     group = getattr(config.model, "batch_norm_group_size", 0)
-    pieces = num_replicas * training.accumulation_steps
+    least_replicas = num_replicas or 1
+    pieces = least_replicas * training.accumulation_steps
     if pieces > 0 and training.batch_size % pieces:
         near = max(pieces, round(training.batch_size / pieces) * pieces)
         yield (
-            f"training.batch_size must divide into {num_replicas} replicas x {training.accumulation_steps} "
+            f"training.batch_size must divide into {least_replicas} replicas x {training.accumulation_steps} "
             f"micro-batches. Received: {training.batch_size}; try {near}."
         )
     if config.data.label_noise and config.model.num_classes < 2:
@@ -255,7 +261,7 @@ def _batch(config: Config, num_replicas: int) -> Iterator[str]:
             f"since model.condition {config.model.condition.kind} compares the images of one. Received: "
             f"{training.batch_size}; try {2 * pieces}."
         )
-    if group > 0 and num_replicas % group:
+    if group > 0 and num_replicas is not None and num_replicas % group:
         yield (
             "model.batch_norm_group_size must divide the number of replicas. "
             f"Received: groups of {group} among {num_replicas} replicas; choose a divisor, or 0 for all."

@@ -163,8 +163,10 @@ def _entry_problems(config: ComparisonConfig) -> Iterator[str]:
         yield f"Each entry must have a name of its own. Received: {name!r} {names.count(name)} times."
     for entry in config.entries:
         seeds = config.seeds_of(entry)
-        if not seeds or len(set(seeds)) < len(seeds) or min(seeds, default=0) < 0:
-            yield f"The seeds of {entry.name} must be different integers of at least 0. Received: {seeds}."
+        if not seeds or len(set(seeds)) < len(seeds) or any(any(checks.seed("", seed)) for seed in seeds):
+            yield (
+                f"The seeds of {entry.name} must be different integers from 0 to {checks.MAX_SEED}. Received: {seeds}."
+            )
         if not isinstance(entry.recipe, Config):
             received = type(entry.recipe).__name__
             yield f"The recipe of {entry.name} must be a Config, such as smoke.get_config(). Received: a {received}."

@@ -275,15 +275,20 @@ class Config(Section):
         """Real images that the discriminator is trained on in a step."""
         return self.training.batch_size * self.game.discriminator_steps
 
-    def problems(self, num_replicas: int = 1) -> list[str]:
-        """All that is wrong with this configuration, a sentence each; empty when it is sound."""
+    def problems(self, num_replicas: int | None = None) -> list[str]:
+        """All that is wrong with this configuration, a sentence each; empty when it is sound.
+
+        Args:
+            num_replicas: Replicas the batch is split over; None: they are not known yet, and what depends on them is
+                not checked.
+        """
         return list(config_checks.problems(self, num_replicas))
 
-    def validate(self, num_replicas: int = 1) -> None:
+    def validate(self, num_replicas: int | None = None) -> None:
         """Raises ConfigError with every problem at once.
 
         Args:
-            num_replicas: Replicas the batch is split over.
+            num_replicas: As in `problems`.
         """
         problems = self.problems(num_replicas)
         if problems:

@@ -96,7 +96,10 @@ def are_weights(labels: Tensor | Sequence[int], num_classes: int) -> bool:
     """
     shape = _shape_of(labels)
     if len(shape) == 2 and shape[1] not in (None, num_classes):
-        raise ValueError(f"A row of weights must have one for each of {num_classes} classes. Received: shape {shape}")
+        raise ValueError(
+            f"Labels must be a vector, or weights with a column for each of {num_classes} classes. Received: shape "
+            f"{shape}; give a vector with the class of each row."
+        )
     return len(shape) == 2
 
 

@@ -27,7 +27,8 @@ class Judged(NamedTuple):
 
     Attributes:
         batches: The batches that D judged, with its answers, by name: "real", and in the main phase "fake". A lazy
-            phase has "fake" only where a penalty looks at D's answers to fakes.
+            phase has "fake" only where a penalty looks at D's answers to fakes. What a consistency penalty judged
+            besides is "changed_real", "changed_fake" and "near".
         penalty: The weighted sum of the penalties.
         scalars: Each penalty without its weight, by name.
     """

@@ -95,6 +95,11 @@ class RestorationConfig(GameConfig):
             )
         if isinstance(self.game, RestorationConfig):
             yield "game.game must be another game than restoration. Received: restoration; choose relativistic."
+        if self.uses_features and self.feature_maps.endswith(":inception_2015") and not self.feature_maps_path:
+            yield (
+                "game.feature_maps_path must name the file of the weights of game.feature_maps, which are not in the "
+                "package. Received: none; for Inception it is pt_inception-2015-12-05-6726825d.pth."
+            )
         if self.warmup_steps and not self.l1 and not self.l2:
             yield (
                 "game.l1 or game.l2 must be above 0 with game.warmup_steps, in which nothing else is trained. "

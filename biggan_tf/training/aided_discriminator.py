@@ -93,13 +93,13 @@ class AidedDiscriminator(Discriminator):
         hidden = ops.leaky_relu(self.joined(ops.concatenate(parts, axis=1)), SLOPE)
         weights = ops.convert_to_tensor(self.weights_of_all)[None]
         if labels is not None and self.weights_of_classes is not None:
-            classes = class_weights(labels, self.config.num_classes, self.compute_dtype)
+            classes = class_weights(self.checked_labels(labels), self.config.num_classes, self.compute_dtype)
             weights = weights + ops.matmul(classes, ops.convert_to_tensor(self.weights_of_classes))
         # logit = D(x, y) + <w + v_y, h>
         return judgement._replace(logits=judgement.logits + ops.sum(weights * hidden, axis=1))
 
     def alike(self, **changes: Any) -> AidedDiscriminator:
-        """As of any discriminator, with the same classifier."""
+        """As in `Discriminator.alike`; the new one has this one's classifier."""
         model = dataclasses.replace(self.config, **changes)
         return AidedDiscriminator(model, self.classifier_config, self._classifier, name=self.name)
 

@@ -116,6 +116,18 @@ def connect(config: DistributionConfig) -> Cluster:
     return Cluster(tf.distribute.OneDeviceStrategy(device))
 
 
+def worker_number(config: DistributionConfig) -> int:
+    """The number of this worker, known before `connect`. Worker 0 is the first, and the only one without others.
+
+    Args:
+        config: Names the strategy.
+
+    Raises:
+        ConfigError: If TF_CONFIG does not describe the workers.
+    """
+    return _place_in_cluster(os.environ.get("TF_CONFIG", ""))[0] if config.strategy == "multi_worker" else 0
+
+
 def _farewell(folder: str, worker: int) -> str:
     return files.join(folder, f"{checkpoint_files.FAREWELL}{worker}")
 

@@ -178,6 +178,7 @@ class Run:
         metrics: The numbers of the latest evaluation; None: there was none.
         meters: What the run has measured since its last line of metrics.jsonl, from `Meters.collected`; None: nothing.
         training_seconds: How long the steps have taken so far.
+        owes_evaluation: Whether an evaluation that was due at this step is still to be computed.
         trackers: As in `train`.
     """
 
@@ -197,6 +198,7 @@ class Run:
         metrics: Mapping[str, float] | None = None,
         meters: Mapping[str, Sequence[float]] | None = None,
         training_seconds: float = 0.0,
+        owes_evaluation: bool = False,
         trackers: Sequence[OpenTracker] = (),
     ):
         self._config, self._workdir, self._cluster, self._manifest = config, workdir, cluster, manifest
@@ -216,6 +218,7 @@ class Run:
         self._meters = Meters(step, meters)
         self._clock = TrainingClock(training_seconds)
         self._saved_step = step
+        self._owes_evaluation = owes_evaluation
         self._rollbacks = 0
 
     @classmethod
@@ -276,6 +279,7 @@ class Run:
             metrics=summary.metrics if summary else None,
             meters=summary.meters if summary else None,
             training_seconds=summary.training_seconds if summary else 0.0,
+            owes_evaluation=summary.owes_evaluation if summary else False,
             trackers=trackers,
         )
 
@@ -300,7 +304,9 @@ class Run:
 
     def _take_steps(self, shutdown: Shutdown, trace: _Profile) -> int:
         num_steps, first_step = self._config.training.num_steps, self.step
-        if self._is_at_its_end():
+        if self._owes_evaluation and self._evaluate is not None:
+            self._make_up_for_evaluation(self._evaluate)
+        elif self._is_at_its_end():
             _LOGGER.info(
                 "Nothing to do: the run in %s has done %d steps of %d. A larger training.num_steps or "
                 "training.max_minutes lets it go on.",
@@ -408,7 +414,7 @@ class Run:
 
         Raises:
             EvaluationError: In all workers, if the evaluation cannot be computed. The steps that were done are saved
-                before.
+                before, and that it is still to be computed.
         """
         trouble = failure = None
         if self._cluster.is_chief:
@@ -417,9 +423,18 @@ class Run:
             except EvaluationError as error:
                 failure = error
         if self._cluster.any_worker(failure is not None):
+            self._owes_evaluation = True
             self._save()
             raise failure or EvaluationError("The first worker cannot compute its evaluation, and its log says why.")
         return self._agree(trouble)
+
+    def _make_up_for_evaluation(self, evaluate: Evaluate) -> None:
+        """Evaluates what could not be evaluated when this step was done, and keeps the numbers in its checkpoint."""
+        trouble = self._evaluated(evaluate)
+        self._owes_evaluation = False
+        if trouble is not None:
+            self._collapsed(trouble)
+        self._save(again=True)
 
     def _run_evaluation(self, evaluate: Evaluate) -> str | None:
         """Evaluates the EMA generator and logs the metrics; returns what the collapse detector says of them."""
@@ -462,9 +477,13 @@ class Run:
         """A sentence on the checkpoint that is left to whoever reads of an error."""
         return f"The newest checkpoint is from step {self._saved_step}." if self._saved_step else _NO_CHECKPOINT
 
-    def _save(self) -> None:
-        """Saves a checkpoint unless this step has one; refuses weights that are not finite or differ over replicas."""
-        if self._saved_step == self.step:
+    def _save(self, again: bool = False) -> None:
+        """Saves a checkpoint; refuses weights that are not finite or differ over replicas.
+
+        Args:
+            again: Whether to save one even if this step has one already.
+        """
+        if self._saved_step == self.step and not again:
             return
         bad = self._observer.non_finite()
         if bad:
@@ -489,6 +508,7 @@ class Run:
             asked_policy=self._asked_policy,
             meters=self._meters.collected(self.step),
             training_seconds=self._clock.seconds,
+            owes_evaluation=self._owes_evaluation,
         )
         self._checkpoints.save(summary)
         self._saved_step, self._rollbacks = self.step, 0

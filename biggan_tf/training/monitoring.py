@@ -207,6 +207,6 @@ class CollapseDetector:
         if self._bad_evaluations < _PATIENCE:
             return None
         return (
-            f"{name} is {values[name]:.4g} and its best value was {best:.4g}, worse than "
-            f"monitoring.max_metric_growth={limit:g} allows {_PATIENCE} times in a row"
+            f"{name} is {values[name]:.4g} and its best value was {best:.4g}: in {_PATIENCE} evaluations in a row it "
+            f"was worse than monitoring.max_metric_growth={limit:g} allows"
         )

@@ -29,7 +29,8 @@ class RunLog:
 
     A run that goes on from a checkpoint repeats the steps after it. Lines that metrics.jsonl has of those steps are
     therefore removed, so that the file has one past and not two. Only the notes on a collapse stay that stopped the run
-    or made it go back, since they say why. One that was a warning is written again if the collapse comes again.
+    or made it go back, since they say why; a run that is started again and ends alike adds none. One that was a warning
+    is written again if the collapse comes again.
 
     Args:
         workdir: The folder of the run, local or a URL.
@@ -54,7 +55,7 @@ class RunLog:
         if not active:
             return
         self._path = files.join(workdir, METRICS)
-        self._remove_lines_after(first_step)
+        self._notes = self._remove_lines_after(first_step)
         self._trackers.insert(0, TensorBoardTracker(workdir))
         # None: only on a terminal. Elsewhere the log lines say the same.
         self._bar = tqdm.tqdm(total=num_steps, initial=first_step, unit="step", disable=None, dynamic_ncols=True)
@@ -93,7 +94,9 @@ class RunLog:
         """
         if not self._active:
             return
-        files.append_line(self._path, json.dumps({"step": step, **values}))
+        line = json.dumps({"step": step, **values})
+        if line not in self._notes:
+            files.append_line(self._path, line)
         numbers = {name: value for name, value in values.items() if isinstance(value, float)}
         for tracker in self._trackers:
             tracker.scalars(step, numbers)
@@ -132,15 +135,16 @@ class RunLog:
             for tracker in reversed(self._trackers):
                 tracker.close()
 
-    def _remove_lines_after(self, step: int) -> None:
-        """Removes the lines of later steps, but for notes on what ended them, and half a line at the end."""
+    def _remove_lines_after(self, step: int) -> list[str]:
+        """Removes the lines of later steps, and half a line at the end; returns the notes on collapses that stay."""
         if not files.exists(self._path):
-            return
+            return []
         # Not as text: what a damaged disk has put there may not be UTF-8.
         lines = files.read_bytes(self._path).splitlines(keepends=True)
         left = [line for line in lines if line.endswith(b"\n") and _belongs_to(line, step)]
         if left != lines:
             files.write_bytes(self._path, b"".join(left))
+        return [line.decode().strip() for line in left if b'"collapse"' in line]
 
 
 def memory_bytes() -> int:

@@ -60,6 +60,30 @@ def test_weights_of_the_evaluations_must_be_there_before_the_training(commands, 
     assert not (place / "run").exists()
 
 
+def with_noted_connection():
+    """The command, but for its connection to the other workers: it ends there."""
+    from biggan_tf import train
+    from biggan_tf.config import ConfigError
+    from biggan_tf.training import distribution
+
+    def connect(config):
+        raise ConfigError(["connecting"])
+
+    distribution.connect = connect
+    train.run()
+
+
+@pytest.mark.parametrize(("worker", "said"), [(0, "features_path must name the file of weights"), (1, "connecting")])
+def test_weights_of_the_evaluations_must_be_there_for_the_first_worker_alone(commands, place, worker, said):
+    task = {"cluster": {"worker": ["localhost:1", "localhost:2"]}, "task": {"type": "worker", "index": worker}}
+    flags = ["--config=recipe.py", "--workdir=run", "--config.distribution.strategy=multi_worker"]
+    flags.append("--config.evaluation.features=inception")
+    script = ("biggan-train", "tests.biggan_tf.train_test:with_noted_connection")
+    done = commands.run(*flags, script=script, cwd=place, environment={"TF_CONFIG": json.dumps(task)})
+    assert done.status == 2, done.stderr[-2000:]
+    assert said in done.stderr
+
+
 def test_evaluations_of_other_images_than_before_end_in_one_message(commands, place):
     batches = input_pipeline.one_pass(str(place / "data"), 8).repeat()
     trained = small_classifier.train(batches, 8, ("class_0", "class_1", "class_2"), num_steps=1)

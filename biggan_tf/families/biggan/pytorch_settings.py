@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -96,10 +97,10 @@ def config_of(settings: Mapping[str, Any], policy: str) -> BigGANConfig:
 def _required(settings: Mapping[str, Any], *names: str) -> int:
     for name in names:
         if name in settings:
-            value = settings[name]
-            if not isinstance(value, int):
-                raise TypeError(f"{name}={value!r}, which must be an integer")
-            return value
+            try:
+                return operator.index(settings[name])
+            except TypeError:
+                raise TypeError(f"{name}={settings[name]!r}, which must be an integer") from None
     raise KeyError(" or ".join(names))
 
 

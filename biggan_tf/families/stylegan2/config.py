@@ -98,7 +98,7 @@ class StyleConfig(FamilyConfig):
             if getattr(self, name) is not None:
                 yield from checks.at_least(self, "model", least, (name,))
         if self.clamp is not None and not self.clamp > 0.0:
-            yield f"model.clamp must be above 0, or null for no limit. Received: {self.clamp}; the authors take 256."
+            yield f"model.clamp must be above 0, or None for no limit. Received: {self.clamp}; the authors take 256."
         yield from checks.between("model.mean_w_decay", self.mean_w_decay, 0.0, 1.0, low_allowed=True)
         if self.channel_base < self.resolution:
             yield (

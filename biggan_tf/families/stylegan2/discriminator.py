@@ -150,6 +150,11 @@ class Discriminator(contract.Discriminator):
         embedding = self.class_embedding(weights, training=training)
         return self.mapping(normalised_inputs(None, embedding), training=training)
 
+    def kernels_left_alone(self) -> list[keras.Variable]:
+        """The class embedding, and what the contract names."""
+        own = [self.class_embedding.kernel] if self.config.own_classes else []
+        return [*super().kernels_left_alone(), *own]
+
     def health(self) -> dict[str, Scalar]:
         """The largest singular value of each kernel where the configuration's norm divides kernels; else none."""
         return singular_values(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
+import keras
 from jaxtyping import Float
 from keras import ops
 
@@ -86,6 +87,10 @@ class Generator(StyleGenerator):
             return super().embed(labels)
         weights = class_weights(labels, self.config.num_classes, self.class_embedding.compute_dtype)
         return self.class_embedding(weights)
+
+    def kernels_left_alone(self) -> list[keras.Variable]:
+        """The class embedding."""
+        return [] if self.class_embedding is None else [self.class_embedding.kernel]
 
     def styles(
         self,

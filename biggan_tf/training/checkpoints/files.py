@@ -55,6 +55,8 @@ class CheckpointSummary:
             is about the same steps as without the stop; empty right after a line, and in checkpoints of version 0.1.
         training_seconds: How long the steps have taken in all, see `training.training_clock.TrainingClock`; 0 in
             checkpoints of versions that did not measure it.
+        owes_evaluation: Whether an evaluation was due at this step and could not be computed; whoever goes on from here
+            computes it first.
     """
 
     step: int
@@ -67,6 +69,7 @@ class CheckpointSummary:
     asked_policy: str = ""
     meters: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     training_seconds: float = 0.0
+    owes_evaluation: bool = False
 
     def resolved_config(self) -> Config:
         """The configuration as dataclasses."""
@@ -243,4 +246,5 @@ _IS_SOUND: dict[str, Callable[[Any], bool]] = {
     "asked_policy": _is_text,
     "meters": _is_meters,
     "training_seconds": lambda value: _is_number(value) and 0 <= value < math.inf,
+    "owes_evaluation": lambda value: isinstance(value, bool),
 }

@@ -86,6 +86,7 @@ def test_a_recipe_keeps_what_the_comparison_does_not_set(data, tmp_path):
         ({"entries": (ComparisonEntry("A b", Config()),)}, "'A b'"),
         ({"entries": (ComparisonEntry("a", Config()), ComparisonEntry("a", Config()))}, "'a' 2 times"),
         ({"entries": (ComparisonEntry("a", Config(), (1, 1)),)}, "seeds of a"),
+        ({"entries": (ComparisonEntry("a", Config(), (0, 2**32)),)}, "integers from 0 to 4294967295"),
         ({"entries": (ComparisonEntry("a", 5),)}, "a int"),
         ({"budget": BudgetConfig()}, "budget.images and budget.minutes"),
         ({"budget": BudgetConfig(5, 5.0)}, "Received: 5 and 5.0"),

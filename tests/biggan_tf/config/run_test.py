@@ -116,6 +116,16 @@ def test_every_field_of_a_run_says_what_it_means(section):
     assert named == [field.name for field in dataclasses.fields(section)]
 
 
+def test_what_depends_on_replicas_waits_until_they_are_known():
+    config = Config(model=BigGANConfig(batch_norm_group_size=2))
+    assert config.problems() == []
+    config.validate(4)
+    with pytest.raises(
+        ConfigError, match=r"must divide the number of replicas\. Received: groups of 2 among 1 replicas"
+    ):
+        config.validate(1)
+
+
 def test_all_problems_come_at_once():
     config = Config(model=BigGANConfig(z_dim=121, reference="x", discriminator_attention=(7,)))
     with pytest.raises(ConfigError) as caught:

@@ -24,7 +24,7 @@ def test_a_row_of_weights_may_stand_for_a_label(kind):
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (IMAGES, np.ones((2, 4)), r"one for each of 3 classes. Received: shape \(2, 4\)"),
+        (IMAGES, np.ones((2, 4)), r"a column for each of 3 classes. Received: shape \(2, 4\)"),
         (IMAGES, np.array([0.0, 1.0]), "labels must be integers"),
         (IMAGES, np.array([0, 3]), r"labels must lie in 0 ... 2. Received: \[3\]"),
         (np.full((2, 8, 8, 3), 255, np.uint8), np.array([0, 1]), "divide bytes by 127.5 and subtract 1"),
@@ -63,7 +63,12 @@ def test_a_condition_without_proxies_leaves_none_out(kind):
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
-    [("biggan", "head/embedding/kernel"), ("r3gan", "class_embedding/kernel")],
+    [
+        ("biggan", "head/embedding/kernel"),
+        ("r3gan", "class_embedding/kernel"),
+        ("stylegan2", "class_embedding/kernel"),
+        ("stylegan3", "class_embedding/kernel"),
+    ],
 )
 def test_the_table_of_classes_is_left_out_of_the_regularisation_of_kernels(kind, expected):
     assert paths(kind, "projection") == {expected}

@@ -49,5 +49,5 @@ def test_weights_are_a_matrix_with_a_column_for_each_class():
     assert are_weights(np.zeros((2, 3)), 3)
     assert not are_weights([0, 2], 3)
     np.testing.assert_array_equal(class_weights(np.array([[0, 1, 0]]), 3, "float32"), [[0.0, 1.0, 0.0]])
-    with pytest.raises(ValueError, match=r"one for each of 3 classes. Received: shape \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"a column for each of 3 classes. Received: shape \(2, 4\)"):
         are_weights(np.zeros((2, 4)), 3)

@@ -74,6 +74,13 @@ def test_a_file_of_feature_maps_is_looked_for_only_where_they_are_loaded(tmp_pat
         config.build()
 
 
+def test_maps_that_are_not_in_the_package_need_a_file_before_anything_is_built():
+    config = RestorationConfig(features=1.0, feature_maps="biggan_tf.evaluation.extractors.feature_maps:inception_2015")
+    (problem,) = config.problems()
+    assert problem.startswith("game.feature_maps_path must name the file of the weights of game.feature_maps")
+    assert list(dataclasses.replace(config, features=0.0).problems()) == []
+
+
 def test_the_warm_up_trains_the_generator_on_pixels_alone():
     gan = gan_of(game=GAMES[0], l1=1.0, l2=0.5, warmup_steps=3)
     due = [[phase.name or phase.trains for phase in gan.phases if phases.is_due(phase, step)] for step in (0, 2, 3, 9)]

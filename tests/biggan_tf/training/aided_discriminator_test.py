@@ -135,6 +135,17 @@ def test_two_replicas_equal_one(classifier, eagerly):
         np.testing.assert_allclose(ours[name], value, rtol=1e-5, atol=1e-7, err_msg=name)  # the classifier is float32
 
 
+@pytest.mark.parametrize("family", ["toy", "biggan", "r3gan"])
+def test_a_function_of_images_and_labels_in_one_dtype_is_traced_as_keras_does_it_to_save_a_network(classifier, family):
+    discriminator = roused(discriminator_of(aided(classifier, family, num_classes=3)))
+    logits = tf.function(lambda images, labels: discriminator((images, labels)).logits)
+    size = discriminator.config.resolution
+    images = np.random.default_rng(0).uniform(-1, 1, (3, size, size, 3)).astype(np.float32)
+    traced = logits.get_concrete_function(tf.TensorSpec((None, size, size, 3)), tf.TensorSpec((None,), tf.float32))
+    expected = discriminator((images, np.array([2, 0, 1]))).logits
+    np.testing.assert_allclose(traced(images, tf.constant([2.0, 0.0, 1.0])), expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["biggan", "progan", "r3gan", "stylegan2", "stylegan3"])
 def test_any_family_trains_with_it(classifier, family, eagerly):

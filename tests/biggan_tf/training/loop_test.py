@@ -234,10 +234,35 @@ def test_an_evaluation_that_cannot_be_computed_ends_the_run_in_all_workers_after
     with pytest.raises(loop.EvaluationError, match=text):
         trained_on(chief, made, tmp_path / "chief", evaluate, monkeypatch)
     assert checkpoint_files.list_steps(str(tmp_path / "chief")) == [3]
+    assert checkpoint_files.read_summary(checkpoint_files.folder_of(str(tmp_path / "chief"), 3)).owes_evaluation
     other = OneOfTwoWorkers(1, yes_of_the_other=[chief.answers.index(True)])
     with pytest.raises(loop.EvaluationError, match="The first worker cannot compute its evaluation"):
         trained_on(other, made, tmp_path / "other", evaluate, monkeypatch)
     assert len(other.answers) == len(chief.answers)  # they waited for one another to the end
+
+
+def test_an_evaluation_that_could_not_be_computed_is_made_up_for(tmp_path, data):
+    made = config(data)
+    made.training.num_steps = made.evaluation.every_steps = 3
+    made.checkpoints.every_steps = 100
+    asked = []
+
+    def evaluate(generator, config, step, images_seen):
+        asked.append((step, images_seen, np.asarray(generator.to_rgb.bias).tolist()))
+        if len(asked) < 3:
+            raise ValueError("the weights are no weights")
+        return {"fd": 7.0}
+
+    for _ in range(2):
+        with pytest.raises(loop.EvaluationError, match="The evaluation at step 3 cannot be computed"):
+            loop.train(made, str(tmp_path), evaluate=evaluate)
+    assert loop.train(made, str(tmp_path), evaluate=evaluate) == loop.DONE
+    assert asked[0] == asked[1] == asked[2]
+    assert [line for line in lines(tmp_path) if "fd" in line] == [{"step": 3, "fd": 7.0}]
+    summary = checkpoint_files.read_summary(checkpoint_files.newest_whole(str(tmp_path)))
+    assert (summary.step, summary.metrics, summary.owes_evaluation) == (3, {"fd": 7.0}, False)
+    assert loop.train(made, str(tmp_path), evaluate=evaluate) == loop.DONE
+    assert len(asked) == 3
 
 
 def test_weights_that_are_not_finite_stop_the_run_and_are_not_saved(tmp_path, data):
@@ -272,6 +297,14 @@ def test_only_notes_on_a_collapse_that_ended_steps_stay_when_a_run_goes_on(tmp_p
     (tmp_path / run_log.METRICS).write_text("".join(json.dumps(line) + "\n" for line in written))
     run_log.RunLog(str(tmp_path), 10, 2).close()
     assert lines(tmp_path) == [{"step": 2}, *kept]
+
+
+def test_a_run_that_is_started_again_and_stops_alike_adds_no_second_note(tmp_path):
+    for _ in range(3):
+        log = run_log.RunLog(str(tmp_path), 10, 0)
+        log.event(2, {"collapse": "why", "action": "stop"})
+        log.close()
+    assert lines(tmp_path) == [{"step": 2, "collapse": "why", "action": "stop"}]
 
 
 @pytest.mark.parametrize(("platform", "unit"), [("darwin", 1), ("freebsd", 1024)])

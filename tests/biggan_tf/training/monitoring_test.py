@@ -63,7 +63,8 @@ def test_a_metric_below_zero_is_not_worse_than_itself():
     said = [made.observe_metrics({"kid": 0.0005}) for _ in range(3)]
     assert said[:2] == [None, None]
     assert said[2] == (
-        "kid is 0.0005 and its best value was -0.001, worse than monitoring.max_metric_growth=2 allows 3 times in a row"
+        "kid is 0.0005 and its best value was -0.001: in 3 evaluations in a row it was worse than "
+        "monitoring.max_metric_growth=2 allows"
     )
 
 

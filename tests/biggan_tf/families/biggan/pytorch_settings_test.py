@@ -69,6 +69,10 @@ def test_settings_are_read_by_both_spellings():
     assert config_of({**SETTINGS, "d_attn": "4_8"}, "float32").discriminator_attention == (8,)
 
 
+def test_whole_numbers_may_be_numpys():
+    assert config_of({**SETTINGS, "resolution": np.int64(32)}, "float32") == config_of(SETTINGS, "float32")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

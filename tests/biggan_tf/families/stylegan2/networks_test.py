@@ -111,7 +111,7 @@ def test_a_class_may_be_a_row_of_weights():
     np.testing.assert_allclose(
         discriminator((images, np.arange(3))).logits, discriminator((images, weights)).logits, atol=1e-6
     )
-    with pytest.raises(ValueError, match="one for each of 3 classes"):
+    with pytest.raises(ValueError, match="a column for each of 3 classes"):
         generator.embed(np.zeros((3, 4)))
 
 

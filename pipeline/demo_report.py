@@ -6,9 +6,12 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.demo_requests import Answers
+
+if TYPE_CHECKING:
+    from biggan_tf.evaluation.protocol import MetricProtocol
 
 
 def write(output: Path, root: Path, artifacts: Mapping[tuple[str, str], Path], requests: Answers, source: str) -> None:
@@ -42,8 +45,7 @@ def _write_report(output: Path, run: Path, evaluation: Path, requests: Answers, 
     report.text(f"Trained on {average.images_seen:,} images, with repetition. {requests.describe()}")
     report.section("How good")
     report.table(["metric", "value"], [[name, f"{value:.4g}"] for name, value in result.metrics.items()])
-    num_samples, network = result.protocol.samples.num_images, result.protocol.features.features
-    report.text(f"Measured on {num_samples} samples by the features of the network {network}.")
+    report.text(_how_measured(result.protocol))
     run_report.add_samples(report, average, raw, 10)
     report.section("Served")
     with Image.open(output / "served.png") as sheet:
@@ -54,6 +56,12 @@ def _write_report(output: Path, run: Path, evaluation: Path, requests: Answers, 
             report.image(sheet.convert("RGB"), sheet_path.stem)
     run_report.add_history(report, history)
     report.save(output / "report.html")
+
+
+def _how_measured(protocol: MetricProtocol) -> str:
+    name = protocol.features.features
+    network = "a classifier that was trained on the real images" if name == "classifier" else f"the network {name}"
+    return f"Measured on {protocol.samples.num_images} samples by the features of {network}."
 
 
 def _history(path: Path) -> list[dict[str, Any]]:

@@ -150,6 +150,8 @@ def _check_places(request: Request, options: PipelineOptions) -> None:
 def _label_file(path: str, known: set[str]) -> tuple[str, ...] | None:
     """The class names in a file, one a line, or in front of other words on it; None: there is no file.
 
+    A line that names no class of the input is taken as a whole, since its name may have spaces as well.
+
     Args:
         path: The file; "": there is none.
         known: The names of the input's classes, which may hold spaces.
@@ -157,7 +159,7 @@ def _label_file(path: str, known: set[str]) -> tuple[str, ...] | None:
     if not path:
         return None
     lines = [line.strip() for line in beam_files.read_text(path).splitlines() if line.strip()]
-    return tuple(line if line in known else line.split()[0] for line in lines)
+    return tuple(line if line in known or line.split()[0] not in known else line.split()[0] for line in lines)
 
 
 def _verdict(manifests: list[manifest_lib.Manifest]) -> int:

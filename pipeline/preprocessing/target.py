@@ -69,12 +69,13 @@ def _changes(manifest: manifest_lib.Manifest, plan: Plan) -> Iterator[str]:
             yield f"{key} was {manifest.settings.get(key)}, is {value}"
     if len(manifest.label_names) != len(plan.label_names):
         yield f"the number of classes was {len(manifest.label_names)}, is {len(plan.label_names)}"
-    for split, count in plan.num_shards.items():
+    for split in sorted({*manifest.splits, *plan.num_shards}):
         before = len(manifest.splits[split].shards) if split in manifest.splits else 0
+        count = plan.num_shards.get(split, 0)
         if before != count:
-            is_given = plan.settings.num_shards or not before
-            why = "" if is_given else ": the largest of --resolutions decides it unless --num_shards is given"
-            yield f"the number of shards of {split} was {before}, is {count}{why}"
+            is_chosen = before and count and not plan.settings.num_shards
+            why = ": the number of images and the largest of --resolutions decide it unless --num_shards is given"
+            yield f"the number of shards of {split} was {before}, is {count}{why if is_chosen else ''}"
 
 
 def load(folder: str) -> manifest_lib.Manifest:

@@ -35,12 +35,15 @@ class Finding:
 def schema_findings(
     statistics: statistics_pb2.DatasetFeatureStatistics, schema: schema_pb2.Schema
 ) -> Iterator[Finding]:
-    """What in the statistics of a split does not satisfy a schema.
+    """What in the statistics of a split does not satisfy a schema; of a split without images, that it has none.
 
     Args:
         statistics: The split's statistics.
         schema: The schema, from a file or inferred.
     """
+    if not statistics.num_examples:  # then there are no features either, which no change of the schema would mend
+        yield Finding(records.IMAGE, _INFO.DATASET_LOW_NUM_EXAMPLES, "the split has no images that can be read")
+        return
     features = {feature.path.step[0]: feature for feature in statistics.features}
     expected = {feature.name: feature for feature in schema.feature}
     domains = {domain.name: list(domain.value) for domain in schema.string_domain}

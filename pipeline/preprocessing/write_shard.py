@@ -36,7 +36,8 @@ class WriteShard(beam.DoFn):
     """Takes the path of a task file and writes its shard; yields the shard's name and its result as plain values.
 
     The result is also written to the staging folder. When the task comes a second time, because the runner tries again
-    or the user continues after a kill, the shard is not written again, unless an image of it could not be read.
+    or the user continues after a kill, the shard is not written again, unless an image that could not be read then can
+    be read now.
 
     Args:
         settings: How images are read, cropped and stored.
@@ -63,7 +64,7 @@ class WriteShard(beam.DoFn):
     def process(self, task: str) -> Iterator[tuple[str, dict[str, Any]]]:
         name = task.replace("\\", "/").rpartition("/")[2].removesuffix(".jsonl")
         result_path = beam_files.join(self.staging, "results", f"{name}.json")
-        result = self._finished(result_path)
+        result = self._finished(task, result_path)
         if result is None:
             result = self._write(task, name)
             storage.write_atomically(result_path, json.dumps(result, sort_keys=True).encode())
@@ -73,10 +74,11 @@ class WriteShard(beam.DoFn):
             Metrics.counter("preprocess", counter).inc(count)
         yield name, result
 
-    def _finished(self, result_path: str) -> dict[str, Any] | None:
+    def _finished(self, task: str, result_path: str) -> dict[str, Any] | None:
         """The result of an earlier attempt, if it and all its shards are there and undamaged; else None.
 
-        One with an image that could not be read does not count: the drive may be mounted again, or the file's mode set.
+        One does not count if an image that could not be read then can be read now: the drive may be mounted again, or
+        the file's mode set.
         """
         if not beam_files.exists(result_path):
             return None
@@ -86,16 +88,25 @@ class WriteShard(beam.DoFn):
                 return None
             if set(result["shards"]) != {str(size) for size in self.settings.resolutions}:
                 return None  # an earlier run of the same plan was to write other resolutions
-            if any(rejection["reason"] == UNREADABLE for rejection in result["rejected"]):
-                return None
             for resolution, shard in result["shards"].items():
                 path = beam_files.join(self.staging, "shards", resolution, shard["name"])
                 if not beam_files.exists(path) or _file_hash(path) != shard["sha256"]:
                     return None
+            unreadable = {rejection["id"] for rejection in result["rejected"] if rejection["reason"] == UNREADABLE}
+            if unreadable and any(self._can_be_read(item) for _, item in _items(task) if item.example_id in unreadable):
+                return None
         # Not JSON, or of other types: the shard is written again, and does not fail every later run.
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
         return result
+
+    def _can_be_read(self, item: Item) -> bool:
+        """Whether reading an item no longer fails; its bytes may still be refused, for a reason that will not pass."""
+        try:
+            self._reader.read(item)
+        except RejectedImageError as error:
+            return error.reason != UNREADABLE
+        return True
 
     def _write(self, task: str, name: str) -> dict[str, Any]:
         split = name.rsplit("-", 3)[0]
@@ -110,9 +121,8 @@ class WriteShard(beam.DoFn):
                 )
                 for size in self.settings.resolutions
             }
-            for line_number, line in enumerate(beam_files.read_text(task).splitlines(), 1):
-                label, values = json.loads(line)
-                item, data = Item(*values), b""
+            for line_number, (label, item) in enumerate(_items(task), 1):
+                data = b""
                 try:
                     data = self._reader.read(item)
                     counters.update(self._convert(item, data, label, writers, statistics))
@@ -208,6 +218,13 @@ class _ShardFile:
         }  # fmt: skip
         storage.move_in(self.path, beam_files.join(self.folder, name))
         return shard
+
+
+def _items(task: str) -> Iterator[tuple[int, Item]]:
+    """The label and the place of each image of a task file."""
+    for line in beam_files.read_text(task).splitlines():
+        label, values = json.loads(line)
+        yield label, Item(*values)
 
 
 def _rejection(item: Item, data: bytes, error: RejectedImageError) -> dict[str, str]:

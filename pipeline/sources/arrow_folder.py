@@ -6,6 +6,7 @@ is addressed by its offset and size in the file, and workers need no Arrow.
 
 from __future__ import annotations
 
+import collections
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -49,12 +50,16 @@ class ArrowFolder:
                 raise PipelineError(f"{folder} must hold {_STATE}. Expected layout:\n{self.expected_layout}")
 
     def items(self) -> Iterator[Item]:
+        splits = {name: SPLIT_FOLDERS.get(name, name) for name in self._folders}
+        num_names = collections.Counter(splits.values())
         for name, folder in self._folders.items():
-            split = SPLIT_FOLDERS.get(name, name)
+            split = splits[name]
+            # "val" and "validation" are one split, and may have files of one name: where both are there, ids begin with
+            # the data set's own name.
+            prefix = name if num_names[split] > 1 else split
             features = _object(beam_files.join(folder, _INFO)).get("features")
             for file in _files(folder):
-                # By the data set's own name: "val" and "validation" are one split, and may have files of one name.
-                yield from _items_of_file(beam_files.join(folder, file), f"{name}/{file}", split, features)
+                yield from _items_of_file(beam_files.join(folder, file), f"{prefix}/{file}", split, features)
 
     def declared_classes(self) -> frozenset[str]:
         return frozenset()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pipeline.errors import PipelineError
 from pipeline.sources import beam_files, names
@@ -58,12 +58,33 @@ or, for a single split, INPUT/<class>/<image>"""
     def items(self) -> Iterator[Item]:
         self.left_out.clear()
         self.left_out[OUTSIDE_SPLITS] = self._num_outside
+        is_empty = True
         for folder, split in sorted(self._splits.items()) or [("", "train")]:
-            yield from items_of_split(self.root, folder, split, self.expected_layout, self.left_out)
+            for item in items_of_split(self.root, folder, split, self.expected_layout, self.left_out):
+                is_empty = False
+                yield item
+        if self._splits and is_empty:
+            raise PipelineError(none_in_splits(self._splits, self._num_outside, self.expected_layout))
 
     def declared_classes(self) -> frozenset[str]:
         folders = [beam_files.join(self.root, name) for name in self._splits] or [self.root]
         return frozenset(names.to_text(name) for folder in folders for name in beam_files.subfolders(folder))
+
+
+def none_in_splits(folders: Iterable[str], num_outside: int, expected_layout: str) -> str:
+    """The error text of an input whose folders of splits have no images, although others may lie next to them.
+
+    Args:
+        folders: The names of the folders of splits.
+        num_outside: How much is left out because it lies next to them.
+        expected_layout: What the input must look like.
+    """
+    found = ", ".join(f"{name}/" for name in sorted(folders))
+    return (
+        f"There must be images; none was found in the folders that name splits: {found}. What lies next to them is "
+        f"left out (here {num_outside}). Move the class folders into train/, or remove or rename these. "
+        f"Expected layout:\n{expected_layout}"
+    )
 
 
 def items_of_split(

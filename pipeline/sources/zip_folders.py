@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pipeline.errors import PipelineError
 from pipeline.sources import beam_files, zip_archive
-from pipeline.sources.folders import OUTSIDE_SPLITS, SPLIT_FOLDERS
+from pipeline.sources.folders import OUTSIDE_SPLITS, SPLIT_FOLDERS, none_in_splits
 from pipeline.sources.item import (
     ARCHIVE_LINK,
     ENCRYPTED_MEMBER,
@@ -47,7 +47,8 @@ class ZipFolders:
     """Images in class folders as `folders` reads them, inside of one zip archive.
 
     A folder in which all others lie, as many programs pack them, is passed over. The ids are the paths below it, so
-    that the same pictures give the same records from an archive and from its unpacked folder.
+    that the same pictures give the same records from an archive and from its unpacked folder. As there, each class
+    folder counts, with images or without, and so does each folder at the top that names a split.
 
     Args:
         path: The archive, `--input`.
@@ -66,6 +67,8 @@ class ZipFolders:
     def items(self) -> Iterator[Item]:
         self.left_out.clear()
         members, _, splits = self._tree(self.left_out)
+        if splits and not any(_top(name) in splits for name in members):
+            raise PipelineError(none_in_splits(splits, len(members), self.expected_layout))
         for name in sorted(members):
             folder, _, rest = name.partition("/")
             if splits and folder not in splits:

@@ -9,6 +9,7 @@ from biggan_tf.config import Config, ConfigError, checks, metric_names
 from biggan_tf.config.section import Section
 from pipeline.preprocessing.settings import Allowances, ExamplesConfig, ValidatorConfig
 from pipeline.staged.thresholds import ThresholdError, parse
+from serving import signatures as s
 from serving.export.config import ExportConfig
 
 
@@ -120,7 +121,7 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
             f"trainer.data.path is set by the pipeline. Received: {config.trainer.data.path!r}; leave it out and say "
             "in examples.source and examples.input where the images are."
         )
-    yield from config.export.problems()
+    yield from _export_problems(config)
     if problem := config.validator.problem():
         yield f"validator.{problem}"
     try:
@@ -132,6 +133,22 @@ def _problems(config: PipelineConfig) -> Iterator[str]:
         seconds = getattr(config.infra_validator, name)
         if not seconds >= 0:  # nor NaN
             yield f"infra_validator.{name} must be a number from 0 on. Received: {seconds}; give a number of seconds."
+
+
+def _export_problems(config: PipelineConfig) -> Iterator[str]:
+    """What is wrong with the section `export` by itself, and what in it does not go with the model."""
+    export, model = config.export, config.trainer.model
+    yield from export.problems()
+    if model.enlargement > 1 and export.rows == s.FAST:
+        yield (
+            f"export.rows must be {s.EXACT} with model {model.kind}, which enlarges each picture by itself. Received: "
+            f"{export.rows}; leave it out."
+        )
+    if model.enlargement > 1 and export.discriminator:
+        yield (
+            f"export.discriminator must be False with model {model.kind}, whose discriminator compares an "
+            "image with a small one. Received: True; leave it out."
+        )
 
 
 def _evaluator_problems(config: PipelineConfig) -> Iterator[str]:
@@ -153,4 +170,11 @@ def _evaluator_problems(config: PipelineConfig) -> Iterator[str]:
         yield (
             "evaluator.features_path must name the file of Inception's weights with evaluator.features=inception. "
             "Received: none; name pt_inception-2015-12-05-6726825d.pth, or choose efficientnet_lite0."
+        )
+    compares_patches = config.trainer.model.enlargement > 1 and "patch_fd" in evaluator.metrics
+    if evaluator.features == "classifier" and compares_patches and not evaluator.features_path:
+        yield (
+            "evaluator.features_path must name a classifier of images of half the resolution with "
+            "evaluator.features=classifier and patch_fd, which compares patches of that size; one that is trained on "
+            "the examples takes whole images. Received: none; name such a file, or choose efficientnet_lite0."
         )

@@ -81,10 +81,15 @@ def reasons_not_to_bless(
         value, earlier = metrics.get(name), None if baseline is None else baseline.get(name)
         if value is None:
             reasons.append(f"{name} must not worsen and was not measured; measured: {', '.join(metrics)}")
+        elif earlier is not None and math.isnan(earlier):
+            reasons.append(
+                f"{name} must not worsen, and the last blessed model's is no number, with which nothing can be "
+                "compared; set must_not_worsen=() once, so that the next model is blessed by its thresholds alone"
+            )
         elif earlier is not None:
             allowed = abs(earlier) * tolerance
             worse_by = value - earlier if is_lower_better(name) else earlier - value
-            if not worse_by <= allowed:  # nor if one of them is NaN
+            if not worse_by <= allowed:  # nor if it is NaN
                 reasons.append(
                     f"{name} is {value:.4g}, the last blessed model's is {earlier:.4g}; at most {allowed:.3g} worse is "
                     "allowed"

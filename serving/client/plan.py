@@ -24,7 +24,7 @@ _UNTOLD = (
     grpc.StatusCode.PERMISSION_DENIED,
 )
 _MAX_DIGITS = 19
-_HYPHEN = re.compile(r"(?<=\w)-")
+_HYPHEN = re.compile(r"(?<=\S)-|-(?!\d)")
 
 
 class LabelMap:
@@ -67,12 +67,15 @@ class LabelMap:
             classes = [_class_of(number, entry) for number, entry in enumerate(json.loads(text))]
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise _not_labels(source, error) from error
-        self._classes = classes
-        self._of_synset, self._of_name = {}, {}
+        of_synset: dict[str, int] = {}
+        of_name: dict[str, list[int]] = {}
         for number, (synset, name) in enumerate(classes):
             if synset:
-                self._of_synset.setdefault(synset, number)
-            self._of_name.setdefault(_plain(name), []).append(number)
+                of_synset.setdefault(synset, number)
+            of_name.setdefault(_plain(name), []).append(number)
+        self._of_synset, self._of_name = of_synset, of_name
+        # Last, and each at once: another thread looks for names as soon as `needs_names` finds that there are classes.
+        self._classes = classes
 
     def needs_names(self, labels: Labels) -> bool:
         """Whether names must be learnt first: no names are known, and a label is a text, as "7" may be a name, too."""
@@ -133,7 +136,7 @@ def _is_index(label: int | str) -> bool:
 
 
 def _plain(name: str) -> str:
-    """Lower case, with single blanks between words. A hyphen joins words behind a letter or a digit, not in "-1"."""
+    """Lower case, with single blanks between words. A hyphen joins words, but for the minus of a number: "-1"."""
     return " ".join(_HYPHEN.sub(" ", name.lower().replace("_", " ")).split())
 
 

@@ -73,6 +73,8 @@ def export_generator(
 
     Raises:
         ExportError: What was written does not load, differs from the generator, or cannot be served. It was removed.
+        ValueError: Labels do not name all classes; or a generator that enlarges is to have a discriminator or fast
+            rows.
     """
     provenance = {**provenance, s.EXPORTED: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     if isinstance(generator, EnlargingGenerator):

@@ -1,7 +1,18 @@
 // Classes as people write them: the index of a name, however it is spaced and cased.
 
-// A hyphen joins words behind a letter or a digit, not in "-1".
-const plain = (text) => text.toLowerCase().replaceAll(/[\s_]+|(?<=[\p{L}\p{N}_])-/gu, " ").replaceAll(/ +/g, " ").trim();
+/**
+ * Lower case, with single blanks between words. A hyphen joins words, but for the minus of a number: "-1".
+ *
+ * By the rule of `biggan_tf.data.class_names`, but without a lookbehind, which Safari before 16.4 cannot read: what is
+ * in front of a minus is matched with it, and kept.
+ */
+const plain = (text) =>
+  text
+    .toLowerCase()
+    .replaceAll("_", " ")
+    .replaceAll(/((?:^|\s)-(?=\p{Nd}))|-/gu, (hyphen, minus) => minus ?? " ")
+    .replaceAll(/\s+/g, " ")
+    .trim();
 
 /** Fills the list that the inputs for classes suggest from. */
 export function suggest(list, names) {

@@ -16,6 +16,8 @@ Where it differs, knowingly:
   with INVALID_ARGUMENT.
 * `pad_variable_length_inputs` and ALTS are refused at the start. Flags of the C++ runtime (TFLite, TPU, thread pool
   factories, the profiler) are accepted and have no effect.
+* The numbers of threads in --tensorflow_session_config_file stay where no flag gives another. There, the flags always
+  replace both numbers, by 0 (TensorFlow chooses) where they are not given.
 * Of batching's own metrics only queuing_latency is reported: the scheduler runs inside of TensorFlow. The gauge
   requests_in_flight is ours, and so are biggan_tf_build_info and what Prometheus calls process_*.
 * There is no gRPC reflection, as there: a client that has no protos, such as grpcurl, is given a file of descriptors.

@@ -32,7 +32,8 @@ class Batching:
         num_batch_threads: Batches that are computed at a time.
         allowed_batch_sizes: Sizes that batches are filled up to, in rising order; (): any size.
         enable_large_batch_splitting: Whether a request may be spread over several batches.
-        max_execution_batch_size: Rows in the largest batch where requests are split; 0: `max_batch_size`.
+        max_execution_batch_size: Rows in the largest batch where requests are split, from 0 to `max_batch_size`; 0:
+            `max_batch_size`. It has no effect where they are not split.
     """
 
     max_batch_size: int = 1000
@@ -71,7 +72,9 @@ class Batching:
         if given.get("batch_timeout_micros", 0) < 0:
             raise invalid_argument(f"batch_timeout_micros must be non-negative; was {given['batch_timeout_micros']}")
         batching = cls(allowed_batch_sizes=tuple(proto.allowed_batch_sizes), **given)
-        if not 0 <= batching.max_execution_batch_size <= batching.max_batch_size:
+        # Without splitting, TensorFlow Serving does not read it.
+        splits = batching.enable_large_batch_splitting
+        if splits and not 0 <= batching.max_execution_batch_size <= batching.max_batch_size:
             raise invalid_argument(
                 f"max_execution_batch_size must be from 0 to max_batch_size, which is {batching.max_batch_size}; was "
                 f"{batching.max_execution_batch_size}"

@@ -19,8 +19,9 @@ class FlagError(ValueError):
 class ServerOptions:
     """The values of the flags; each field is a flag of the same name, which `serving.server.help_page` explains.
 
-    Fields marked "accepted" are flags for parts of TensorFlow Serving's C++ runtime that this server does not have.
-    They are read, so that a command line for tensorflow_model_server works here, and do nothing.
+    Fields marked "accepted" are read, so that a command line for tensorflow_model_server works here, and do nothing.
+    Most are for parts of TensorFlow Serving's C++ runtime that this server does not have; of its threads for REST and
+    for unloading it decides the number itself.
     """
 
     port: int = 8500

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import cast
 
 import grpc
 
@@ -78,7 +77,8 @@ class ModelManager:
                     versions[number] = Version(name, number, path)
                 else:
                     version.aspired = True
-                    if version.state in (State.START, State.UNLOADING):  # not loaded yet, or to be loaded again
+                    # The next load, whether the first, another try or one after an unload, is of the folder of now.
+                    if version.state is not State.AVAILABLE:
                         version.path = path
             for number, version in versions.items():
                 if number not in paths:
@@ -118,16 +118,19 @@ class ModelManager:
             ServingError: NOT_FOUND: no such version is available.
         """
         with self._changed:
-            available = [v for v in self._models.get(name, {}).values() if v.state is State.AVAILABLE]
-            if number is not None:
-                available = [v for v in available if v.number == number]
+            # The model is read under the lock: a server that stops takes it from a version under its requests.
+            available = [
+                (version, version.model)
+                for version in self._models.get(name, {}).values()
+                if version.state is State.AVAILABLE and version.model is not None and number in (None, version.number)
+            ]
             if not available:
                 wanted = f"Latest({name})" if number is None else f"Specific({name}, {number})"
                 raise not_found(f"Servable not found for request: {wanted}")
-            version = max(available, key=lambda v: v.number)
+            version, model = max(available, key=lambda pair: pair[0].number)
             version.handles += 1
         try:
-            yield version, cast(LoadedModel, version.model)  # a version that is available has one
+            yield version, model
         finally:
             with self._changed:
                 version.handles -= 1
@@ -214,7 +217,7 @@ class ModelManager:
             if any(v.state is State.AVAILABLE for v in versions):
                 continue
             errors = [v for v in versions if v.aspired and v.state is State.END and v.error]
-            if errors and not any(v.state in (State.START, State.LOADING) for v in versions):
+            if errors and not any(map(_is_coming, versions)):
                 failed.extend(errors)
             else:
                 waiting.append(name)
@@ -276,20 +279,21 @@ class ModelManager:
 
     def _load(self, version: Version) -> None:
         version.attempts += 1
+        path = version.path  # another one may come while this one is loaded
         try:
-            model = self._loader(version.name, version.number, version.path)
+            model = self._loader(version.name, version.number, path)
         except ServingError as error:
-            self._failed(version, error)
+            self._failed(version, path, error)
         except Exception as error:  # noqa: BLE001  the status must say why, whatever it was
-            _log.exception("Loading %s failed", version.path)
-            self._failed(version, ServingError(grpc.StatusCode.INTERNAL, repr(error)))
+            _log.exception("Loading %s failed", path)
+            self._failed(version, path, ServingError(grpc.StatusCode.INTERNAL, repr(error)))
         else:
             with self._changed:
                 version.model, version.error = model, None
                 self._loading.remove(version)
                 self._set(version, State.AVAILABLE)
 
-    def _failed(self, version: Version, error: ServingError) -> None:
+    def _failed(self, version: Version, path: str, error: ServingError) -> None:
         with self._changed:
             self._loading.remove(version)
             # Without the traceback, whose frames hold the graph that did not load.
@@ -297,7 +301,7 @@ class ModelManager:
             if version.aspired and version.attempts <= self._max_retries:
                 # Without a thread: a good version that comes meanwhile must not wait for a broken one.
                 version.retry_at = time.monotonic() + self._retry_interval_s
-                _log.warning("Attempt %d to load %s failed: %s", version.attempts, version.path, error)
+                _log.warning("Attempt %d to load %s failed: %s", version.attempts, path, error)
                 self._changed.notify_all()
             else:
                 _log.error("Loading servable {name: %s version: %d} failed: %s", version.name, version.number, error)
@@ -325,3 +329,8 @@ class ModelManager:
         version.state = state
         _log.info("Servable {name: %s version: %d} is %s", version.name, version.number, state.name)
         self._changed.notify_all()
+
+
+def _is_coming(version: Version) -> bool:
+    """Whether a version is loaded now or will be: one that is wanted again while it is unloaded, too."""
+    return version.state in (State.START, State.LOADING) or (version.state is State.UNLOADING and version.aspired)

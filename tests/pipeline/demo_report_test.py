@@ -31,3 +31,9 @@ def test_the_report_names_the_family_the_source_and_the_network(tmp_path):
     assert "A model of the family biggan, trained on imagenet_tars" in text
     assert "Measured on 64 samples by the features of the network inception." in text
     assert "shapes" not in text
+
+
+def test_the_report_says_what_the_classifier_was_trained_on():
+    protocol = MetricProtocol(FeatureProtocol("classifier", "0", ""), ImageProtocol(), SampleProtocol(num_images=64))
+    wanted = "Measured on 64 samples by the features of a classifier that was trained on the real images."
+    assert demo_report._how_measured(protocol) == wanted

@@ -114,11 +114,11 @@ class _explained:  # noqa: N801 - reads as a statement
 
 def _where_flags_are(text: str) -> str:
     """Where a pipeline's configuration has the flags that an error of the job names; "": it names none."""
-    fields = {field.name for field in dataclasses.fields(ExamplesConfig)}
+    fields = {field.name for field in dataclasses.fields(ExamplesConfig)} | {"resolutions"}
     named = set(re.findall(r"--(\w+)", text))
     if not named & fields and not any(name.startswith("allow_") for name in named):
         return ""
     return (
-        "\nIn a pipeline's configuration --NAME is examples.NAME, and --allow_NAME is 'NAME' in examples.allow; for "
-        "another --output give another --pipeline_root."
+        "\nIn a pipeline's configuration --NAME is examples.NAME, --resolutions is trainer.model.resolution, and "
+        "--allow_NAME is 'NAME' in examples.allow; for another --output give another --pipeline_root."
     )

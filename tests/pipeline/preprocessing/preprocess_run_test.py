@@ -117,9 +117,25 @@ def test_images_that_could_not_be_read_are_read_again_by_the_next_run(tmp_path, 
         )
         with pytest.raises(PipelineError, match=wanted) as caught:
             running.preprocess(tmp_path / "out", input=str(tmp_path / "in"))
-    assert "An image that was unreadable is read again" in str(caught.value)
+    assert "An image that was unreadable is tried again" in str(caught.value)
     assert running.preprocess(tmp_path / "out", input=str(tmp_path / "in")) == 0
     assert running.contents(tmp_path / "out") == running.contents(tmp_path / "whole")
+
+
+def test_a_looser_run_keeps_the_shards_of_images_that_still_cannot_be_read(tmp_path):
+    running.write_images(tmp_path / "in", {"a": 10, "b": 10})
+    for number in (3, 4):
+        (tmp_path / "in" / "a" / f"a_{number}.png").unlink()
+        (tmp_path / "in" / "a" / f"a_{number}.png").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(PipelineError, match=r"2 of 20 were \(2 unreadable\)"):
+        running.preprocess(tmp_path / "out", input=str(tmp_path / "in"))
+    (staging,) = (tmp_path / "out").iterdir()
+    shards = {path.name: path.stat().st_mtime_ns for path in (staging / "shards" / "16").glob("*.tfrecord")}
+    assert shards
+    assert running.preprocess(tmp_path / "out", input=str(tmp_path / "in"), max_rejected_fraction=0.1) == 0
+    written = (tmp_path / "out" / "16").glob("*.tfrecord")
+    assert {path.name: path.stat().st_mtime_ns for path in written} == shards
+    assert running.load(tmp_path / "out").counters["rejected_unreadable"] == 2
 
 
 def test_one_bad_image_of_a_few_is_left_out_unless_none_may_be(tmp_path):
@@ -183,11 +199,25 @@ def test_a_resolution_that_asks_for_other_shards_is_told_as_what_it_is(tmp_path)
     running.write_images(tmp_path / "in", {"a": 20, "b": 2}, size=(4, 4))
     assert running.preprocess(tmp_path / "out", input=str(tmp_path / "in"), resolutions=(4,)) == 0
     wanted = (
-        r"the number of shards of train was 2, is 8: the largest of --resolutions decides it unless --num_shards is "
-        r"given\), and two runs are never mixed"
+        r"the number of shards of train was 2, is 8: the number of images and the largest of --resolutions decide it "
+        r"unless --num_shards is given\), and two runs are never mixed"
     )
     with pytest.raises(PipelineError, match=wanted):
         running.preprocess(tmp_path / "out", input=str(tmp_path / "in"), resolutions=(4, 4096))
+
+
+def test_splits_and_images_that_came_or_went_are_told_as_what_they_are(tmp_path):
+    running.write_images(tmp_path / "in", {"train/a": 20, "train/b": 2, "val/a": 2, "val/b": 2})
+    assert running.preprocess(tmp_path / "out", input=str(tmp_path / "in")) == 0
+    (tmp_path / "in" / "val").rename(tmp_path / "in" / "test")
+    running.write_images(tmp_path / "in", {"train/b": 40})
+    wanted = (
+        r"\(the number of shards of test was 0, is 1; the number of shards of train was 2, is 4: the number of images "
+        r"and the largest of --resolutions decide it unless --num_shards is given; the number of shards of validation "
+        r"was 1, is 0\)"
+    )
+    with pytest.raises(PipelineError, match=wanted):
+        running.preprocess(tmp_path / "out", input=str(tmp_path / "in"))
 
 
 def test_other_classes_and_other_input_are_told_as_what_they_are(tmp_path):
@@ -210,8 +240,10 @@ def test_class_names_with_spaces_are_those_of_the_labels_that_a_run_writes(tmp_p
     labels = tmp_path / "out" / "16" / "labels.txt"
     assert running.preprocess(tmp_path / "again", input=str(tmp_path / "in"), labels=str(labels)) == 0
     path = tmp_path / "names.txt"
-    path.write_text("owl a bird\n\n  red panda  \nemu another bird\n")
-    assert preprocess_run._label_file(str(path), {"owl", "red panda"}) == ("owl", "red panda", "emu")
+    path.write_text("owl a bird\n\n  red panda  \nsnow leopard\n")
+    assert preprocess_run._label_file(str(path), {"owl", "red panda"}) == ("owl", "red panda", "snow leopard")
+    with pytest.raises(PipelineError, match=r"only in the file is 'snow leopard'\. Allow it"):
+        running.preprocess(tmp_path / "other", input=str(tmp_path / "in"), labels=str(path))
 
 
 def test_an_output_that_is_a_file_or_out_of_reach_of_the_workers_is_a_wrong_flag(tmp_path):

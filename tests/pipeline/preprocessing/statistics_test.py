@@ -109,6 +109,13 @@ def test_each_anomaly_is_found_and_is_an_error(change, kind, text):
     assert proto.baseline == schema
 
 
+def test_a_split_without_images_is_one_finding_and_no_advice_to_weaken_the_schema():
+    (dataset,) = statistics_proto.to_proto("validation", SplitStatistics(), LABELS, 8).datasets
+    (finding,) = validation.schema_findings(dataset, schema_lib.infer(LABELS))
+    assert finding.text == "the split has no images that can be read"
+    assert finding.is_error
+
+
 def test_domains_shared_at_the_top_of_a_schema_count():
     schema = schema_pb2.Schema()
     schema.string_domain.add(name="classes", value=["a"])

@@ -48,6 +48,18 @@ def test_splits_are_folders(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_ids_begin_with_the_split_whatever_the_data_set_calls_it(tmp_path, name):
+    (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": ["train", name]}))
+    for folder in ("train", name):
+        tables_of_images.write_arrow(tmp_path / folder, ROWS[:1])
+    file = "data-00000-of-00001.arrow/00000000"
+    assert {item.split: item.example_id for item in listed(tmp_path)} == {
+        "train": f"train/{file}",
+        "validation": f"validation/{file}",
+    }
+
+
 def test_data_sets_of_one_split_have_ids_of_their_own(tmp_path):
     (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "val", "validation"]}))
     for name in ("train", "val", "validation"):

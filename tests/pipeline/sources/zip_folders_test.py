@@ -58,6 +58,19 @@ def test_a_class_folder_without_images_counts_as_in_unpacked_folders(tmp_path, s
         assert running.load(tmp_path / source).label_names == ("a", "b", "c", "d")
 
 
+@pytest.mark.parametrize("source", ["folders", "zip"])
+def test_folders_of_splits_without_images_are_named(tmp_path, source):
+    members = {"cat/1.png": b"1", "dog/2.png": b"2", "test/readme.txt": b"none", "val/a/list.csv": b"none"}
+    path = zip_of(tmp_path / "a.zip", members)
+    if source == "folders":
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(tmp_path / "a")
+        path = tmp_path / "a"
+    wanted = r"none was found in the folders that name splits: test/, val/\. What .* is left out \(here 2\)"
+    with pytest.raises(PipelineError, match=wanted):
+        list(opening.open_source(ExamplesConfig(source, str(path))).items())
+
+
 def test_a_name_in_two_encodings_is_refused(tmp_path):
     path = zip_of(tmp_path / "a.zip", {"a/日本.jpg": b"1", "b/2.png": b"2"})
     content = bytearray(path.read_bytes())

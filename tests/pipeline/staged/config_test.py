@@ -59,3 +59,26 @@ def test_inception_needs_the_file_of_its_weights_where_features_are_compared():
     config.evaluator.features_path = ""
     config.trainer, config.evaluator.metrics = super_resolution.config(), ("psnr",)
     config.validate()
+
+
+@pytest.mark.parametrize(("field", "value", "wanted"), [("rows", "fast", "exact"), ("discriminator", True, "False")])
+def test_an_export_that_networks_which_enlarge_cannot_have_is_refused_before_the_training(field, value, wanted):
+    config = fork_pipeline.tiny_config()
+    setattr(config.export, field, value)
+    config.validate()
+    config.trainer, config.evaluator.metrics = super_resolution.config(), ("psnr",)
+    with pytest.raises(ConfigError, match=rf"export\.{field} must be {wanted} with model super_res.*: {value}; leave"):
+        config.validate()
+
+
+def test_a_classifier_of_whole_images_is_refused_where_patches_are_compared():
+    config = fork_pipeline.tiny_config()
+    config.evaluator.features = "classifier"
+    config.validate()
+    config.trainer, config.evaluator.metrics = super_resolution.config(), ("psnr", "patch_fd")
+    with pytest.raises(ConfigError, match=r"evaluator\.features_path must name a classifier of images of half the"):
+        config.validate()
+    config.evaluator.features_path = "classifier.npz"
+    config.validate()
+    config.evaluator.features_path, config.evaluator.metrics = "", ("psnr", "map_distance")
+    config.validate()

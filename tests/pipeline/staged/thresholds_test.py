@@ -63,5 +63,14 @@ def test_higher_is_better():
     assert reason == "accuracy is 0.7, the last blessed model's is 0.8; at most 0 worse is allowed"
 
 
+@pytest.mark.parametrize("value", [10.0, math.nan])
+def test_a_baseline_that_is_no_number_says_what_to_do(value):
+    (reason,) = reasons({"fd": value}, (), {"fd": math.nan}, ["fd"])
+    assert reason == (
+        "fd must not worsen, and the last blessed model's is no number, with which nothing can be compared; set "
+        "must_not_worsen=() once, so that the next model is blessed by its thresholds alone"
+    )
+
+
 def test_metric_that_must_not_worsen_must_be_measured():
     assert "was not measured" in reasons({"fd": 1.0}, (), None, ["kid"])[0]

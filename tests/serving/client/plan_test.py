@@ -2,6 +2,8 @@
 
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from biggan_tf.data.class_names import ClassNameError, ClassNames
 from serving import signatures as s
-from serving.client import ClientError
+from serving.client import ClientError, plan
 from serving.client.plan import (
     LabelMap,
     image_inputs,
@@ -30,6 +32,8 @@ CLASSES = [
     ("7", "7"),
     ("n07", "five-pointed star"),
     ("3", "3"),
+    ("n09", "jack-o'-lantern"),
+    ("n10", "minus -1"),
 ]
 Z = np.zeros((3, 8), np.float32)
 
@@ -45,15 +49,22 @@ COMMANDS = ClassNames(tuple(synset for synset, _ in CLASSES), tuple(name for _, 
 
 @pytest.mark.parametrize(
     "text",
-    ["tench", "TENCH", "n01", "Great white shark", "great-white_shark", "n05", "7", "_7", "0", "five pointed  star"],
-)
+    [
+        "tench", "TENCH", "n01", "Great white shark", "great-white_shark", "great - white -shark", "n05", "7", "_7",
+        "0", "five pointed  star", "--7", "3-", "jack o' lantern", "Jack-o'-lantern", "Minus_-1",
+    ],
+)  # fmt: skip
 def test_a_class_that_the_commands_find_is_the_same_class_here(text):
     assert labels(*CLASSES).resolve([text]).tolist() == [COMMANDS.label(text)]
 
 
 @pytest.mark.parametrize(
-    "text", ["crane", "CRANE", "8", "9" * 12, "hens", "wite shark", "star", "N01", "-1", "1.5", "zebra"]
-)
+    "text",
+    [
+        "crane", "CRANE", "10", "9" * 12, "hens", "wite shark", "star", "N01", "-1", "_-1", "-7", "minus 1", "1.5",
+        "zebra",
+    ],
+)  # fmt: skip
 def test_a_text_that_the_commands_refuse_is_refused_in_their_words(text):
     with pytest.raises(ClassNameError) as theirs:
         COMMANDS.label(text)
@@ -75,6 +86,30 @@ def test_a_text_of_digits_that_is_a_name_is_that_class_and_a_number_an_index():
 def test_a_sign_belongs_to_its_number_and_an_empty_text_names_nothing(text):
     with pytest.raises(ClientError, match=rf"There is no class '{text}'\..* Give an index, a synset or a name\."):
         labels(*CLASSES).resolve([text])
+
+
+def test_threads_that_learn_the_names_at_once_find_every_class_once(monkeypatch):
+    known, both, plain = LabelMap(), threading.Barrier(2, timeout=60), plan._plain
+
+    def plain_of_both_threads(name):
+        if name == "second":
+            both.wait()
+        return plain(name)
+
+    text = json.dumps([{"name": name} for name in ("first", "second", "third")])
+    with monkeypatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setattr(plan, "_plain", plain_of_both_threads)
+        list(pool.map(lambda _: known.learn(text, "the server"), range(2)))
+    assert known.resolve(["first", "second", "third"]).tolist() == [0, 1, 2]
+
+
+def test_another_thread_needs_the_names_until_all_are_learnt(monkeypatch):
+    known, needed, plain = LabelMap(), [], plan._plain
+    with monkeypatch.context() as patch:
+        patch.setattr(plan, "_plain", lambda name: (needed.append(known.needs_names(["hen"])), plain(name))[1])
+        known.learn('[{"name": "crane"}, {"name": "hen"}]', "the server")
+    assert needed == [True, True]
+    assert not known.needs_names(["hen"])
 
 
 def test_classes_without_synsets_are_found_by_name():

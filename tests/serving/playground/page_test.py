@@ -3,12 +3,14 @@
 import base64
 import datetime
 import io
+import json
 import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from biggan_tf.data import class_names
 from biggan_tf.evaluation.sampling.sheet_plans import great_circle
 from biggan_tf.ops.pixels import to_bytes
 from serving.client import GeneratorClient
@@ -96,6 +98,20 @@ def test_classes_are_chosen_and_removed_by_keyboard(browser, served):
     assert browser.evaluate("document.activeElement.innerText") == "five-pointed star \N{MULTIPLICATION SIGN}"
     browser.press("Enter")
     browser.wait_for("document.getElementById('status').innerText === 'Choose a class.'")
+
+
+def test_names_are_the_same_on_the_page_and_in_the_commands(browser, served):
+    names = ("jack-o'-lantern", "great_white-shark", "-1", "temperature -5", "Ärger", "\u0663-\u0664")
+    texts = (
+        "jack o' lantern", "Jack-O'-Lantern", "great  WHITE shark", "great - white -shark", "-1", "_-1", "1", "--1",
+        "- -1", "temperature_-5", "temperature 5", "ärger-", "\u0663 \u0664", "-\u0663 \u0664", "shark", "-",
+    )  # fmt: skip
+    show(browser, served[1], "#columns=1")
+    # Of two classes of one name, it says that there are two.
+    script = f"""import("./class_names.js").then(({{ labelOf }}) => {json.dumps(texts)}.map((text) =>
+        {json.dumps(names)}.filter((name) => labelOf(text, [name, name])[1].startsWith("2 classes"))))"""
+    plain = class_names._plain
+    assert browser.evaluate(script) == [[name for name in names if plain(name) == plain(text)] for text in texts]
 
 
 def test_truncation_and_seed_change_the_pictures(browser, served):

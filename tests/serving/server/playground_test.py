@@ -61,6 +61,13 @@ def test_the_page_names_no_other_host():
         assert not re.search(r"https?://|@import|url\(", text), name
 
 
+def test_no_script_has_a_lookbehind_which_older_browsers_cannot_read():
+    folder = importlib.resources.files("serving") / "playground"
+    scripts = [name for name in files() if name.endswith(".js")]
+    assert scripts
+    assert not [name for name in scripts if re.search(r"\(\?<[=!]", (folder / name).read_text())]
+
+
 @pytest.mark.parametrize("path", ["/../server/rest.py", "/%2e%2e/signatures.py", "/playground/index.html", "/x.js"])
 def test_nothing_else_is_sent(port, path):
     answer, _ = request(port, "GET", path)

@@ -148,12 +148,17 @@ def test_schema_of_the_user_is_what_counts(finished, tmp_path):
 def test_mistake_in_the_input_is_the_jobs_own_message_with_the_place_of_its_flags(tmp_path):
     with pytest.raises(StageError, match="does not exist") as caught:
         run(tmp_path, made=config(source="folders", input=str(tmp_path / "none")))
-    where = "--NAME is examples.NAME, and --allow_NAME is 'NAME' in examples.allow"
+    where = "--NAME is examples.NAME, --resolutions is trainer.model.resolution, and --allow_NAME is 'NAME' in"
     assert where in str(caught.value)
     (tmp_path / "in" / "a").mkdir(parents=True)
     (tmp_path / "in" / "a" / "1.png").write_bytes(b"image")
     with pytest.raises(StageError, match="Allow it with --allow_single_class") as caught:
         run(tmp_path, made=config(source="folders", input=str(tmp_path / "in")))
+    assert where in str(caught.value)
+    made = config()
+    made.trainer.model.resolution = 2
+    with pytest.raises(StageError, match="--resolutions must be between 4 and 4096") as caught:
+        run(tmp_path, made=made)
     assert where in str(caught.value)
 
 

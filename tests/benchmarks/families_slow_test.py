@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tests.benchmarks import page, side_by_side
+from tests.benchmarks import page, precisions, side_by_side
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,7 @@ def test_a_family_is_timed_without_a_public_code(monkeypatch, name, size):
     monkeypatch.setattr(side_by_side, "SECONDS", 0.01)
     monkeypatch.setattr(side_by_side, "ROUNDS", 1)
     bench = importlib.import_module(f"tests.benchmarks.{name}_bench")
-    monkeypatch.setattr(bench, "POLICIES", ("float32",))
+    monkeypatch.setattr(precisions, "worth_timing", lambda: ("float32",))
     rows = list(bench.measure((size,)))
     assert [row["work"] for row in rows] == ["G forward", *STEPS[name]]
     assert all(row["images/s"] > 0 and "products" in row["where our time goes"] for row in rows)

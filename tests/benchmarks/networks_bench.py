@@ -14,15 +14,13 @@ from biggan_tf.families.biggan.generator import Generator
 from biggan_tf.games.config import HingeConfig
 from biggan_tf.training import cost
 from biggan_tf.training.adam import Adam
-from tests.benchmarks import op_profile
+from tests.benchmarks import op_profile, precisions
 
 TITLE = (
     "Networks: images/s; ratio = against plain float32 of the same work; allowed = what counting operations allows for "
     "fused / plain; share = of the machine's matrix-product rate in that dtype"
 )
 SIZES = ((32, 16, 64), (32, 64, 32), (128, 16, 32), (128, 64, 32))  # pixels, ch, batch
-VARIANTS = tuple(itertools.product(("float32", "mixed_bfloat16"), (False, True)))  # policy, fused
-DTYPES = {policy: cost.model_dtype(BigGANConfig(policy=policy)) for policy, _ in VARIANTS}
 ROUNDS = 3
 LONG_S = 30.0  # one round of all variants; what takes longer is timed once
 PROFILED = ("G forward", "D forward", "D step", "G step")
@@ -132,20 +130,22 @@ def _time(function, minimum_s: float = 0.3) -> float:
 
 def measure(sizes=SIZES) -> Iterator[dict]:
     """All sizes and kinds of work; the variants take turns, so that a slow minute hits all of them."""
-    rates = dict.fromkeys((policy for policy, _ in VARIANTS), 0.0)
+    dtypes = {policy: cost.model_dtype(BigGANConfig(policy=policy)) for policy in precisions.worth_timing()}
+    variants = tuple(itertools.product(dtypes, (False, True)))  # policy, fused
+    rates = dict.fromkeys(dtypes, 0.0)
     for resolution, channels, batch in sizes:
-        subjects = {variant: Subject(resolution, channels, batch, *variant) for variant in VARIANTS}
+        subjects = {variant: Subject(resolution, channels, batch, *variant) for variant in variants}
         counts = {variant: subject.multiply_adds() for variant, subject in subjects.items()}
         # The machine's limit is the best that was seen so far: one slow moment must not set it.
-        rates = {policy: max(best, matmul_rate(DTYPES[policy])) for policy, best in rates.items()}
-        for kind in counts[VARIANTS[0]]:
+        rates = {policy: max(best, matmul_rate(dtypes[policy])) for policy, best in rates.items()}
+        for kind in counts[variants[0]]:
             for subject in subjects.values():
                 subject.work[kind]()
             rounds = []
             while len(rounds) < ROUNDS and (not rounds or sum(rounds[0].values()) < LONG_S):
                 rounds.append({v: _time(s.work[kind]) for v, s in subjects.items()})
             plain = ("float32", False)
-            for policy, fused in VARIANTS:
+            for policy, fused in variants:
                 seconds = statistics.median(times[policy, fused] for times in rounds)
                 count = counts[policy, fused][kind]
                 gain = statistics.median(times[policy, False] / times[policy, fused] for times in rounds)
@@ -156,7 +156,7 @@ def measure(sizes=SIZES) -> Iterator[dict]:
                     "pixels": resolution,
                     "ch": channels,
                     "work": kind,
-                    "dtype": DTYPES[policy],
+                    "dtype": dtypes[policy],
                     "resampling": "fused" if fused else "plain",
                     "images/s": batch / seconds,
                     "ratio": statistics.median(times[plain] / times[policy, fused] for times in rounds),

@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from biggan_tf.config import Config
 from biggan_tf.families.r3gan.config import R3GANConfig
 from biggan_tf.games.config import R3GANGameConfig
-from tests.benchmarks import side_by_side
+from tests.benchmarks import precisions, side_by_side
 from tests.benchmarks.trained_networks import TrainedNetworks
 
 TITLE = (
-    "R3GAN with classes and without augmentation against the authors' PyTorch code, in float32, and with all stages "
-    f"but that of 4x4 in bfloat16: {side_by_side.COLUMNS}; step = a D step, a G step and the moving average"
+    "R3GAN with classes and without augmentation against the authors' PyTorch code, in float32 and, where that is "
+    f"faster here, with all stages but that of 4x4 in bfloat16: {side_by_side.COLUMNS}; step = a D step, a G step and "
+    "the moving average"
 )
 # Widths of the four stages at 32 pixels, from 4x4 on, groups of their 3x3 convolutions, batch; the second is the preset
 # for CIFAR-10.
 SIZES = (((192,) * 4, (24,) * 4, 16), ((768,) * 4, (96,) * 4, 8))
-POLICIES = ("float32", "mixed_bfloat16")
 CLASSES = 10
 
 
@@ -46,7 +46,7 @@ def measure(sizes=SIZES) -> Iterator[dict]:
     """A row for each size, precision and kind of work."""
     theirs = side_by_side.Theirs.from_environment("torch_r3gan", "R3GAN_PYTORCH")
     for widths, cardinalities, batch in sizes:
-        for policy in POLICIES:
+        for policy in precisions.worth_timing():
             made = config(widths, cardinalities, batch, policy)
             ours = TrainedNetworks(made, ("D step", "G step"))
             if theirs is not None:

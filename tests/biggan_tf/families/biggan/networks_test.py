@@ -285,7 +285,7 @@ BAD = [
     (lambda g, d: g.embed(np.array([0, 7])), r"labels must lie in 0 ... 6. Received: \[7\]"),
     (lambda g, d: g.embed(np.array([-1])), r"Received: \[-1\]"),
     (lambda g, d: g.embed(np.array([0.5])), "labels must be integers"),
-    (lambda g, d: g.embed(np.array([[1]])), r"one for each of 7 classes. Received: shape \(1, 1\)"),
+    (lambda g, d: g.embed(np.array([[1]])), r"a column for each of 7 classes. Received: shape \(1, 1\)"),
     (lambda g, d: g.embed(np.array([[[1]]])), "labels must be a vector"),
     (lambda g, d: d((IMAGES[..., :1], LABELS)), r"Received: shape \(4, 32, 32, 1\)"),
     (lambda g, d: d((IMAGES[0], LABELS)), r"Received: shape \(32, 32, 3\)"),

@@ -7,8 +7,8 @@ import tensorflow as tf
 from biggan_tf.config import ConfigError
 from biggan_tf.evaluation.extractors import feature_maps
 from biggan_tf.games.restoration_config import RestorationConfig
-from biggan_tf.presets.preset import PLACES
 from biggan_tf.interop.torch_files import read_state_dict
+from biggan_tf.presets.preset import PLACES
 from tests.biggan_tf.families.super_resolution import smallest
 from tests.readme.weights import write_inception
 

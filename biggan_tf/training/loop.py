@@ -423,15 +423,13 @@ class Run:
             except EvaluationError as error:
                 failure = error
         if self._cluster.any_worker(failure is not None):
-            self._owes_evaluation = True
-            self._save()
+            self._save(owes_evaluation=True)
             raise failure or EvaluationError("The first worker cannot compute its evaluation, and its log says why.")
         return self._agree(trouble)
 
     def _make_up_for_evaluation(self, evaluate: Evaluate) -> None:
         """Evaluates what could not be evaluated when this step was done, and keeps the numbers in its checkpoint."""
         trouble = self._evaluated(evaluate)
-        self._owes_evaluation = False
         if trouble is not None:
             self._collapsed(trouble)
         self._save(again=True)
@@ -477,11 +475,12 @@ class Run:
         """A sentence on the checkpoint that is left to whoever reads of an error."""
         return f"The newest checkpoint is from step {self._saved_step}." if self._saved_step else _NO_CHECKPOINT
 
-    def _save(self, again: bool = False) -> None:
+    def _save(self, again: bool = False, owes_evaluation: bool = False) -> None:
         """Saves a checkpoint; refuses weights that are not finite or differ over replicas.
 
         Args:
             again: Whether to save one even if this step has one already.
+            owes_evaluation: Whether the evaluation of this step could not be computed.
         """
         if self._saved_step == self.step and not again:
             return
@@ -508,7 +507,7 @@ class Run:
             asked_policy=self._asked_policy,
             meters=self._meters.collected(self.step),
             training_seconds=self._clock.seconds,
-            owes_evaluation=self._owes_evaluation,
+            owes_evaluation=owes_evaluation,
         )
         self._checkpoints.save(summary)
         self._saved_step, self._rollbacks = self.step, 0

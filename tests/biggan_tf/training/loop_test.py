@@ -265,6 +265,20 @@ def test_an_evaluation_that_could_not_be_computed_is_made_up_for(tmp_path, data)
     assert len(asked) == 3
 
 
+def test_a_run_that_goes_on_without_evaluations_owes_none_at_its_later_steps(tmp_path, data):
+    made = config(data)
+    made.training.num_steps, made.evaluation.every_steps, made.checkpoints.every_steps = 4, 3, 100
+
+    def evaluate(*unused):
+        raise ValueError("the weights are no weights")
+
+    with pytest.raises(loop.EvaluationError):
+        loop.train(made, str(tmp_path), evaluate=evaluate)
+    assert loop.train(made, str(tmp_path)) == loop.DONE
+    owed = [checkpoint_files.read_summary(checkpoint_files.folder_of(str(tmp_path), step)) for step in (3, 4)]
+    assert [summary.owes_evaluation for summary in owed] == [True, False]
+
+
 def test_weights_that_are_not_finite_stop_the_run_and_are_not_saved(tmp_path, data):
     made = config(data)
     made.training.discriminator.learning_rate = 0.9

@@ -207,7 +207,9 @@ def _cycles(tree):
 
     def visit(label):
         if label in path:
-            return " -> ".join([*path[path.index(label) :], label])
+            circle = path[path.index(label) :]
+            start = circle.index(min(circle))  # so that it is told alike from wherever it was reached
+            return " -> ".join([*circle[start:], *circle[: start + 1]])
         if label in done or label not in tree.targets:
             return None
         path.append(label)

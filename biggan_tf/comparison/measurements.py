@@ -11,6 +11,7 @@ import numpy as np
 from biggan_tf import files
 from biggan_tf.comparison import execution
 from biggan_tf.comparison.plan import Parameters, PlannedRun, fields_without_meaning
+from biggan_tf.config import metric_names
 from biggan_tf.evaluation.protocol import MetricProtocol
 from biggan_tf.evaluation.reports import results
 from biggan_tf.evaluation.reports.results import WITHOUT_NETWORK
@@ -184,7 +185,7 @@ def collect(runs: Sequence[PlannedRun]) -> Measurements:
 
 def _names(metrics: Mapping[str, float], asked: Sequence[str]) -> list[str]:
     """The names of metrics, the deciding one first: results of older versions have them in other orders."""
-    first = deciding_metric.name_and_direction(metrics, asked)[0]
+    first = metric_names.deciding(asked, metrics)
     return [first, *(name for name in metrics if name != first)]
 
 

@@ -174,7 +174,9 @@ def problems(config: Config, num_replicas: int | None) -> Iterator[str]:
     yield from _enlargement(config)
     if config.evaluation.every_steps or config.evaluation.every_minutes:
         yield from metric_names.problems("evaluation.metrics", config.evaluation.metrics, config.model)
-    yield from _batch(config, num_replicas)
+    yield from _batch(config, num_replicas or 1)
+    if num_replicas is not None:
+        yield from _batch_norm_groups(config, num_replicas)
     yield from _clocks(config)
     yield from config.training.growth.problems()
     if config.training.growth.enabled:
@@ -239,15 +241,13 @@ def _enlargement(config: Config) -> Iterator[str]:
         )
 
 
-def _batch(config: Config, num_replicas: int | None) -> Iterator[str]:
+def _batch(config: Config, num_replicas: int) -> Iterator[str]:
     training = config.training
-    group = getattr(config.model, "batch_norm_group_size", 0)
-    least_replicas = num_replicas or 1
-    pieces = least_replicas * training.accumulation_steps
+    pieces = num_replicas * training.accumulation_steps
     if pieces > 0 and training.batch_size % pieces:
         near = max(pieces, round(training.batch_size / pieces) * pieces)
         yield (
-            f"training.batch_size must divide into {least_replicas} replicas x {training.accumulation_steps} "
+            f"training.batch_size must divide into {num_replicas} replicas x {training.accumulation_steps} "
             f"micro-batches. Received: {training.batch_size}; try {near}."
         )
     if config.data.label_noise and config.model.num_classes < 2:
@@ -261,7 +261,11 @@ def _batch(config: Config, num_replicas: int | None) -> Iterator[str]:
             f"since model.condition {config.model.condition.kind} compares the images of one. Received: "
             f"{training.batch_size}; try {2 * pieces}."
         )
-    if group > 0 and num_replicas is not None and num_replicas % group:
+
+
+def _batch_norm_groups(config: Config, num_replicas: int) -> Iterator[str]:
+    group = getattr(config.model, "batch_norm_group_size", 0)
+    if group > 0 and num_replicas % group:
         yield (
             "model.batch_norm_group_size must divide the number of replicas. "
             f"Received: groups of {group} among {num_replicas} replicas; choose a divisor, or 0 for all."

@@ -16,6 +16,7 @@ stop_signals.take_over(__name__, "biggan-demo")
 import functools
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from biggan_tf import environment
@@ -28,6 +29,7 @@ from absl import flags
 from biggan_tf import files
 from biggan_tf.config import ConfigError, command_help
 from biggan_tf.config import flags as config_flags
+from biggan_tf.config.parts import FamilyConfig
 from pipeline import demo_report, demo_requests
 from pipeline.staged import pipeline_run
 from pipeline.staged.config import PipelineConfig
@@ -58,16 +60,9 @@ def main(argv: list[str]) -> int:
 def _demonstrate(output: Path, root: Path, beam_arguments: list[str]) -> None:
     start = time.monotonic()
     config = config_flags.resolve(_CONFIG, PipelineConfig)
-    config.validate()
-    model = config.trainer.model
-    if model.enlargement > 1 or model.num_classes == 0:
-        received = model.kind if model.enlargement > 1 else f"{model.kind} with num_classes=0"
-        raise ConfigError(
-            [
-                "trainer.model must draw images of classes from latents, of which the demo shows some. Received: "
-                f"{received}; give such a recipe to pipeline.run."
-            ]
-        )
+    problems = [*_problems_of_the_demo(config.trainer.model), *config.problems()]
+    if problems:
+        raise ConfigError(problems)
     own = tuple(flag.name for flag in flags.FLAGS.get_key_flags_for_module(sys.modules[__name__]))
     reports = pipeline_run.run_stages(config, str(root), "", beam_arguments, own)
     artifacts = {(report.stage, key): Path(a.uri) for report in reports for key, a in report.outputs.items()}
@@ -75,6 +70,15 @@ def _demonstrate(output: Path, root: Path, beam_arguments: list[str]) -> None:
     requests = demo_requests.ask(version.parent, output, config.trainer.model.num_classes)
     demo_report.write(output, root, artifacts, requests, config.examples.source)
     sys.stdout.write(_farewell(output, version.parent, requests, time.monotonic() - start))
+
+
+def _problems_of_the_demo(model: FamilyConfig) -> Iterator[str]:
+    if model.enlargement > 1 or model.num_classes == 0:
+        received = model.kind if model.enlargement > 1 else f"{model.kind} with num_classes=0"
+        yield (
+            "trainer.model must draw images of classes from latents, of which the demo shows some. Received: "
+            f"{received}; give such a recipe to pipeline.run."
+        )
 
 
 def _farewell(output: Path, base: Path, requests: demo_requests.Answers, seconds: float) -> str:

@@ -101,9 +101,14 @@ class PipelineConfig(Section):
     infra_validator: InfraValidatorConfig = dataclasses.field(default_factory=InfraValidatorConfig)
     pusher: PusherConfig = dataclasses.field(default_factory=PusherConfig)
 
+    def problems(self) -> Iterator[str]:
+        """What is wrong with this pipeline, a sentence each."""
+        yield from (f"trainer.{problem}" for problem in self.trainer.problems())
+        yield from _problems(self)
+
     def validate(self) -> None:
         """Raises ConfigError with every problem at once."""
-        problems = [f"trainer.{problem}" for problem in self.trainer.problems()] + list(_problems(self))
+        problems = list(self.problems())
         if problems:
             raise ConfigError(problems)
 

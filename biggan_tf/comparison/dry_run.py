@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from biggan_tf.comparison import execution, progress
+from biggan_tf.comparison import execution, progress, settings
 from biggan_tf.comparison.plan import PlannedRun
 from biggan_tf.config.comparison import ComparisonConfig
 
@@ -46,9 +46,7 @@ def _described(run: PlannedRun, minutes: float | None) -> dict[str, object]:
     return {
         "entry": run.entry,
         "seed": run.seed,
-        "model": config.model.kind,
-        "game": config.game.kind,
-        "augmentation": config.augmentation.kind,
+        "parts": settings.of_recipe(config),
         "parameters": run.parameters,
         "batch_size": config.training.batch_size,
         "images_per_step": config.images_per_step,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from PIL import Image
 
 from biggan_tf import files
-from biggan_tf.comparison import pictures, table
+from biggan_tf.comparison import pictures, settings, table
 from biggan_tf.comparison.measurements import Measurements
 from biggan_tf.comparison.plan import PlannedRun
 from biggan_tf.config.comparison import ComparisonConfig
@@ -51,7 +51,12 @@ def write(comparison: ComparisonConfig, runs: Sequence[PlannedRun], measurements
 
 def _budget_sentence(comparison: ComparisonConfig, runs: Sequence[PlannedRun]) -> str:
     budget = comparison.budget
-    length = f"{budget.images:,} real images" if budget.images else f"{budget.minutes:g} minutes of training"
+    if budget.images:
+        length = f"{budget.images:,} real images"
+    elif budget.clock == "processor":
+        length = f"{budget.minutes:g} minutes of training (of the processor, divided by the number of its cores)"
+    else:
+        length = f"{budget.minutes:g} minutes of training"
     return (
         f"Each of the {len(runs)} runs had {length}, evaluations and the compiling of graphs not counted, on the same "
         "data. All were measured at their end, whatever their best moment was."
@@ -128,25 +133,27 @@ def _save(image: Image.Image, path: str) -> None:
 
 def _add_settings(report: HtmlReport, runs: Sequence[PlannedRun]) -> None:
     report.section("Settings")
+    of_entries = {run.entry: run for run in runs}
+    parts = {name: settings.of_recipe(run.config) for name, run in of_entries.items()}
+    columns = list(dict.fromkeys(column for of_one in parts.values() for column in of_one))
     rows = []
-    for name, run in {run.entry: run for run in runs}.items():
-        config = run.config
-        rates = f"{config.training.generator.learning_rate:g} / {config.training.discriminator.learning_rate:g}"
+    for name, run in of_entries.items():
+        training = run.config.training
         rows.append(
             [
                 name,
-                config.model.kind,
-                config.game.kind,
-                config.augmentation.kind,
-                str(config.training.batch_size),
-                str(config.game.discriminator_steps),
-                rates,
+                *(parts[name].get(column, "none") for column in columns),
+                str(training.batch_size),
+                str(run.config.game.discriminator_steps),
+                f"{training.generator.learning_rate:g} / {training.discriminator.learning_rate:g}",
                 *(f"{run.parameters[network] / 1e6:.2f} M" for network in ("generator", "discriminator")),
             ]
         )
-    header = ["entry", "family", "game", "augmentation", "batch", "D steps", "learning rates", "size of G", "size of D"]
-    report.table(header, rows)
-    report.text("Learning rates are those of G and D, and sizes the numbers of parameters.")
+    report.table(["entry", *columns, "batch", "D steps", "learning rates", "size of G", "size of D"], rows)
+    report.text(
+        "In brackets stand the numbers that are not a part's defaults. Learning rates are those of G and D, and sizes "
+        "the numbers of parameters."
+    )
     report.text("comparison.json has every field of every run, and recipe.py in the folder of a run trains it again.")
 
 

@@ -13,7 +13,7 @@ def test_the_plan_names_what_each_run_trains(tmp_path):
     described = dry_run.described(toy.runs_of(made, tmp_path), made)
     assert (described["num_runs"], described["num_complete"]) == (3, 0)
     assert [run["steps"] for run in described["runs"]] == [500, 500, 500]
-    assert described["runs"][2]["game"] == "non_saturating"
+    assert described["runs"][2]["parts"]["game"] == "non_saturating"
     assert described["runs"][2]["parameters"] == {"generator": 1_500_000, "discriminator": 1_200_000}
     assert described["training_minutes_left"] is None  # nobody knows how fast a step is
     assert json.dumps(described)

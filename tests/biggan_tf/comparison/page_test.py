@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from biggan_tf.comparison import measurements, page, pictures
-from biggan_tf.config.comparison import ComparisonEntry
+from biggan_tf.config.comparison import BudgetConfig, ComparisonEntry
 from tests.biggan_tf.comparison import toy
 from tests.data import made_data
 
@@ -83,6 +83,19 @@ def test_a_page_can_be_written_before_anything_is_complete(made, tmp_path):
     text, checker = written(made, tmp_path, reasons=())
     assert checker.pictures == []
     assert "3 of 3 runs are not complete yet." in text
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        (BudgetConfig(minutes=20.0), "20 minutes of training, evaluations"),
+        (BudgetConfig(minutes=20.0, clock="processor"), "20 minutes of training (of the processor, divided by the"),
+        (BudgetConfig(images=4_000), "4,000 real images"),
+    ],
+)
+def test_the_page_says_what_each_run_had(made, tmp_path, budget, words):
+    made.budget = budget
+    assert words in written(made, tmp_path, reasons=())[0]
 
 
 def test_a_run_that_failed_has_no_sheet_and_is_told(made, tmp_path):

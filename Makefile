@@ -34,8 +34,8 @@ test-long: $(STAMP)  ## Run the tests of 1.2 seconds and more of a processor, bu
 test-all: $(STAMP)  ## Run every test, the slow ones too.
 	$(BIN)/pytest -n auto -m ""
 
-test-engines: $(STAMP)  ## Run the slow tests on Beam's engines, hosts that fail, an object store and a balancer.
-	$(BIN)/pytest -n auto -m "engine and slow and not exhaustive" -rs
+test-engines: $(STAMP)  ## Run the slow tests on Beam's engines, hosts that fail, an object store and a balancer; ONLY=exhaustive: those that take longest.
+	$(BIN)/pytest -n auto -m "engine and slow and $(or $(ONLY),not exhaustive)" -rs
 
 test-processors: $(STAMP)  ## Run what a processor could break as other processors would, and under qemu.
 	$(BIN)/python -m tests.processors.run

@@ -4,6 +4,7 @@ import pathlib
 import re
 import tomllib
 
+import pytest
 import yaml
 
 import biggan_tf
@@ -46,9 +47,9 @@ def test_ci_and_the_workflow_install_the_same_engines():
         (ROOT / ".ci/run").read_text(),
         [job for job in read_yaml(".github/workflows/ci.yml")["jobs"].values() if "make test-engines" in str(job)],
     )
-    installed = re.compile(r"cmd/prism@v[\d.]+|moto\[s3,server\]==[\d.]+|haproxy")
+    installed = re.compile(r"cmd/prism@v[\d.]+|moto\[s3,server\]==[\d.]+|haproxy|iproute2")
     assert set(installed.findall(str(workflow))) == set(installed.findall(script))
-    assert len(set(installed.findall(script))) == 3
+    assert len(set(installed.findall(script))) == 4
     # What `make test-engines` has run is not run again.
     assert "stage make test-engines" in script
     assert "and not engine" in script
@@ -56,7 +57,7 @@ def test_ci_and_the_workflow_install_the_same_engines():
 
 def selected(part):
     """The files of tests that arguments of pytest name."""
-    words = part.split()
+    words = part.replace("--dist load", "").split()
     ignored = [word.removeprefix("--ignore=") for word in words if word.startswith("--")]
     assert all((ROOT / word.removeprefix("--ignore=")).exists() for word in words)
     paths = [ROOT / word for word in words if not word.startswith("--")]
@@ -64,14 +65,18 @@ def selected(part):
     return {file for file in files if not any(file.is_relative_to(ROOT / path) for path in ignored)}
 
 
-def test_every_slow_test_is_in_one_part_of_the_workflows_job():
-    parts = [
-        selected(part) for part in read_yaml(".github/workflows/ci.yml")["jobs"]["slow"]["strategy"]["matrix"]["part"]
-    ]
+@pytest.mark.parametrize("kind", ["slow", "exhaustive"])
+def test_every_slow_test_is_in_one_part_of_the_workflows_job(kind):
+    jobs = read_yaml(".github/workflows/ci.yml")["jobs"]
+    parts = [selected(part) for part in jobs[kind]["strategy"]["matrix"]["part"]]
     assert all(parts)
     assert sum(map(len, parts)) == len(set.union(*parts))
-    slow = {path for path in (ROOT / "tests").rglob("*_test.py") if "mark.slow" in path.read_text()}
-    assert slow <= set.union(*parts)
+    marked = {path for path in (ROOT / "tests").rglob("*_test.py") if f"mark.{kind}" in path.read_text()}
+    assert marked
+    assert marked <= set.union(*parts)
+    # Both leave those of engines to a job that runs either kind of them.
+    assert all("not engine" in step["run"] for step in jobs[kind]["steps"] if "pytest" in step.get("run", ""))
+    assert jobs["engines"]["strategy"]["matrix"]["only"] == ["not exhaustive", "exhaustive"]
 
 
 def test_ci_and_the_workflow_fuzz_and_show_the_same():

@@ -1,7 +1,8 @@
 """Any game with any family, on one replica and on two, plain and accumulated, in float32 and in mixed_float16.
 
-The fast tests run a few of these, chosen so that each game and each other value occurs. `-m exhaustive` runs all, as
-the workflow does. So it is with conditions: any of them with any family and any game.
+The fast tests run a few of these, chosen so that each other value occurs and each game that a small family plays; those
+that large families alone play are among the slow ones. `-m exhaustive` runs all, as the workflow does. So it is with
+conditions: any of them with any family and any game.
 """
 
 import dataclasses
@@ -63,6 +64,12 @@ SAMPLED = [
     [case for case in _SMALL if case.game == game][(5 * number) % len([c for c in _SMALL if c.game == game])]
     for number, game in enumerate(sorted({case.game for case in _SMALL}))
 ]
+# The games that large families alone play.
+SLOWLY_SAMPLED = [
+    next(case for case in POSSIBLE if case.game == game and case.replicas == 2)
+    for game in sorted(kinds("game"))
+    if game not in {case.game for case in SAMPLED}
+]
 
 
 def name(case):
@@ -95,8 +102,14 @@ def test_a_game_trains_a_family(case, eagerly):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("case", SLOWLY_SAMPLED, ids=name)
+def test_a_game_trains_a_large_family(case, eagerly):
+    assert_trains(case)
+
+
+@pytest.mark.slow
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("case", [case for case in POSSIBLE if case not in SAMPLED], ids=name)
+@pytest.mark.parametrize("case", [case for case in POSSIBLE if case not in SAMPLED + SLOWLY_SAMPLED], ids=name)
 def test_any_game_trains_any_family(case, eagerly):
     assert_trains(case)
 
@@ -104,6 +117,7 @@ def test_any_game_trains_any_family(case, eagerly):
 def test_the_sample_has_every_value():
     for position in range(2, 5):
         assert {case[position] for case in SAMPLED} == {case[position] for case in CASES}
+    assert {case.game for case in SAMPLED + SLOWLY_SAMPLED} == set(kinds("game"))
     assert {case.family for case in SAMPLED} == set(MEMBERS) - set(LARGE)
 
 

@@ -29,7 +29,7 @@ def reference(tmp_path_factory):
 def test_a_host_fails_and_the_bytes_are_the_same(tmp_path, reference, fault):
     pytest.importorskip("distributed", reason="it is not installed: python -m pip install 'biggan-tf[dask]'")
     if not network_hosts.can_be_made():
-        pytest.skip("NO HOST WILL FAIL: `ip netns add` needs root and a kernel that allows it")
+        pytest.skip("NO HOST WILL FAIL: `ip netns add` needs iproute2, root and a kernel that allows it")
     command = [
         sys.executable, "examples/dask/hosts.py", f"--output={tmp_path}", "--workers=2", "--num_shapes=600",
         "--resolutions=16,32", f"--fault={fault}", "--cut_s=30",

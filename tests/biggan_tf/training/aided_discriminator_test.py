@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from biggan_tf.augmentations.config import NoAugmentationConfig
 from biggan_tf.config import Config, ConfigError, from_dict, to_dict
 from biggan_tf.config.classifiers import EfficientNetLite0Config, NoClassifierConfig, SavedModelConfig
 from biggan_tf.config.growth import GrowthConfig
 from biggan_tf.contracts.network import variables_by_path
-from biggan_tf.games.config import WassersteinGPConfig
+from biggan_tf.games.config import HingeConfig, WassersteinGPConfig
 from biggan_tf.inference.folding import fold_discriminator
 from biggan_tf.training import cost
 from biggan_tf.training.aided_discriminator import AidedDiscriminator, discriminator_of, with_fingerprint
@@ -21,6 +22,7 @@ from biggan_tf.training.checkpoints import resume
 from biggan_tf.training.checkpoints.files import CheckpointError, CheckpointSummary
 from biggan_tf.training.checkpoints.loading import load_discriminator
 from tests.biggan_tf.training import tiny
+from tests.families.any_game_resumes_test import assert_an_overflow_stops_both
 from tests.families.conformance_test import assert_equal, data, run, stored, trained
 from tests.families.matrix_test import eagerly
 from tests.families.registry import smallest
@@ -133,6 +135,12 @@ def test_two_replicas_equal_one(classifier, eagerly):
     ours, theirs = tiny.values(two.state()), tiny.values(one.state())
     for name, value in theirs.items():
         np.testing.assert_allclose(ours[name], value, rtol=1e-5, atol=1e-7, err_msg=name)  # the classifier is float32
+
+
+def test_an_overflow_on_one_of_two_replicas_stops_both(classifier, eagerly):
+    config = aided(classifier, policy="mixed_float16")
+    config.augmentation, config.game = NoAugmentationConfig(), HingeConfig(1)
+    assert_an_overflow_stops_both(config)
 
 
 @pytest.mark.parametrize("family", ["toy", "biggan", "r3gan"])

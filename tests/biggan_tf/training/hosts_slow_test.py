@@ -99,7 +99,7 @@ class Training:
 @contextlib.contextmanager
 def two_hosts():
     if not network_hosts.can_be_made():
-        pytest.skip("NO HOST WILL FAIL: `ip netns add` needs root and a kernel that allows it")
+        pytest.skip("NO HOST WILL FAIL: `ip netns add` needs iproute2, root and a kernel that allows it")
     with network_hosts.network(["worker0", "worker1"]) as made:
         yield made
 

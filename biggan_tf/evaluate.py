@@ -77,9 +77,7 @@ _OUTPUT = flags.DEFINE_string(
 )
 _COMPARE = flags.DEFINE_string("compare", "", "An earlier result.json of the same protocol.")
 _REPLICAS = flags.DEFINE_integer("replicas", 1, "Devices that share the extractor's work.", lower_bound=1)
-_PIXEL_WORKDIR = flags.DEFINE_string(
-    "pixel_workdir", "", "A run trained on pixels alone, by the same factor, to be shown in the sheet."
-)
+_PIXEL_WORKDIR = flags.DEFINE_string("pixel_workdir", "", "A run on pixels, by the same factor, for the sheet.")
 _CLASSIFIER_STEPS = flags.DEFINE_integer(
     "classifier_steps", 1000, "Steps to train --features=classifier.", lower_bound=1
 )

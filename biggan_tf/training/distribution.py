@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -10,13 +11,16 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from biggan_tf import files
+from biggan_tf import files, stop_signals
 from biggan_tf.config import ConfigError, DistributionConfig
-from biggan_tf.training import coordination
+from biggan_tf.training import coordination, time_limit
 from biggan_tf.training.checkpoints import files as checkpoint_files
 from biggan_tf.types import Count, Tensor
 
 _FAREWELL_POLL_S = 0.05
+_JOIN_S = 15.0  # more than TensorFlow takes to raise its own error where it raises one
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Cluster:
@@ -100,7 +104,9 @@ def connect(config: DistributionConfig) -> Cluster:
 
     Raises:
         ConfigError: If this machine does not have these devices, or TF_CONFIG does not describe the workers.
-        OpError: One of `coordination.LOST`, if another worker has not begun within `config.startup_timeout_s`.
+        OpError: One of `coordination.LOST`, if another worker has not begun within `config.startup_timeout_s`. Where
+            one begins and ends before all have joined, TensorFlow raises nothing: the process ends with status 75,
+            `config.startup_timeout_s` and 15 s after the others were found.
     """
     if config.strategy == "mirrored":
         return Cluster(tf.distribute.MirroredStrategy(_devices(config.num_replicas)))
@@ -109,7 +115,12 @@ def connect(config: DistributionConfig) -> Cluster:
         coordination.configure(config, len(addresses))
         if worker == 0:
             coordination.await_workers(addresses[1:], config.startup_timeout_s)
-        return Cluster(tf.distribute.MultiWorkerMirroredStrategy(), worker, len(addresses), config.worker_timeout_s)
+        # Here the first worker would wait for an hour for one that ended after it was found.
+        limit_s = config.startup_timeout_s + _JOIN_S
+        _LOGGER.info("All workers must have joined within %g s; this one ends with status 75 otherwise.", limit_s)
+        with time_limit.ends_process(stop_signals.STOPPED, limit_s):
+            strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        return Cluster(strategy, worker, len(addresses), config.worker_timeout_s)
     if config.strategy == "tpu":
         return _connect_tpu(config.tpu)
     device = "/gpu:0" if tf.config.list_physical_devices("GPU") else "/cpu:0"

@@ -1,8 +1,10 @@
 import contextlib
 import fcntl
 import os
+import pathlib
 import pty
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -49,6 +51,43 @@ def test_prism_on_the_path_is_taken(monkeypatch, tmp_path):
     for name in ("PrismRunner", "apache_beam.runners.portability.prism_runner.PrismRunner"):
         options = runners.make_options([f"--runner={name}"])
         assert options.view_as(PrismRunnerOptions).prism_location == str(program)
+
+
+def test_prism_is_taken_from_where_the_user_says(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "my-prism").write_text("")
+    options = runners.make_options(["--runner=PrismRunner", f"--prism_location={tmp_path / 'my-prism'}"])
+    assert options.view_as(PrismRunnerOptions).prism_location == str(tmp_path / "my-prism")
+
+
+OURS = {"source", "input", "output", "resolutions"}
+# Each command of the pipeline's README, and the options that are left for Beam.
+SHOWN = [
+    [word for word in shlex.split(command.replace("\\\n", ""))[3:] if word[2:].partition("=")[0] not in OURS]
+    for command in re.findall(
+        r"^    (python -m pipeline\.preprocess (?:.*\\\n)*.*)$",
+        pathlib.Path("pipeline/README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+]
+
+
+def test_the_readme_shows_options_for_every_engine():
+    shown = {word.removeprefix("--runner=") for words in SHOWN for word in words if word.startswith("--runner=")}
+    assert shown == {"PrismRunner", "DaskRunner", "FlinkRunner", "SparkRunner", "DataflowRunner"}
+
+
+@pytest.mark.parametrize("words", [words for words in SHOWN if "--runner" in str(words)], ids=lambda words: words[0])
+def test_beam_knows_the_options_that_the_readme_shows(words, monkeypatch, tmp_path):
+    if "--runner=DaskRunner" in words:
+        pytest.importorskip("distributed", reason="it is not installed: python -m pip install 'biggan-tf[dask]'")
+    program = tmp_path / "prism"
+    program.write_text("")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    given = runners.make_options(words).get_all_options(drop_default=True)
+    given.pop("prism_location", None)
+    assert len(given) == len(words)
 
 
 def test_dask_is_refused_where_it_is_not_installed(monkeypatch):
@@ -168,6 +207,15 @@ def test_prism_gives_the_same_bytes(tmp_path, reference, environment):
     assert running.contents(tmp_path / "out") == reference
 
 
+@pytest.mark.slow
+@pytest.mark.engine
+def test_a_pool_of_workers_for_the_portable_runner_gives_the_same_bytes(tmp_path, reference):
+    with worker_pool(tmp_path / "pool.log") as port:
+        arguments = ["--environment_type=EXTERNAL", f"--environment_config=localhost:{port}"]
+        run_command(tmp_path / "out", ["--runner=PortableRunner", "--job_endpoint=embed", *arguments])
+    assert running.contents(tmp_path / "out") == reference
+
+
 @pytest.fixture(scope="module")
 def dask_cluster(tmp_path_factory):
     """A scheduler of Dask with two workers."""
@@ -220,6 +268,13 @@ def test_the_bar_counts_what_an_external_pool_of_prism_does(tmp_path):
 @pytest.mark.engine
 def test_the_bar_counts_what_workers_of_dask_do(tmp_path, dask_cluster):
     check_bar(tmp_path / "out", ["--runner=DaskRunner", f"--dask_client_address={dask_cluster.address}"])
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+@pytest.mark.parametrize("runner", running.RUNNERS)
+def test_the_bar_counts_what_local_runners_do(tmp_path, runner):
+    check_bar(tmp_path / "out", running.RUNNERS[runner])
 
 
 def check_bar(output, arguments):

@@ -369,7 +369,7 @@ def _require_same_features(settings: _Settings, extractor: FeatureExtractor, ear
 
 
 def _samples_of_files(settings: _Settings, labels: str) -> SampleProtocol:
-    """What decides images in files, whose number is not known yet, or those of an exported model."""
+    """The protocol of images in files, all but their number, which is not known yet, or of an exported model's."""
     if settings.images:
         return SampleProtocol("images", "unknown", "unknown", "unknown", labels="given")
     return SampleProtocol(
@@ -480,7 +480,7 @@ def _files_result(settings: _Settings, evaluator: Evaluator, earlier: Result | N
 
 
 def _measurable(batches: image_sources.ByteBatches, evaluator: Evaluator) -> image_sources.ByteBatches:
-    """Batches that must have the reference's resolution, and classes for metrics that compare them.
+    """Yields the batches; refuses images of another size than the reference's, or without a class that a metric needs.
 
     An image that is resized has other features.
     """

@@ -166,7 +166,7 @@ def sampled(
 
 
 def noise_keys(seeds: Int[Tensor, " N"]) -> RowKeys:
-    """A key for the noise of each row, int64: it gives other numbers of the row's seed than its latents are."""
+    """The key of each row's noise, (seed, -1), int64; `row_latents` draws by (seed, 0), so that the two differ."""
     return tf.stack([seeds, -tf.ones_like(seeds)], axis=1)
 
 

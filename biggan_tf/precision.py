@@ -2,7 +2,8 @@
 
 GPUs and TPUs are asked for their generation, which decides. On processors a convolution is timed, because their feature
 flags do not decide: oneDNN, whose kernels use bfloat16 instructions, may be switched off or be limited to older
-instructions by ONEDNN_MAX_CPU_ISA, and without such instructions bfloat16 is two to thirty times slower than float32.
+instructions by ONEDNN_MAX_CPU_ISA. Without such instructions a convolution in bfloat16 takes two to thirty times as
+long as in float32.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def bfloat16_speed() -> float:
                     shortest[index] = min(shortest[index], time.perf_counter() - start)
                 rounds, elapsed_s = rounds + 1, time.perf_counter() - begin
         except _failures():
-            # TensorFlow sees instructions that oneDNN is kept from using, and asks it for a kernel that it lacks.
+            # The processor has the instructions, so TensorFlow asks oneDNN for a kernel that it may not use.
             return 0.0
     return shortest[0] / shortest[1]
 

@@ -52,7 +52,7 @@ MIN_TRUNCATION = 0.02
 MAX_TRUNCATION = 1.0
 # Where the page in the browser begins, and what a client takes that names no truncation: of latents, and of styles.
 DEFAULT_TRUNCATION, DEFAULT_PSI = 0.5, 0.7
-# As a cutoff. Any number from the number of layers on means all; the other one means as many as `SAMPLE` truncates.
+# Two cutoffs: all layers, as any number from theirs on says, and as many as `SAMPLE` truncates.
 ALL_LAYERS, OWN_CUTOFF = 2**31 - 1, -1
 
 # How an export computes the rows of a batch (see biggan_tf/contracts/inference.py, which has the same words), and the

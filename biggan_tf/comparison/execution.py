@@ -24,7 +24,7 @@ from biggan_tf.training.shutdown import Shutdown
 
 FOLDER = "comparison"  # in a run's workdir: what the comparison measured of it
 _OUTCOME, _RESULT, _SAMPLES, _LOG = "outcome.json", "result.json", "samples.npz", "output.log"
-_ENLARGEMENTS = "enlargements.npz"  # of biggan_tf.evaluate, which writes it in front of the result
+_ENLARGEMENTS = "enlargements.npz"  # biggan_tf.evaluate writes it before result.json: where that is, this is, too
 MAX_ROWS = 10  # of a sheet
 _FAILURES = {loop.NON_FINITE: "a value was not finite", loop.COLLAPSED: "the networks collapsed"}
 _LOGGER = logging.getLogger(__name__)

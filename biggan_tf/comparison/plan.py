@@ -32,7 +32,7 @@ REFERENCE = "reference.npz"
 RECIPE = "recipe.py"
 _UNLIMITED_STEPS = 1_000_000_000  # where the minutes decide
 _RUNS = "runs"
-_PLACES = ("evaluation.reference_path",)  # where the output was moved, this file is there; its content is checked
+_PLACES = ("evaluation.reference_path",)  # may have changed, as when the output was moved: its content is checked
 
 
 class ComparisonError(ValueError):
@@ -231,8 +231,8 @@ def fields_without_meaning(*models: FamilyConfig) -> tuple[str, ...]:
 def require_one_enlargement(comparison: ComparisonConfig) -> None:
     """The same as `require_one_protocol` for entries that enlarge images.
 
-    What a recipe says of metrics and numbers of images is of evaluations in the course of its own training, which the
-    comparison replaces. Images that were reduced by another filter, or other features, are another protocol.
+    What a recipe says of metrics and of numbers of images is ignored: it is for evaluations in the course of its own
+    training. A recipe with another filter of the reduction, or with other features, asks for another protocol.
 
     Raises:
         ProtocolMismatchError: Names the two entries and each field in which they differ.

@@ -14,7 +14,7 @@ from biggan_tf.types import DType, Scalar, Scalars
 
 
 class ACGANCondition:
-    """D classifies real images and, if it is wanted, fakes; G wants its fakes to be classified as what they are of.
+    """D learns to tell the class of real images, and of fakes if `fake_weight` > 0; G, to draw what D tells rightly.
 
     Args:
         config: Its numbers.

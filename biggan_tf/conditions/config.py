@@ -57,10 +57,10 @@ class ACGANConfig(ClassConditionConfig):
     """An auxiliary classifier (Odena et al. 2017, arXiv:1610.09585).
 
     Attributes:
-        real_weight: Of the cross-entropy of real images in D's loss.
-        fake_weight: Of that of fakes in D's loss, as in the paper; 0: D's classifier learns from real images alone, as
-            in StudioGAN.
-        generator_weight: Of that of fakes in G's loss.
+        real_weight: The weight of the cross-entropy of real images in D's loss.
+        fake_weight: The weight of the cross-entropy of fakes in D's loss, as in the paper; 0: D's classifier learns
+            from real images alone, as in StudioGAN.
+        generator_weight: The weight of the cross-entropy of fakes in G's loss.
     """
 
     kind: ClassVar[str] = "acgan"
@@ -252,8 +252,8 @@ class LevelInformationConfig(ConditionConfig):
     Classes enter as with projection.
 
     Attributes:
-        sizes: How many values of z each level has. They must be those of the generator: of equal chunks in a
-            hierarchical BigGAN, one for the first layer and one for each block, and else of all of z.
+        sizes: How many values of z each level has, the generator's `latent_levels()`: equal chunks in a hierarchical
+            BigGAN, one for the first layer and one for each block; in any other family the one number z_dim.
         weights: Of the bound of each level, in the losses of both networks; 0: the bound is reported alone.
     """
 

@@ -29,7 +29,7 @@ class ContraGANCondition(ProxyCondition[ContraGANConfig]):
 
 
 def conditional_contrast(embeddings: Embeddings, proxies: Embeddings, labels: Labels, temperature: float) -> Scalar:
-    """The mean over this replica's rows of how badly each tells its class's images from those of all replicas.
+    """The 2C loss: the mean over this replica's rows of l_i below, where j counts the rows of all replicas.
 
     Args:
         embeddings: Of the images.

@@ -63,7 +63,7 @@ class InfoNCECondition:
 
 
 def two_views(one: Embeddings, other: Embeddings, temperature: float) -> Scalar:
-    """NT-Xent: the mean over both views of this replica's images of -log of the share that their partner has.
+    """NT-Xent: the mean of l_i below over both views of this replica's images; low where an image's views are alike.
 
     Args:
         one: The embeddings of a view of each image.
@@ -82,7 +82,7 @@ def two_views(one: Embeddings, other: Embeddings, temperature: float) -> Scalar:
 
 
 def fakes_among(fakes: Embeddings, one: Embeddings, other: Embeddings, temperature: float) -> Scalar:
-    """The mean over pairs of fakes of -log of the one's share in the similarities of the other to all images.
+    """The mean of l_i below over this replica's fakes: -log of the softmax over all images at the other fakes.
 
     It is low where fakes are more similar to one another than to real images (arXiv:2103.09742).
 

@@ -21,9 +21,9 @@ NORMAL_ENTROPY = 0.5 * math.log(2.0 * math.pi * math.e)  # of N(0, 1), in nats
 class InfoGANCondition:
     """Both networks raise a lower bound of the information that an image has of its codes: L - weight bound.
 
-    The codes are the first values of z. A categorical one of K classes is K values, of which G is given the one-hot
-    vector of the largest in their place: of independent values each is the largest with the same probability, and a
-    truncation of the latents does not change which. Normal codes are values of z as they are.
+    The codes are the first values of z. A categorical code of K classes stands in the place of K values: G is given a
+    one-hot vector whose 1 is at the largest of them. The K values are independent and alike, so all classes are equally
+    likely, also where latents are truncated. Normal codes are values of z as they are.
 
     Args:
         config: Its numbers.

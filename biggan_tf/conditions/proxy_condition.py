@@ -30,7 +30,7 @@ class ProxyCondition(Generic[ConfigT]):
         self.config = config
 
     def loss(self, judged: JudgedBatch) -> Scalar:
-        """What a batch loses, before the weight."""
+        """The loss of a batch, before it is multiplied by the weight."""
         raise NotImplementedError(f"{type(self).__name__} must define loss.")
 
     def head(self, num_classes: int, linear: LinearLayer, dtype: DType) -> ProxyHead:

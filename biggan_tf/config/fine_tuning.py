@@ -5,7 +5,7 @@ from __future__ import annotations
 from biggan_tf.config import parts
 from biggan_tf.config.run import Config
 
-# By the name that --augment takes, the kind of the part.
+# The kind in `PARTS` of each augmentation that the flag --augment can name.
 AUGMENTATIONS = {"ada": "adaptive", "diffaugment": "differentiable", "none": "none"}
 # The authors let ADA adjust five times as fast in a training that begins with trained networks (arXiv:2006.06676,
 # appendix B).

@@ -311,9 +311,9 @@ class FamilyConfig(Part):
 
     @property
     def enlargement(self) -> int:
-        """How many times as large as the small image that it is given an image becomes; 1, the default: none is given.
+        """How many times as high and wide as its small image an image becomes; 1: the generator is given no small one.
 
-        The networks of a larger number are those of `contracts.enlarging_generator`.
+        Above 1 the networks are those of `contracts.enlarging_generator`.
         """
         return 1
 

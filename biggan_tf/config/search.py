@@ -100,8 +100,8 @@ class SearchConfig(Section):
         candidates: How many are drawn and measured at their initial weights.
         proxies: By what they are ranked before any of them is trained, some of `PROXIES`; every one counts as much.
         proxy_images: How many images each proxy is measured on.
-        at_random: The share of the first round that is drawn at random among all candidates and not by rank, without
-            which nobody could tell whether the ranks mean anything.
+        at_random: The share of the first round that is drawn at random among the candidates that their score does not
+            choose. Without these nobody could tell whether the scores mean anything.
         rounds: Each takes the best candidates of the one before, for longer trainings.
         data: The real images.
         evaluation: The protocol; the first metric decides.

@@ -1,4 +1,4 @@
-"""The interface of a condition: heads of the discriminator, and what both networks lose by their answers."""
+"""The interface of a condition: heads of the discriminator, and the terms that their answers add to both losses."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Condition(Protocol):
         ...
 
     def discriminator_term(self, round_: Round, real: JudgedBatch, fake: JudgedBatch) -> tuple[Scalar, Scalars]:
-        """What D's loss gains, and scalars to report by name.
+        """The term that is added to D's loss, and scalars to report by name.
 
         Args:
             round_: Of the phase.
@@ -52,7 +52,7 @@ class Condition(Protocol):
         ...
 
     def generator_term(self, round_: Round, fake: JudgedBatch) -> tuple[Scalar, Scalars] | None:
-        """What G's loss gains, and scalars to report by name; None: nothing.
+        """The term that is added to G's loss, and scalars to report by name; None: there is none.
 
         Args:
             round_: Of the phase.

@@ -14,8 +14,8 @@ from biggan_tf.config.parts import FamilyConfig
 from biggan_tf.contracts.input_checks import are_weights, check_images, check_labels, class_weights, is_traced
 from biggan_tf.types import ClassWeights, DType, Features, Images, InputShape, Labels, Logits, Scalar, Shape, Tensor
 
-# A new linear layer in the manner of a family: of so many units, with a bias or not (where the family has biases at
-# all), and of a name.
+# Creates a linear layer as the family makes its own, from (units, use_bias, name). A family without biases ignores
+# `use_bias`.
 LinearLayer: TypeAlias = Callable[[int, bool, str], keras.layers.Layer]
 # What a discriminator is called with: images, or images and labels where there are classes.
 DiscriminatorInputs: TypeAlias = Tensor | tuple[Tensor, Tensor] | list[Tensor]
@@ -41,7 +41,7 @@ class HeadWithClassTable(Protocol):
     """A head of a condition that has a table with a row for each class."""
 
     def kernels_left_alone(self) -> list[keras.Variable]:
-        """Its part of `Discriminator.kernels_left_alone`."""
+        """The table, which `Discriminator.kernels_left_alone` lists too, since its outputs are its rows."""
         ...
 
 
@@ -168,7 +168,7 @@ class Discriminator(keras.Model):
         if are_weights(labels, self.config.num_classes):
             return class_weights(labels, self.config.num_classes, self.variable_dtype)
         if is_traced(labels) and keras.backend.is_float_dtype(labels.dtype):
-            # So Keras traces a network that it saves: it gives labels the dtype of the images.
+            # When Keras saves a network, it traces it with labels in the dtype of the images.
             labels = ops.cast(labels, "int32")
         check_labels(labels, self.config.num_classes)
         return labels

@@ -118,9 +118,9 @@ class Round(Protocol):
         """The discriminator's answers in training mode to augmented images.
 
         Args:
-            *batches: All of them go through the discriminator in one call, so that its state moves once; in a call for
-                each if it couples the rows of a call. A gradient with respect to the images of a batch passes through
-                the augmentation.
+            *batches: All of them go through the discriminator in one call, so that its state moves once; each in a call
+                of its own if the discriminator couples rows and cannot keep batches apart. A gradient with respect to
+                the images of a batch passes through the augmentation.
 
         Returns:
             An answer for each batch.

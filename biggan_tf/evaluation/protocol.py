@@ -99,7 +99,7 @@ class PathProtocol:
         jacobians: How the Jacobian was computed.
         num_moved: How many images were moved for the equivariance.
         motions: How far they were shifted and turned, and for how many images together a motion was drawn.
-        ways_in_z: Along which way two latents z were joined; "": none were, or along the arc between both at length 1.
+        ways_in_z: How the way between two latents z goes; "": no way in z was measured, or it is the arc at length 1.
     """
 
     num_pairs: int = 0

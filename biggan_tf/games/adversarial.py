@@ -28,7 +28,7 @@ class SingleFakeGame(TwoPlayerGame):
         """
 
     def generator_loss(self, round_: Round) -> tuple[Scalar, Scalars]:
-        """G's loss on fresh fakes, and what draws them apart or to the features of real images."""
+        """G's loss on fresh fakes, less the weighted latent spread and plus the weighted feature matching, if any."""
         penalties, near = self.config.penalties, None
         if penalties.latent_spread:
             near = self.fakes(round_, None, penalties.latent_noise, moves_state=False)

@@ -18,7 +18,7 @@ from biggan_tf.ops.precision import accumulation_dtype
 from biggan_tf.types import Logits, Scalar, Scalars
 
 _NAMES = {"real": "r1", "fake": "r2"}  # of the penalties on D's gradient, by where it is taken
-# Those that compare D's answers to fakes. The gradient penalty needs fakes too, but D judges points next to them.
+# Those that need D's answers to fakes. The gradient penalty takes points between real images and fakes instead.
 _OF_JUDGED_FAKES = ("r2", "lecam", "fake_consistency", "latent_consistency")
 
 

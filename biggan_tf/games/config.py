@@ -28,7 +28,7 @@ class AdversarialConfig(GameConfig):
         generator_steps: Updates of G in a step, which come after D's.
         orthogonal_strength: The weight beta of the orthogonal regularisation of G (arXiv:1809.11096, equation 3), 1e-4
             in BigGAN; 0: there is none.
-        penalties: What D is kept from, beside its loss, and the orthogonal regularisation of D.
+        penalties: The weights and intervals of further terms of both losses, of the penalties on D above all.
         top_k_share: G learns from the fakes with the highest logits alone; their share falls to this one
             (arXiv:2002.06224). 1: G learns from all.
         top_k_decay: The factor by which the share falls after each epoch.

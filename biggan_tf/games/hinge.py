@@ -10,7 +10,7 @@ from biggan_tf.types import Logits, Scalar
 
 
 class HingeGame(AdversarialGame):
-    """D is content with a margin of 1 and then has no gradient; BigGAN's choice (arXiv:1809.11096, section 3)."""
+    """D's loss has no gradient beyond a margin of 1; BigGAN's choice (arXiv:1809.11096, section 3)."""
 
     def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Scalar:
         real_logits, fake_logits = widen(real_logits), widen(fake_logits)

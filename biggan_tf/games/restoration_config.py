@@ -60,7 +60,7 @@ class RestorationConfig(GameConfig):
     feature_maps_path: str = ""
 
     def __post_init__(self) -> None:
-        # Whoever counts images, or what a step costs, asks the game of the run, which is this one.
+        # `Config.images_per_step` and the costs read the field of the run's own game, which is this object.
         self.discriminator_steps = self._steps_of_game
 
     @property

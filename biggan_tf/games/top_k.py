@@ -38,5 +38,5 @@ def mean_of_highest(losses: Float[Tensor, " N"], logits: Logits, kept: Count | i
     everyone = rows_of_all_replicas(logits)
     lowest = ops.take(ops.flip(ops.sort(everyone)), kept - 1)
     count = ops.sum(ops.cast(everyone >= lowest, losses.dtype))
-    # An update averages over replicas, so that the factor leaves the sum over all of them.
+    # The gradient is averaged over replicas afterwards: times their number, it is that of the sum over all of them.
     return ops.sum(ops.where(logits >= lowest, losses, ops.zeros_like(losses))) * num_replicas() / count

@@ -170,7 +170,7 @@ class TwoPlayerGame(abc.ABC):
         if self.penalties.needs_fakes(every, weights[1]):
             labels = self.labels_of_fakes(real)
             if self.penalties.takes("latent_consistency", every):
-                # Before the fakes themselves, of which the round keeps the latest.
+                # Drawn first: `Round.fakes` is the batch that was drawn last, which must be the fakes themselves.
                 near = self.fakes(round_, labels, self.config.penalties.latent_noise, moves_state=False)
             fakes = self.fakes(round_, labels, moves_state=every == 1)
         change = functools.partial(self.shown, round_)

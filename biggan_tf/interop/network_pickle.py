@@ -89,7 +89,7 @@ def load_pickle(
             return _networks(found, policy)
         except WeightsFileError:
             raise
-        # Sizes that fit no network, each within its bounds; what a family says of them is told on.
+        # Each number may be within its bounds and yet no network have all of them; the family's message is passed on.
         except (ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
             raise WeightsFileError(f"its networks cannot be built: {error}") from error
 

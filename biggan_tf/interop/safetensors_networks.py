@@ -31,7 +31,7 @@ _ROLES = ("generator", "discriminator")
 _LARGEST = 1 << 20
 _MOST_LAYERS = 128
 _MOST_LEVELS = 64
-_OWN = ("name", "config", "dtype", "trainable")  # of get_config; what else a family's has are its options
+_OWN = ("name", "config", "dtype", "trainable")  # in every get_config; a family's further keys are its options
 
 
 def save_safetensors(
@@ -169,7 +169,7 @@ def _read_description(text: str, role: str, num_tensors: int) -> tuple[FamilyCon
         config: FamilyConfig = from_dict(load("model", family), values)
         # The first problem ends it: the family's own checks may compute with sizes, so these are bounded before.
         for problem in itertools.chain(_too_large(config, num_tensors), config.problems()):
-            raise WeightsFileError(f"its configuration of the {role} is none: {problem}")
+            raise WeightsFileError(f"its configuration of the {role} cannot be used: {problem}")
     except (ConfigError, ValueError) as error:
         raise WeightsFileError(str(error)) from error
     return config, options

@@ -156,7 +156,7 @@ def scale_and_shift(
     scale: Float[Tensor, "#N C"] | Float[Tensor, " C"],
     shift: Float[Tensor, "#N C"] | Float[Tensor, " C"],
 ) -> Activations:
-    """X * scale + shift in the dtype of x; each of the two holds a row for each image, or one row for all."""
+    """Computes x * scale + shift in the dtype of x; scale and shift hold a row for each image, or one row for all."""
 
     def broadcast(values: Tensor) -> Tensor:
         values = ops.cast(values, x.dtype)

@@ -19,7 +19,7 @@ def num_channels(shape: InputShape) -> int:
 
 
 def add_bias(x: Float[Tensor, "*S C"], bias: Float[Tensor, " C"]) -> Float[Tensor, "*S C"]:
-    """X + bias in the dtype of x.
+    """Adds a bias: x + bias in the dtype of x.
 
     TensorFlow's own operation sums the gradient of the bias in one pass, and fuses with a convolution before it.
     """

@@ -47,7 +47,7 @@ Results: TypeAlias = Float[Tensor, "N P Q O"]
 
 @dataclasses.dataclass(frozen=True)
 class ConvolutionForm:
-    """The three maps of a stride and padding, with a gradient by the kernel of one's own.
+    """The three maps of one stride and padding, where `products` computes the gradient by the kernel.
 
     Attributes:
         stride: The distance of the positions at which the kernel lies.

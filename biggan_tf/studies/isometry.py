@@ -18,11 +18,11 @@ from biggan_tf.studies.contract import Study, StudyContext, StudyResult
 _KINDS = {"orthogonal kernels": "orthogonal", "normal kernels": "normal"}
 _ACTIVATIONS = {"linear": None, "ReLU": "relu"}
 _WARM_UP = 20  # calls in training, in which the power iterations find s_max
-_ITS_RATE = 0.02  # of the steps down the orthogonal penalty
-_STRENGTH = 0.5  # of that penalty; half of it times the rate is the step, whatever the size of the kernel
+_STEP_SIZE = 0.02  # of the steps down the orthogonal penalty
+_STRENGTH = 0.5  # of that penalty; its gradient is then (W W^T * (1 - I)) W, see `orthogonal_gradient`
 _CHANNELS = 32
 _FREQUENCIES = 8
-_BELOW = 1.0 + 1e-3  # by how much a measured length may exceed the bound
+_LARGEST_LENGTH = 1.0 + 1e-3  # the bound is 1, and a measured length may exceed it by a thousandth of that
 
 
 def _run(context: StudyContext) -> StudyResult:
@@ -33,7 +33,7 @@ def _run(context: StudyContext) -> StudyResult:
         for kind, initializer in _KINDS.items()
         for name, activation in _ACTIVATIONS.items()
     }
-    bound_kept = max(float(values.max()) for values in chains.values()) < _BELOW
+    bound_kept = max(float(values.max()) for values in chains.values()) < _LARGEST_LENGTH
     isometric = float(chains["orthogonal kernels, linear"][-1])
     lost = float(chains["normal kernels, linear"][-1])
     deviations, off_diagonal = _regularised(context.random("kernel"), steps)
@@ -62,7 +62,7 @@ def _run(context: StudyContext) -> StudyResult:
             "channels": _CHANNELS,
             "frequencies": _FREQUENCIES,
             "steps": steps,
-            "rate": _ITS_RATE,
+            "rate": _STEP_SIZE,
             "strength": _STRENGTH,
         },
         paragraph=(
@@ -124,7 +124,7 @@ def _regularised(
         products = matrix @ matrix.T
         off_diagonal.append(float(np.linalg.norm(products - np.diag(np.diag(products)))))
         deviations.append(spectra.isometry_deviation(spectra.transfer_matrices(kernel, _FREQUENCIES)))
-        kernel = kernel - _ITS_RATE * np.asarray(orthogonal_gradient(tf.constant(kernel), _STRENGTH))
+        kernel = kernel - _STEP_SIZE * np.asarray(orthogonal_gradient(tf.constant(kernel), _STRENGTH))
     return np.array(deviations), np.array(off_diagonal)
 
 

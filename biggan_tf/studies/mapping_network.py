@@ -25,7 +25,7 @@ _PIXELS = FeatureProtocol("pixels", "", "none")
 
 
 class _Measured(NamedTuple):
-    """Of one generator.
+    """What was measured of one generator.
 
     Attributes:
         jodi_z: The Jacobian orthogonality deviation index with respect to z.

@@ -35,7 +35,7 @@ class OneNetworkGame:
 def small_config(
     model: FamilyConfig, game: GameConfig, batch_size: int, learning_rates: tuple[float, float], seed: int = 0
 ) -> Config:
-    """A configuration of a short training with Adam, whose moments are 0 and 0.99.
+    """A configuration of a short training with Adam (beta_1 = 0, beta_2 = 0.99) and an EMA decay of 0.99.
 
     Args:
         model: The networks.

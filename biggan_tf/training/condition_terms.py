@@ -1,4 +1,4 @@
-"""Adds what a condition loses to the loss of a game's phase."""
+"""Adds the terms of a condition to the loss of a game's phase."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def network_costs(
 
     Args:
         model: The configuration of both networks.
-        batch: How many images a call has, on which it depends which operations are joined; 64 by default.
+        batch: How many images a call has, which decides which operations are fused; 64 by default.
         classifier: The classifier whose answers the discriminator sees, whose operations are counted with the
             discriminator's as those of kind "classifier"; None, the default: it sees none.
     """

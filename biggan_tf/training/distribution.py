@@ -76,7 +76,7 @@ class Cluster:
         self.any_worker(False)
 
     def leave(self, folder: str) -> None:
-        """Waits until all workers have called it, so that none of them ends before the others need it no more.
+        """Waits until all workers have called it, so that none of them ends while another one still needs it.
 
         A barrier is not enough: a worker fetches the last part of its sum from another worker's process, which may
         have its own sum by then. If that process has ended, the worker that still fetches fails, although all is saved.
@@ -223,10 +223,10 @@ class ReplicaCheck:
         return [name for name, count in zip(self._names, counts, strict=True) if count > 0]
 
     def _mismatches(self) -> Tensor:
-        """For each variable how many replicas differ from the others."""
+        """For each variable how many replicas find that not all replicas hold its value; 0: all of them do."""
         context = tf.distribute.get_replica_context()
         own = tf.stack([_digest(variable) for variable in self._variables])
-        # Integers wrap around, so a replica with its own digest times the replicas as the sum agrees with the others.
+        # If all digests are equal, their sum is one of them times the number of replicas, also where integers wrap.
         total = context.all_reduce(tf.distribute.ReduceOp.SUM, own)
         differs = tf.cast(tf.not_equal(total, own * context.num_replicas_in_sync), tf.float32)
         return context.all_reduce(tf.distribute.ReduceOp.SUM, differs)

@@ -198,7 +198,7 @@ def class_axes(network: Generator | Discriminator) -> dict[str, tuple[int, int]]
 
 
 def _by_class(fresh: np.ndarray, old: np.ndarray, axis: int, offset: int, rows: Sequence[int]) -> np.ndarray:
-    """What is not of classes as it was; of classes, what the known ones had, and fresh values of the others."""
+    """The old values, but fresh ones for the classes that the old training did not have."""
     value, given = np.moveaxis(fresh.copy(), axis, 0), np.moveaxis(old, axis, 0)
     value[:offset] = given[:offset]
     for label, row in enumerate(rows):

@@ -560,7 +560,7 @@ def _restore(
     num_workers: int,
     data_fingerprint: str,
 ) -> None:
-    """Restores a checkpoint, without its position in the data where that position has lost its meaning."""
+    """Restores a checkpoint, and reads the data from its beginning where `resume.changes_of_data` names a change."""
     resume.refuse_another_model(summary, config)
     resume.log_changes(summary, config)
     changes = resume.changes_of_data(summary, config, num_workers, data_fingerprint)

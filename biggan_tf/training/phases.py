@@ -132,7 +132,7 @@ def batches_read(phases: Iterable[Phase], accumulation_steps: int, step: int | N
     Args:
         phases: The phases of the game.
         accumulation_steps: Over how many micro-batches the gradients of an update are averaged.
-        step: How many steps were done before; None: all phases are due.
+        step: How many steps were done before; None: all phases are due that do not end.
     """
     due = (phase for phase in phases if is_due(phase, step))
     return sum(phase.repeats for phase in due if phase.reads_data and not phase.same_data) * accumulation_steps

@@ -16,7 +16,7 @@ def reading(kind: str) -> float:
     Args:
         kind: WALL, or PROCESSOR: the time that this process has had of all cores together, divided by their number. On
             a machine that has other work, equal times of the latter are equal amounts of computation. It runs more
-            slowly where a core waits for the other one, so that what keeps the cores less busy is given longer.
+            slowly where a core is idle, so a run that keeps the cores less busy may take longer by a wall clock.
     """
     if kind == PROCESSOR:
         return time.process_time() / num_cores()

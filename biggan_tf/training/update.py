@@ -32,8 +32,8 @@ class NetworkUpdate:
         names: The paths of these variables below the network.
         optimizer: The optimizer.
         reached: By the name of a phase, on which variables its loss depends.
-        rate_factor: A factor of the learning rate that the schedule gives, 1 by default. What was compiled keeps the
-            one from before.
+        rate_factor: A factor of the learning rate that the schedule gives, 1 by default. A function that was compiled
+            before it changed keeps the old one.
     """
 
     def __init__(

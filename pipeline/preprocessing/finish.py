@@ -130,9 +130,9 @@ def check_rejections(result: PreprocessingResult, plan: Plan, staging: str) -> N
             )
             advice = "Repair them, or run again with a larger --max_rejected_fraction: the work done so far is kept."
         raise PipelineError(
-            f"{problem} They are listed in {path}. {advice} An image that was {UNREADABLE} is tried again; of the "
-            "others, one that is repaired without a change of its size is noticed only in a zip, which has checksums: "
-            "give another --output otherwise."
+            f"{problem} They are listed in {path}. {advice} An image that was {UNREADABLE} is tried again. Another one "
+            "that was repaired is noticed by its size, and in a zip by its checksum too: if neither has changed, give "
+            "another --output."
         )
 
 

@@ -1,8 +1,8 @@
 """The Beam graph: workers write shards in parallel, then what they report is brought together by key.
 
 It is one graph for all engines. It has one output, since Beam's DaskRunner computes only the last one. It has no
-combiner: runners lift a part of it in front of the grouping and emit that when a bundle ends, and what is emitted then
-the DaskRunner drops. Numbers and bytes pass between workers, never images.
+combiner: runners compute a part of a combiner before the grouping and emit the partial sums when a bundle ends, and the
+DaskRunner drops what is emitted then. Numbers and bytes pass between workers, never images.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def make_options(arguments: list[str], own: Sequence[str] = ()) -> PipelineOptio
         own: The names of the command's own flags, one of which a misspelt option may have meant.
 
     Raises:
-        UsageError: If an option is unknown, or the runner is or lacks what it needs.
+        UsageError: If the runner or an option is unknown, or the runner lacks what it needs.
     """
     runner = check_runner(PipelineOptions(arguments).view_as(StandardOptions).runner or LOCAL[0])
     if runner == "DaskRunner":
@@ -132,7 +132,7 @@ def choose_workers(options: PipelineOptions, arguments: list[str], num_images: i
 
 
 def _choose_partitions(options: PipelineOptions, num_tasks: int) -> str:
-    """Sets Dask's partitions, each of which one worker computes: by default there is one for 128 shards."""
+    """Sets how many partitions Dask has, unless the user did: one for each shard, and `_MAX_PARTITIONS` at most."""
     from apache_beam.runners.dask.dask_runner import DaskOptions
 
     dask = options.view_as(DaskOptions)

@@ -106,7 +106,7 @@ def _member(file: IO[bytes], info: zipfile.ZipInfo, path: str) -> ZipMember:
 
 
 def _encoded(name: str, flags: int) -> bytes | None:
-    """The bytes of a name where a header has these flags; None: its encoding has not all of the name's characters."""
+    """The bytes of a name in the encoding that a header's flags name; None: it lacks one of the characters."""
     try:
         return name.encode("utf-8" if flags & 0x800 else "cp437", "surrogateescape")
     except UnicodeEncodeError:

@@ -27,12 +27,12 @@ from pipeline.staged.stage import StageError
 STORE = "metadata.sqlite"
 WORK = Path(".system", "executor_execution")
 _FOLDER = ".executions"
-# What SQLite says where the file may be whole, and what is around it is at fault.
+# Codes that do not mean that the file is damaged: it is locked, or the disk, permissions or memory are at fault.
 _SURROUNDINGS = (
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_AUTH,
 )  # fmt: skip
-# What it says where the disk is at fault, by what the system calls that.
+# Those of them that the disk causes, with the system's number for the same fault.
 _OF_THE_DISK = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
     sqlite3.SQLITE_READONLY: errno.EROFS,

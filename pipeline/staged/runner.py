@@ -187,7 +187,7 @@ class Runner:
         if content == fingerprints.of_files(digests):
             return ""
         if content is None and sizes == fingerprints.sizes(artifact.uri):
-            # Of before contents were compared. Nobody knows what they were: from now on they are these.
+            # From before contents were hashed. The sizes are the same, so the contents of now are recorded as right.
             self._store.set_artifact_properties(artifact.id, {"content": fingerprints.of_files(digests)})
             return ""
         record = execution_records.read(self._root, execution.type, execution.id)

@@ -182,7 +182,7 @@ class Stage(abc.ABC):
         return {}
 
     def lost(self, inputs: Mapping[str, Artifact], outputs: Mapping[str, Artifact], hashes: HashMemory) -> str:
-        """What the stage has written elsewhere than into its outputs and is not there as it was, as a sentence.
+        """A file that the stage wrote outside of its outputs, and that is gone or changed, as a sentence.
 
         Args:
             inputs: The inputs from this run, by key.

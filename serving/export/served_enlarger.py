@@ -40,7 +40,7 @@ class ServedEnlarger(tf.Module):
     Attributes:
         enlarge_tile: That of the `TiledEnlarger`. Who loads the SavedModel in a process of its own can call it tile by
             tile, and so need the memory of one tile and one band of the answer for a picture of any size.
-        tile_sizes: A function without inputs to the tile, the margin and the factor of a `TileByTile` of it.
+        tile_sizes: A function without inputs; its outputs tile, margin and factor are those of a `TileByTile`.
     """
 
     def __init__(self, generator: EnlargingGenerator, max_pixels: int = s.MAX_PICTURE_PIXELS, tile: int = TILE):

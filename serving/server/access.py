@@ -105,7 +105,7 @@ class _Interceptor(grpc.ServerInterceptor):
         sent = [value for key, value in metadata if key == "authorization"]
         refusal: ServingError | None = None
         try:
-            # With two, whoever is in front could have checked the other one.
+            # A token is refused that is sent twice: a proxy could have checked the one, and this server the other.
             self._access.check_token(sent[0] if len(sent) == 1 and isinstance(sent[0], str) else "")
         except ServingError as error:
             refusal = error

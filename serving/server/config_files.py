@@ -42,7 +42,7 @@ def read_text_proto(path: str, message_class: type[_MessageT]) -> _MessageT:
 
 
 def single_model(name: str, base_path: str) -> model_server_config_pb2.ModelServerConfig:
-    """The config that --model_name and --model_base_path: a model whose latest version is served."""
+    """The config that --model_name and --model_base_path stand for: one model, served in its latest version."""
     config = model_server_config_pb2.ModelServerConfig()
     # A URL stays one, for `validate_models` to refuse: as a local path it would be a folder that never comes.
     path = base_path if "://" in base_path else os.path.abspath(base_path)

@@ -141,7 +141,7 @@ class ServerCore:
             self.metrics.add("request_count", 1, label, status)
             micros = (time.perf_counter() - start) * 1e6
             if 0 < self.options.slow_request_log_in_ms < micros / 1e3:
-                # No word of the peer's stands in the log, which could hold anything.
+                # Nothing that the peer sent is logged: `label` is the name of one of our models, or UNKNOWN_MODEL.
                 _log.info("Slow request: %s by %s took %.0f ms, %s", label, entrypoint, micros / 1e3, status)
         self.metrics.observe("request_latency", micros, label, "Predict", entrypoint)
         return number, outputs

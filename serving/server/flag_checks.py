@@ -97,5 +97,5 @@ def _check_ports(options: ServerOptions) -> None:
     for name in _HOSTS:
         if not getattr(options, name):
             raise invalid_argument(
-                f"--{name} must be an address of this machine, e.g. 127.0.0.1; 0.0.0.0: all of them."
+                f"--{name} must be an address of this machine, e.g. 127.0.0.1, or 0.0.0.0 for all. Received: ''."
             )

@@ -63,7 +63,7 @@ class HttpServer:
             log_config=None,
             log_level="error",
             access_log=False,
-            # Any client on this machine could otherwise write whom its requests come from.
+            # Otherwise a client on this machine could claim, by X-Forwarded-For, that another peer sent its requests.
             proxy_headers=False,
             # `HttpConnection` has its own limit, which also holds after a request has begun.
             timeout_keep_alive=2**31,

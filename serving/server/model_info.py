@@ -1,4 +1,4 @@
-"""Answers about models: their status, their signatures, and why they cannot be classified with."""
+"""Answers about models: their status, their signatures, and the error of Classify and Regress."""
 
 from __future__ import annotations
 

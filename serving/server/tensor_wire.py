@@ -151,7 +151,7 @@ def _varints_of(values: np.ndarray) -> bytes:
 def _varints_of_bytes(values: np.ndarray) -> bytes:
     """Encodes uint8 values, such as pictures: below 128 as themselves, others as themselves and a 1."""
     long = values >> 7
-    # A varint ends where it would if all had one byte, moved on by the number of second bytes up to it.
+    # The place of each value's last byte: its own number, plus how many second bytes there are up to and with it.
     last = np.cumsum(long, dtype=np.intp)
     last += np.arange(len(values))
     parts = np.ones(len(values) + np.count_nonzero(long), np.uint8)

@@ -22,7 +22,7 @@ _EFFICIENTNET_LAYERS = (
     "_blocks.5._expand_conv",
     "_blocks.11._expand_conv",
 )
-# Likewise, at about a half, a quarter and twice an eighth. Smaller images have no pixel left there.
+# Likewise, at about a half, a quarter, an eighth and an eighth. In smaller images one of them has no pixel.
 _INCEPTION_LAYERS = ("Conv2d_2a_3x3.conv", "Conv2d_3b_1x1.conv", "Mixed_5b.branch1x1.conv", "Mixed_6a.branch3x3.conv")
 _LEAST_OF_INCEPTION = 27
 

@@ -104,7 +104,7 @@ def save(classifier: TrainedClassifier, path: str | os.PathLike) -> None:
 
 
 def is_kept(path: str, training: Mapping[str, str | int]) -> bool:
-    """Whether a file holds a classifier that was trained in a way, as far as is known.
+    """Whether the classifier in a file can be used again: it was trained so, or how it was trained is not known.
 
     Args:
         path: The file; one without a note of its training, or with that of another file, is taken as it is.
@@ -124,7 +124,7 @@ def is_kept(path: str, training: Mapping[str, str | int]) -> bool:
 def keep(classifier: TrainedClassifier, path: str, training: Mapping[str, str | int]) -> None:
     """Writes a classifier, and next to it, in a .json file, how it was trained, for `is_kept`.
 
-    A classifier that lies there stays, since results refer to it: the first digits of its SHA-256 come into its name.
+    A classifier that is there already stays: its new name has the first digits of its SHA-256, which results refer to.
 
     Args:
         classifier: What is written.

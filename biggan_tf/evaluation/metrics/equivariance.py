@@ -55,7 +55,7 @@ def equivariance(sampler: GeneratorSampler, *, num_images: int = 1000, progress:
     The motions are drawn by the sampler's seed, one of each kind for every batch. The paper takes 50,000 images.
 
     Args:
-        sampler: The generator, with all that decides its images. Its coordinates are as before afterwards.
+        sampler: The generator, with all that decides its images. Its `plane` is moved meanwhile and then set back.
         num_images: How many images are drawn.
         progress: Whether a bar counts the batches; not by default.
 

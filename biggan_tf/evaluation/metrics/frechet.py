@@ -93,5 +93,5 @@ def too_few(num_features: int, counts: Mapping[str, int], what: str = "images") 
 
 
 def _noise(values: np.ndarray) -> float:
-    """Below this an eigenvalue of these cannot be told from zero."""
+    """The bound below which one of these eigenvalues cannot be told from 0, given the rounding of float64."""
     return len(values) * np.finfo(np.float64).eps * float(np.max(np.abs(values), initial=0.0))

@@ -119,7 +119,7 @@ def _distance_blocks(
     a: Float[np.ndarray, "N F"], b: Float[np.ndarray, "M F"], block_size: int, progress: str = ""
 ) -> Iterator[tuple[slice, Float64[np.ndarray, "B M"]]]:
     """Squared distances of consecutive rows of `a`, at most `block_size`, to all of `b`."""
-    # Distances do not change when both move; about the mean the products lose fewer digits.
+    # Taking one centre off both sets changes no distance, and keeps the products small, so that they lose fewer digits.
     centre = b.mean(axis=0, dtype=np.float64)
     norms = np.concatenate([np.sum((part - centre) ** 2, axis=1) for part in _parts(b, block_size)])
     starts = range(0, len(a), block_size)

@@ -87,7 +87,7 @@ class BigGANConfig(FamilyConfig):
 
     @property
     def averages_buffers(self) -> bool:
-        """As the published variant does; see variants.py."""
+        """Whether the EMA averages running moments and spectral norm's u, or copies them: see variants.py."""
         from biggan_tf.families.biggan.variants import VARIANTS
 
         return VARIANTS[self.reference].averages_buffers

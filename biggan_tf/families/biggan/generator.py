@@ -194,7 +194,7 @@ class Generator(contract.Generator):
         training: bool = False,
     ) -> Styles:
         """The chunks of z, each with the class embedding, for the levels that they steer (appendix B, figure 15)."""
-        # Before the cast, after which two values may both be the largest and the code another one.
+        # Codes are taken before the cast: rounding could make two values equal, and another one the largest.
         z = ops.cast(self.with_codes(z), self.compute_dtype)
         embedding = None if embedding is None else ops.cast(embedding, self.compute_dtype)
         return Styles(self.first_input(z, embedding), self.conditions(z, embedding), truncation)

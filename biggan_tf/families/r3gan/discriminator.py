@@ -141,7 +141,7 @@ class Discriminator(contract.Discriminator):
     def _used_basis(self) -> Float[Tensor, "4 4 C"]:
         """The kernel of the last convolution, which spectral norm divides as it does the others.
 
-        The convolution's largest singular value is that of its channels, each of which has the length of its kernel.
+        The kernel maps each channel's 4x4 pixels to one number, so its singular values are the channels' lengths.
         """
         basis = ops.convert_to_tensor(self.basis)
         if not self.config.divides_kernels:

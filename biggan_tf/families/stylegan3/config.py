@@ -31,14 +31,14 @@ class StyleGAN3Config(StyleConfig):
             by f channels; None: `channel_base`.
         generator_channel_max: The most channels of the generator; None: `channel_max`.
         num_layers: Layers of the generator, the conversion to RGB not counted.
-        num_critical: How many of the last layers let pass all frequencies that their pixels can hold.
+        num_critical: How many of the last layers have the cutoff R / 2, the highest frequency of the image's pixels.
         first_cutoff: Cutoff of the first layer's filters, in periods across the image.
-        first_stopband: Where the first layer's filters must have stopped frequencies, likewise.
-        last_stopband_ratio: Where those of the last layer must have, as a multiple of its cutoff.
+        first_stopband: The frequency that the first layer's filters must stop, and all above it, in the same unit.
+        last_stopband_ratio: The same of the last layer, divided by its cutoff.
         margin: Pixels around the image that the layers compute in addition, so that its border is not seen.
         output_scale: What the last layer's result is multiplied by.
         kernel_size: Of the convolutions: 3, or 1 for R.
-        filter_taps: Taps of a filter for each pixel that the enlarged image has in place of one.
+        filter_taps: The taps of a resampling filter, divided by the factor by which it enlarges or reduces.
         activation_upsampling: How much an image is enlarged for its activation.
         radial_filters: Whether images are reduced with filters that treat all directions alike, as R does; critical
             layers keep the separable ones.

@@ -73,7 +73,7 @@ def bands(config: StyleGAN3Config) -> list[Band]:
     last_stopband = last_cutoff * config.last_stopband_ratio
     stopbands = config.first_stopband * (last_stopband / config.first_stopband) ** exponents
     rates = np.exp2(np.ceil(np.log2(np.minimum(2 * stopbands, config.resolution))))
-    # Where the pixels hold more than the filters must stop, the transition may be wider.
+    # From f_c to f_t or, where the pixels hold higher frequencies than f_t, to the highest of these, s / 2.
     half_widths = np.maximum(stopbands, rates / 2) - cutoffs
     sizes = rates + 2 * config.margin
     sizes[-2:] = config.resolution

@@ -155,7 +155,7 @@ class Generator(contract.EnlargingGenerator):
     def _noise(
         self, small: SmallImages, keys: RowKeys | None, offset: Int[Tensor, " 2"] | None
     ) -> list[NoiseMap] | list[None]:
-        """The noise of each layer, of a plane for the whole trunk and one for each doubling."""
+        """The noise of each layer: a channel of plane 0 for each layer of the trunk, and a plane for each doubling."""
         layers = len(self.trunk) + len(self.doublings)
         if not self.config.noise:
             return [None] * layers

@@ -27,7 +27,7 @@ STATE = "state"
 _RUN = "run.json"
 LIST = "files.json"
 _NAME = re.compile(r"step-(\d{8,})")
-FAREWELL = "left-by-worker-"  # what the files begin with by which workers tell one another that they may end
+FAREWELL = "left-by-worker-"  # begins the names of the files by which workers tell one another that they may end
 _MAX_JSON_BYTES = 64 << 20  # the names of a million classes; what is larger is not read into memory
 _LOGGER = logging.getLogger(__name__)
 

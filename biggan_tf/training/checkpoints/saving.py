@@ -137,7 +137,7 @@ class Checkpoints:
 
     def _remove(self, folder: str) -> None:
         # A process that is killed in between must not leave a folder that looks like a checkpoint and lacks files.
-        if files.is_remote(folder):  # object stores rename by copying every file; without its list it is none, too
+        if files.is_remote(folder):  # a rename would copy every file there; without files.json it is no checkpoint
             listed = files.join(folder, checkpoint_files.LIST)
             if files.exists(listed):
                 files.remove(listed)

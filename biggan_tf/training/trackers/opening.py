@@ -50,11 +50,11 @@ def named(name: str) -> OpenTracker:
 
 
 class LenientTracker:
-    """A tracker whose failure costs its curves and not the training, which the log tells once.
+    """Passes all on to a tracker until that fails once: the log then says so, and the training goes on without it.
 
     Args:
         name: How the log calls it.
-        open_tracker: Opens what this class is around.
+        open_tracker: Opens the tracker.
     """
 
     def __init__(self, name: str, open_tracker: Callable[[], Tracker]):

@@ -193,7 +193,7 @@ def _classifier(settings: EvaluatorConfig, context: StageContext, path: Path) ->
             link_or_copy(kept, path)
             return
     manifest = manifest_lib.load(str(context.input("examples")))
-    # As the discriminator sees the images, but for the number of them; and all labels are right, whatever it sees.
+    # As the trainer's data, so that the classifier sees images as D does, but in other batches and with right labels.
     data = dataclasses.replace(context.config.trainer.data, path=str(context.input("examples")), label_noise=0.0)
     trained = small_classifier.train(
         input_pipeline.prepare(data, _CLASSIFIER_BATCH, settings.seed)(0),

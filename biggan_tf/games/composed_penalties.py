@@ -12,14 +12,22 @@ from biggan_tf.contracts.condition import JudgedBatch
 from biggan_tf.contracts.game import Batch, Round
 from biggan_tf.games.consistency import changed, consistency
 from biggan_tf.games.lecam import LogitAverages
-from biggan_tf.games.penalties import slope_penalty, squared_gradients_between, with_squared_gradients
+from biggan_tf.games.penalties import (
+    slope_penalty,
+    squared_gradients_around,
+    squared_gradients_between,
+    with_squared_gradients,
+)
 from biggan_tf.games.penalties_config import PenaltiesConfig
+from biggan_tf.games.top_k import mean_of_highest
 from biggan_tf.ops.precision import accumulation_dtype
 from biggan_tf.types import Logits, Scalar, Scalars
 
 _NAMES = {"real": "r1", "fake": "r2"}  # of the penalties on D's gradient, by where it is taken
-# Those that need D's answers to fakes. The gradient penalty takes points between real images and fakes instead.
+# Those that need D's answers to fakes.
 _OF_JUDGED_FAKES = ("r2", "lecam", "fake_consistency", "latent_consistency")
+# Those that need fakes for points between them and real images, at which alone D is asked.
+_BETWEEN = ("gradient_penalty", "max_gradient_penalty")
 
 
 class Judged(NamedTuple):
@@ -72,7 +80,7 @@ class ComposedPenalties:
             every: The interval; 1 is D's main phase.
             r2: The weight of R2 in this round.
         """
-        return self._judges_fakes(every, r2) or self.takes("gradient_penalty", every)
+        return self._judges_fakes(every, r2) or any(self.takes(name, every) for name in _BETWEEN)
 
     def _judges_fakes(self, every: int, r2: Scalar | float) -> bool:
         return every == 1 or any(self.takes(name, every, r2 if name == "r2" else None) for name in _OF_JUDGED_FAKES)
@@ -114,10 +122,7 @@ class ComposedPenalties:
             _NAMES[name]: (0.5 * weights[name], ops.mean(square)) for name, square in zip(at, squares, strict=True)
         }
         config = self.config
-        if fake is not None and self.takes("gradient_penalty", every):
-            squared = squared_gradients_between(round_, real, fake, change)
-            penalty = slope_penalty(squared, config.gradient_penalty_centre)
-            taken["gradient_penalty"] = (config.gradient_penalty, penalty)
+        taken.update(self._slopes(round_, real, fake, every, change))
         taken.update(self._consistency(logits))
         if self._averages is not None and self.takes("lecam", every):
             penalty = self._averages.penalty(logits["real"], logits["fake"], round_.images_seen)
@@ -129,6 +134,29 @@ class ComposedPenalties:
             for (name, batch), judgement in zip(batches.items(), judgements, strict=True)
         }
         return Judged(answers, total, {name: penalty for name, (_, penalty) in taken.items()})
+
+    def _slopes(
+        self,
+        round_: Round,
+        real: Batch,
+        fake: Batch | None,
+        every: int,
+        change: Callable[[Batch], Batch] | None,
+    ) -> dict[str, tuple[Scalar | float, Scalar]]:
+        """The weight and the value of each penalty on D's slope at other images than those that it judges."""
+        config = self.config
+        taken = {}
+        due = [name for name in _BETWEEN if self.takes(name, every)]
+        if fake is not None and due:
+            squared = squared_gradients_between(round_, real, fake, change)
+            values = {
+                "gradient_penalty": lambda: slope_penalty(squared, config.gradient_penalty_centre),
+                "max_gradient_penalty": lambda: mean_of_highest(squared, squared, 1),  # max_i |dD(y_i)/dy_i|^2
+            }
+            taken = {name: (getattr(config, name), values[name]()) for name in due}
+        if self.takes("dragan", every):
+            taken["dragan"] = (config.dragan, slope_penalty(squared_gradients_around(round_, real, change), 1.0))
+        return taken
 
     def _consistency(self, logits: dict[str, Logits]) -> dict[str, tuple[Scalar | float, Scalar]]:
         """The weight and the value of each consistency penalty."""

@@ -18,6 +18,7 @@ from biggan_tf.contracts.discriminator import Judgement
 from biggan_tf.contracts.game import Batch, Round
 from biggan_tf.contracts.generator import Styles
 from biggan_tf.ops.precision import widen
+from biggan_tf.ops.replicas import means_over_replicas, num_replicas
 from biggan_tf.types import Scalar, Tensor
 
 
@@ -119,6 +120,29 @@ def squared_gradients_between(
     first = ops.convert_to_tensor(real.images)
     # m = x + u (G(z) - x), u of U(0, 1) for each row
     points = first + ops.cast(share, first.dtype) * (ops.cast(fake.images, first.dtype) - first)
+    _, squared = with_squared_gradient(round_, Batch(ops.stop_gradient(points), real.labels), change=change)
+    return squared
+
+
+def squared_gradients_around(
+    round_: Round, real: Batch, change: Callable[[Batch], Batch] | None = None
+) -> Float[Tensor, " N"]:
+    """|dD(y)/dy|^2 at a random point y near each real image (DRAGAN, Kodali et al. 2017, arXiv:1705.07215).
+
+    Args:
+        round_: Of the phase whose loss the penalty belongs to.
+        real: The real images.
+        change: As in `with_squared_gradient`.
+    """
+    images = ops.convert_to_tensor(real.images)
+    values = widen(images)
+    share = ops.cast(round_.random_uniform((1, 1, 1)), values.dtype)
+    noise = ops.cast(round_.random_uniform(tuple(images.shape[1:])), values.dtype)
+    # y = x + u std(x) v / 2; u of U(0, 1) for each row and v for each value; the deviation is that of the whole batch
+    mean, square = means_over_replicas([ops.mean(values), ops.mean(ops.square(values))])
+    count = math.prod(images.shape) * num_replicas()
+    deviation = ops.sqrt((square - ops.square(mean)) * (count / (count - 1)))
+    points = ops.cast(values + 0.5 * share * deviation * noise, images.dtype)
     _, squared = with_squared_gradient(round_, Batch(ops.stop_gradient(points), real.labels), change=change)
     return squared
 

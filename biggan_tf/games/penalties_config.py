@@ -7,7 +7,17 @@ from biggan_tf.config import checks
 from biggan_tf.config.section import Section
 
 # Those that can be taken in some steps only.
-_LAZY = ("r1", "r2", "gradient_penalty", "lecam", "consistency", "fake_consistency", "latent_consistency")
+_LAZY = (
+    "r1",
+    "r2",
+    "gradient_penalty",
+    "max_gradient_penalty",
+    "dragan",
+    "lecam",
+    "consistency",
+    "fake_consistency",
+    "latent_consistency",
+)
 
 
 @dataclasses.dataclass
@@ -31,6 +41,12 @@ class PenaltiesConfig(Section):
         gradient_penalty_centre: The length that the gradient penalty draws D's gradient to: 1, or 0 for the
             zero-centred penalty.
         gradient_penalty_every: Every how many steps the gradient penalty is taken.
+        max_gradient_penalty: The weight of the largest |dD(y)/dy|^2 among such points y of all replicas
+            (arXiv:1902.05687), which bounds D's slope where it is steepest.
+        max_gradient_penalty_every: Every how many steps the penalty on the largest slope is taken.
+        dragan: The weight of E[(|dD(y)/dy| - 1)^2] at points y in the neighbourhood of real images
+            (arXiv:1705.07215). StudioGAN takes 10.
+        dragan_every: Every how many steps DRAGAN's penalty is taken.
         lecam: The weight of LeCam regularisation (arXiv:2104.03310), which draws D's logits of real images down to a
             moving average of its logits of fakes, and those of fakes up to one of real images. StudioGAN takes 0.3 for
             CIFAR-10.
@@ -55,7 +71,7 @@ class PenaltiesConfig(Section):
         latent_noise: The deviation of the normal noise that is added to the latents of fakes, for `latent_consistency`
             and `latent_spread`. StudioGAN takes 0.05.
         orthogonal: The weight beta of the orthogonal regularisation of D's kernels (`games.penalties`), in each main
-            update of D. It needs no images, so that nothing is saved by taking it lazily.
+            update of D. It has no interval: it is a product of each kernel with itself, and takes no call of D.
     """
 
     r1: float = 0.0
@@ -65,6 +81,10 @@ class PenaltiesConfig(Section):
     gradient_penalty: float = 0.0
     gradient_penalty_centre: float = 1.0
     gradient_penalty_every: int = 1
+    max_gradient_penalty: float = 0.0
+    max_gradient_penalty_every: int = 1
+    dragan: float = 0.0
+    dragan_every: int = 1
     lecam: float = 0.0
     lecam_decay: float = 0.99
     lecam_start_images: int = 64_000

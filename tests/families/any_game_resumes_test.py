@@ -42,6 +42,8 @@ PENALTIES = PenaltiesConfig(
     r1_every=2,
     r2=1.0,
     gradient_penalty=1.0,
+    max_gradient_penalty=0.1,
+    dragan=1.0,
     lecam=0.3,
     lecam_start_images=9,
     consistency=1.0,
@@ -119,7 +121,18 @@ def test_every_run_is_possible():
 def test_a_run_goes_on_to_the_bit(kind, half, tmp_path, eagerly):
     config, strategy = run_of(kind), tf.distribute.OneDeviceStrategy("/cpu:0")
     if half == 1:  # the fast test leaves out what takes long
-        dear = dict.fromkeys(("gradient_penalty", "consistency", "latent_consistency", "latent_spread", "r2"), 0.0)
+        dear = dict.fromkeys(
+            (
+                "gradient_penalty",
+                "max_gradient_penalty",
+                "dragan",
+                "consistency",
+                "latent_consistency",
+                "latent_spread",
+                "r2",
+            ),
+            0.0,
+        )
         config.game.penalties = dataclasses.replace(config.game.penalties, **dear)
     cluster = distribution.Cluster(strategy)
     straight = new_gan(config, strategy, 1)

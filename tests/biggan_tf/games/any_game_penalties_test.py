@@ -26,8 +26,17 @@ __all__ = ["eagerly"]
 GAMES = sorted(kind for kind in kinds("game") if issubclass(load("game", kind), AdversarialConfig))
 # What a game weighs itself, so that the same penalty can be composed.
 WITHOUT_ITS_OWN = {"stylegan2": {"r1_gamma": 0.0}, "wasserstein_gp": {"penalty_weight": 0.0}}
-NAMES = ("r1", "r2", "gradient_penalty", "lecam", "consistency", "fake_consistency", "latent_consistency")
-WEIGHTS = dict(zip(NAMES, (2.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0), strict=True))
+WEIGHTS = {
+    "r1": 2.0,
+    "r2": 3.0,
+    "gradient_penalty": 5.0,
+    "max_gradient_penalty": 19.0,
+    "dragan": 23.0,
+    "lecam": 7.0,
+    "consistency": 11.0,
+    "fake_consistency": 13.0,
+    "latent_consistency": 17.0,
+}
 
 
 def game_of(kind, **penalties):
@@ -45,6 +54,7 @@ def values():
     share = round_.uniform[:3].reshape(3, 1, 1, 1)
     mirror = (round_.uniform[:9].reshape(3, 3)[:, 0] < 0.5)[:, None, None, None]
     of_real, of_fake = logits(real), logits(fake)
+    around = real + share * real.std(ddof=1) / 2 * round_.uniform[: real.size].reshape(real.shape)
 
     def moved(images):  # 4 pixels are mirrored, and not moved: 4 / 8 < 1
         return np.where(mirror, images[:, :, ::-1], images)
@@ -56,6 +66,8 @@ def values():
         "r1": squared_gradients(real).mean() / 2,
         "r2": squared_gradients(fake).mean() / 2,
         "gradient_penalty": squared_gradients(real + share * (fake - real)).mean(),
+        "max_gradient_penalty": squared_gradients(real + share * (fake - real)).max(),
+        "dragan": np.square(np.sqrt(squared_gradients(around)) - 1).mean(),
         # The first means are the averages, though they come behind the start.
         "lecam": above(of_real - of_fake.mean()) + above(of_real.mean() - of_fake),
         "consistency": np.square(of_real - logits(moved(real))).mean(),
@@ -185,7 +197,7 @@ def test_fakes_of_neighbouring_latents_are_not_those_of_the_round():
 
 
 def test_blur_comes_in_front_of_every_penalty():
-    numbers = {name: 1.0 for name in NAMES if name != "lecam"}
+    numbers = {name: 1.0 for name in WEIGHTS if name != "lecam"}
     sharp, soft = (
         loss_of(load("game", "stylegan2")(r1_gamma=0.0, penalties=PenaltiesConfig(**numbers), blur_sigma=sigma))[1]
         for sigma in (0.0, 2.0)

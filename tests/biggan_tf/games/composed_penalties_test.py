@@ -50,6 +50,7 @@ def test_the_gradient_penalty_is_numpys(centre):
 
 def test_the_slope_of_all_penalties_is_that_of_finite_differences():
     numbers = {"r1": 1.0, "r2": 1.0, "gradient_penalty": 2.0, "consistency": 1.0, "fake_consistency": 1.0}
+    numbers |= {"max_gradient_penalty": 1.5, "dragan": 2.5}
     # LeCam's averages are constants to its gradient, so that they must not move here.
     game = hinge(**numbers, latent_consistency=3.0, lecam=0.5, lecam_start_images=1, lecam_decay=1.0)
     round_ = FixedRound(images_seen=10)
@@ -141,6 +142,8 @@ def test_lazy_penalties_have_a_phase_of_their_own_and_adam_is_corrected():
         ("r1", 0, [1]),
         ("consistency", 0, [2]),
         ("gradient_penalty", 1, [1, 1]),  # the second call is for the points between real images and fakes
+        ("max_gradient_penalty", 1, [1, 1]),
+        ("dragan", 0, [1, 1]),
         ("r2", 1, [2]),
         ("lecam", 1, [2]),
         ("fake_consistency", 1, [3]),

@@ -31,7 +31,7 @@ class FixedRound(Round):
         self.real = Batch(tf.constant(random.standard_normal(shape), dtype), tf.constant([0, 1, 2]))
         self.fake = tf.constant(random.standard_normal(shape), dtype)
         self.noise = tf.constant(random.standard_normal(shape), dtype)
-        self.uniform = random.uniform(size=100)
+        self.uniform = random.uniform(size=150)
         self.labels_of_fakes, self.moved_state, self.num_judged = [], [], []
 
     def real_batch(self):

@@ -15,6 +15,7 @@ from biggan_tf.config.parts import load
 from biggan_tf.games.consistency import mirrored_and_shifted
 from biggan_tf.games.feature_matching import feature_distance
 from biggan_tf.games.lecam import LogitAverages, lecam_penalty
+from biggan_tf.games.multi_hinge import multi_hinge
 from biggan_tf.games.penalties_config import PenaltiesConfig
 from biggan_tf.games.top_k import mean_of_highest, num_kept
 from biggan_tf.ops.cosine_schedule import cosine_schedule
@@ -51,6 +52,11 @@ def test_losses_are_the_public_codes(io, name):
     game = load("game", GAMES[name])().build()
     assert_equal(io, f"d_{name}", lambda real, fake: game.discriminator(real, fake), ("real", "fake"))
     assert_equal(io, f"g_{name}", lambda fake: game.generator(fake), ("fake",))
+
+
+def test_the_hinge_of_all_classes_is_the_public_codes(io):
+    labels = io["multi_hinge/in/labels"]
+    assert_equal(io, "multi_hinge", lambda logits: tf.reduce_mean(multi_hinge(logits, labels)), ("logits",))
 
 
 def test_lecam_is_the_public_codes(io, settings):

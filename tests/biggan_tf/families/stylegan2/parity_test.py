@@ -2,10 +2,20 @@
 
 import re
 
+import numpy as np
 import tensorflow as tf
 
+from biggan_tf.contracts.game import Batch, FakeBatch, Round
 from biggan_tf.families.stylegan2 import pytorch_names
 from biggan_tf.families.stylegan2.generator import LayerStyles
+from biggan_tf.games.penalties import (
+    path_lengths,
+    slope_penalty,
+    squared_gradients_around,
+    squared_gradients_between,
+    with_squared_gradient,
+)
+from biggan_tf.games.top_k import mean_of_highest
 from tests.biggan_tf.parity_cases import nhwc, relative
 from tests.biggan_tf.state_dict_cases import VALUES, StateDictCase, every_case_of, in_both_precisions, marks
 
@@ -13,9 +23,17 @@ pytestmark = marks
 every_case = every_case_of("stylegan2")
 
 
-class Case(StateDictCase):
+class Case(StateDictCase, Round):
+    """One case, which is a round of a game as well, with the case's images.
+
+    Attributes:
+        uniform: What `random_uniform` returns, call by call.
+        normal: What `random_normal` returns.
+    """
+
     def __init__(self, name, policy):
         super().__init__("stylegan2", name, policy)
+        self.images_seen, self.key, self.uniform, self.normal = 0, None, [], None
         self.labels = self.io["c"] if "c" in self.io.files else None
         self.real_labels = self.io["real_c"] if "real_c" in self.io.files else None
         self.real = tf.constant(nhwc(self.io["real"]), policy)
@@ -30,6 +48,25 @@ class Case(StateDictCase):
 
     def logits(self, images, labels):
         return self.discriminator(images if labels is None else (images, labels)).logits
+
+    def real_batch(self):
+        # Without classes a game is given the label 0 for every image.
+        zeros = np.zeros(len(self.real), np.int32)
+        return Batch(self.real, tf.constant(zeros if self.real_labels is None else self.real_labels))
+
+    def discriminate(self, *batches):
+        has_classes = self.discriminator.config.num_classes
+        return [self.discriminator((images, labels) if has_classes else images) for images, labels in batches]
+
+    def synthesise(self, styles, moves_state=True):
+        return FakeBatch(self.generator.synthesise(styles), None)
+
+    def random_uniform(self, shape):
+        values = self.uniform.pop(0)
+        return tf.constant(values.reshape(-1, *shape), "float64")
+
+    def random_normal(self, shape):
+        return tf.constant(self.normal, "float64")
 
     def assert_gradients(self, network, loss, phase):
         with tf.GradientTape() as tape:
@@ -109,20 +146,13 @@ def test_penalties_and_their_gradients_are_nvidias(name, policy):
     case = Case(name, policy)
 
     def r1():
-        with tf.GradientTape() as tape:
-            tape.watch(case.real)
-            total = tf.reduce_sum(case.logits(case.real, case.real_labels))
-        penalty = tf.reduce_sum(tf.square(tape.gradient(total, case.real)), axis=[1, 2, 3])
+        _, penalty = with_squared_gradient(case, case.real_batch())
         assert relative(penalty, case.io["dreg/penalty"]) < VALUES
         return case.settings["r1_gamma"] / 2 * tf.reduce_mean(penalty)
 
     def path_length():
-        noise = tf.constant(nhwc(case.io["greg/image_noise"]) / case.settings["resolution"], policy)
-        ws = case.styles(rows=len(noise)).ws
-        with tf.GradientTape() as tape:
-            tape.watch(ws)
-            total = tf.reduce_sum(case.generator.synthesise(LayerStyles(ws)) * noise)
-        lengths = tf.sqrt(tf.reduce_mean(tf.reduce_sum(tf.square(tape.gradient(total, ws)), axis=2), axis=1))
+        case.normal = nhwc(case.io["greg/image_noise"])
+        lengths = path_lengths(case, LayerStyles(case.styles(rows=len(case.normal)).ws))
         before = tf.constant(case.io["greg/pl_mean_before"], policy)
         mean = before + case.settings["pl_decay"] * (tf.reduce_mean(lengths) - before)
         assert relative(mean, case.io["greg/pl_mean_after"]) < VALUES
@@ -131,3 +161,27 @@ def test_penalties_and_their_gradients_are_nvidias(name, policy):
 
     case.assert_gradients(case.discriminator, r1, "dreg")
     case.assert_gradients(case.generator, path_length, "greg")
+
+
+@in_both_precisions
+@every_case
+def test_penalties_at_other_images_are_studiogans(name, policy):
+    case = Case(name, policy)
+    fakes = Batch(tf.constant(nhwc(case.io["images"]), policy), case.real_batch().labels)
+
+    def between(penalty):
+        # Its points are alpha x + (1 - alpha) G(z), and ours x + u (G(z) - x).
+        case.uniform = [1 - case.io[f"{penalty}/alpha"]]
+        return squared_gradients_between(case, case.real_batch(), fakes)
+
+    def gradient_penalty():
+        penalty = slope_penalty(between("gp"), 1.0)
+        assert relative(penalty, case.io["gp/penalty"]) < VALUES
+        return penalty
+
+    case.assert_gradients(case.discriminator, gradient_penalty, "gp")
+    squared = between("maxgp")
+    assert relative(mean_of_highest(squared, squared, 1), case.io["maxgp/penalty"]) < VALUES
+    case.uniform = [case.io["dragan/alpha"], nhwc(case.io["dragan/u"])]
+    around = slope_penalty(squared_gradients_around(case, case.real_batch()), 1.0)
+    assert relative(around, case.io["dragan/penalty"]) < VALUES

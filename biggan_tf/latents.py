@@ -157,8 +157,8 @@ def sampled(
         name: The prior.
         key: The key that decides the values.
         shape: The shape of the result, [N, z_dim].
-        truncation: Of the images; None: none.
-        method: As in `truncated`.
+        truncation: The threshold or factor of the latents; None: they are not truncated.
+        method: What a truncation of latents means, see `truncated_normal`.
     """
     if truncation is None or rule.of_styles:
         return prior(name)(key, shape)
@@ -196,7 +196,7 @@ def row_latents(
         truncations: The threshold or factor of each row, larger than 0 and at most 1; None: no row is truncated.
         z_dim: Values of a latent.
         prior: Name of the distribution, in `PARTS["prior"]`.
-        rule: Of the generator's family; the default truncates latents.
+        rule: The truncation rule of the generator's family; the default one truncates latents.
         method: What a truncation of latents means; None: as an export does it, see above.
 
     Returns:

@@ -93,8 +93,8 @@ def write_png(write: Write, width: int, height: int, bands: Iterable[UInt8[np.nd
 
     Args:
         write: Takes the bytes of the file, one piece after another.
-        width: Of the picture.
-        height: Of the picture.
+        width: The width of the picture, in pixels.
+        height: The height of the picture, in pixels.
         bands: Its rows from top to bottom, some at a time.
     """
     write(_PNG_BEGIN)

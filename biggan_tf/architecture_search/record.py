@@ -36,7 +36,7 @@ class SearchRecord:
         settings: What else decides proxies and rounds, by name. Another call of the command must have the same.
         proxies: The numbers of each candidate that was measured, and of the base, by name.
         chosen: Who takes part in each round that has begun, without the base.
-        results: Of each round that is complete.
+        results: The result of each round that is complete.
     """
 
     draw: Draw
@@ -78,8 +78,8 @@ def load(settings: dict[str, str], output: str) -> SearchRecord | None:
     """The record of an earlier call; None: there is none.
 
     Args:
-        settings: As in `SearchRecord`; the earlier call must have had the same. Those that the version which began the
-            search did not write are taken to have been the same.
+        settings: What decides proxies and rounds apart from the candidates, by name; the earlier call must have had the
+            same. Those that the version which began the search did not write are taken to have been the same.
         output: The folder of the search.
 
     Raises:

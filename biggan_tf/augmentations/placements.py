@@ -25,8 +25,8 @@ def blit(inverse: Matrices, draws: GatedDraws, height: int, width: int) -> Matri
     Args:
         inverse: The inverse of the transforms before these.
         draws: Draws the parameters.
-        height: Of the images, in pixels.
-        width: Of the images, in pixels.
+        height: The height of the images, in pixels.
+        width: The width of the images, in pixels.
     """
     mirrored = draws.gated(ops.floor(2.0 * draws.uniform()), 0.0)
     inverse = ops.matmul(inverse, scaling(1.0 - 2.0 * mirrored, ops.ones_like(mirrored)))

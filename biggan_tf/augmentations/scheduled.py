@@ -20,7 +20,7 @@ class ScheduledAugmentation:
         config: Its numbers.
 
     Attributes:
-        probability: Of the next step, a number from 0 to 1.
+        probability: The pipe's probability in the next step, a number from 0 to 1.
     """
 
     def __init__(self, config: ScheduledConfig):

@@ -101,7 +101,7 @@ class EntryMeasurement:
     Attributes:
         name: The name of the entry.
         parameters: How many parameters its networks have.
-        runs: Those of its runs that are complete, failed ones included.
+        runs: The measurements of its complete runs, failed ones included.
         metrics: Each metric over the seeds whose runs did not fail.
     """
 

@@ -90,7 +90,7 @@ class ContraGANConfig(ClassConditionConfig):
         embedding_dim: Values of the embedding of an image and of a class. StudioGAN takes 512 for CIFAR-10 and 1536 for
             ImageNet.
         temperature: What cosines are divided by.
-        weight: Of the loss, in D's for real images and in G's for fakes.
+        weight: The weight of this loss, for real images in D's loss and for fakes in G's.
     """
 
     kind: ClassVar[str] = "contragan"
@@ -126,8 +126,8 @@ class ReACGANConfig(ClassConditionConfig):
             takes 0.98, and 0.9 for ImageNet with batches of 2048.
         negative_margin: The cosine up to which images of two classes have no gradient by each other. StudioGAN takes
             1 - positive_margin.
-        weight: Of the loss, in D's for real images and in G's for fakes. StudioGAN takes 0.5 for CIFAR-10 and for
-            ImageNet with batches of 2048, and 1 for ImageNet with batches of 256.
+        weight: The weight of this loss, for real images in D's loss and for fakes in G's. StudioGAN takes 0.5 for
+            CIFAR-10 and for ImageNet with batches of 2048, and 1 for ImageNet with batches of 256.
     """
 
     kind: ClassVar[str] = "reacgan"
@@ -169,8 +169,8 @@ class InfoNCEConfig(ConditionConfig):
     Attributes:
         embedding_dim: Values of each of the two embeddings of an image.
         temperature: What cosines are divided by.
-        weight: Of the loss of two views of real images in D's loss.
-        fake_weight: Of the loss of fakes among real images in D's loss.
+        weight: The weight of the loss of two views of real images, a term of D's loss.
+        fake_weight: The weight of the loss of fakes among real images, a term of D's loss.
     """
 
     kind: ClassVar[str] = "info_nce"
@@ -254,7 +254,7 @@ class LevelInformationConfig(ConditionConfig):
     Attributes:
         sizes: How many values of z each level has, the generator's `latent_levels()`: equal chunks in a hierarchical
             BigGAN, one for the first layer and one for each block; in any other family the one number z_dim.
-        weights: Of the bound of each level, in the losses of both networks; 0: the bound is reported alone.
+        weights: The weight of each level's bound, in the losses of both networks; 0: the bound is reported alone.
     """
 
     kind: ClassVar[str] = "level_information"

@@ -32,8 +32,8 @@ def conditional_contrast(embeddings: Embeddings, proxies: Embeddings, labels: La
     """The 2C loss: the mean over this replica's rows of l_i below, where j counts the rows of all replicas.
 
     Args:
-        embeddings: Of the images.
-        proxies: That of the class of each image.
+        embeddings: The embedding of each image.
+        proxies: The proxy of each image's class.
         labels: The classes.
         temperature: What cosines are divided by.
     """

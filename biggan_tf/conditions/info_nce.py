@@ -67,7 +67,7 @@ def two_views(one: Embeddings, other: Embeddings, temperature: float) -> Scalar:
 
     Args:
         one: The embeddings of a view of each image.
-        other: Those of another view.
+        other: The embeddings of another view of the same images.
         temperature: t, what cosines are divided by.
     """
     first, second = unit_rows(one), unit_rows(other)
@@ -88,8 +88,8 @@ def fakes_among(fakes: Embeddings, one: Embeddings, other: Embeddings, temperatu
 
     Args:
         fakes: The embeddings of fakes.
-        one: Those of a view of as many real images.
-        other: Those of another view.
+        one: The embeddings of a view of as many real images.
+        other: The embeddings of another view of the same real images.
         temperature: t, what cosines are divided by.
     """
     own = unit_rows(fakes)

@@ -47,8 +47,8 @@ def data_to_data(
     """The mean over this replica's rows of D2D-CE among the images of all replicas, as StudioGAN computes it.
 
     Args:
-        embeddings: Of the images.
-        proxies: That of the class of each image.
+        embeddings: The embedding of each image.
+        proxies: The proxy of each image's class.
         labels: The classes.
         temperature: t, what cosines are divided by.
         positive_margin: m_p, the cosine with its proxy from which on an image is near enough.

@@ -27,7 +27,7 @@ class FrozenClassifierConfig(ClassifierConfig):
 
     Attributes:
         loader: "module:name" of the function that loads the classifier.
-        path: Of the classifier's file or folder.
+        path: The path of the classifier's file or folder.
         width: Values of the hidden layer in which the discriminator joins its features with the classifier's answer.
         fingerprint: The SHA-256 of the classifier's weights. A run fills it in and keeps it in run.json; "", the
             default: any weights.

@@ -23,7 +23,7 @@ def fitted(kind: Any, value: Any) -> Any:
 
     Args:
         kind: The type of the field. Only numbers, texts, tuples of them and None are checked.
-        value: As `json` reads it.
+        value: The value as `json` reads it.
 
     Raises:
         ValueError: If it cannot be; the error is a clause that says what must hold and what came.

@@ -59,7 +59,7 @@ class GrowthConfig(Section):
 
         Args:
             images_seen: Real images that the discriminator has been trained on.
-            full_resolution: That of the grown networks.
+            full_resolution: The resolution of the fully grown networks.
         """
         period_images = self.stable_images + self.fading_images
         period = images_seen // period_images  # of a resolution by itself, and of the fade of the next one
@@ -74,7 +74,7 @@ class GrowthConfig(Section):
 
         Args:
             lod: The level of detail.
-            full_resolution: That of the grown networks.
+            full_resolution: The resolution of the fully grown networks.
             batch_size: `training.batch_size`.
         """
         resolution = full_resolution >> math.floor(lod)
@@ -86,7 +86,7 @@ class GrowthConfig(Section):
         """The segments in order, each with the number of real images at which it begins.
 
         Args:
-            full_resolution: That of the grown networks.
+            full_resolution: The resolution of the fully grown networks.
             batch_size: `training.batch_size`.
         """
         last = full_resolution.bit_length() - self.first_resolution.bit_length()
@@ -100,7 +100,7 @@ class GrowthConfig(Section):
 
         Args:
             images_seen: The number of real images.
-            full_resolution: That of the grown networks.
+            full_resolution: The resolution of the fully grown networks.
             batch_size: `training.batch_size`.
         """
         images = steps = 0

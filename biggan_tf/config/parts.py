@@ -159,7 +159,7 @@ class DiscriminatorNormConfig(Part):
         """Creates a layer for a norm slot, see `layers.discriminator_norms`; None: the slot stays empty.
 
         Args:
-            name: Of the layer.
+            name: The name of the layer.
             dtype: The layer's dtype policy.
             offset: Whether a norm of activations has an offset; one in front of a bias needs none.
         """
@@ -172,7 +172,7 @@ class DiscriminatorNormConfig(Part):
         """What a slot's layer is created with, by the names of its arguments.
 
         Args:
-            offset: As of `layer`.
+            offset: Whether a norm of activations has an offset; one in front of a bias needs none.
         """
         del offset
         return {}
@@ -206,7 +206,7 @@ class ConditionConfig(Part):
 
         Args:
             model: The configuration of the networks.
-            game: That of the game.
+            game: The configuration of the game.
         """
         del game
         if type(self).build is not ConditionConfig.build and not model.carries_heads:

@@ -45,13 +45,13 @@ class OptimizerConfig(Section):
     Attributes:
         learning_rate: The highest rate.
         beta_1: The decay of Adam's first moment in an update.
-        beta_2: That of the second moment.
+        beta_2: The decay of Adam's second moment in an update.
         epsilon: What is added to the root of the second moment.
         warmup_images: Over how many images the rate rises from 0 along a line, those of the update itself counted; 0:
             it begins at its highest.
         decay_images: After each of these numbers of images the rate falls to a tenth.
         final_learning_rate: The rate after `schedule_images`, reached along half a cosine; None: it stays.
-        final_beta_2: Likewise for `beta_2`.
+        final_beta_2: The `beta_2` after `schedule_images`, reached along half a cosine; None: it stays.
         schedule_images: After how many images the final numbers are reached.
     """
 
@@ -169,7 +169,7 @@ class CheckpointConfig(Section):
     Attributes:
         every_steps: A checkpoint is written every so many steps, and at the end.
         keep: How many of the newest are kept.
-        keep_every_steps: Those of the multiples of so many steps are never deleted; 0: there are none such.
+        keep_every_steps: Checkpoints whose step is a multiple of this number are never deleted; 0: this holds for none.
         keep_best: Whether the one with the best deciding metric is kept as well.
     """
 
@@ -186,8 +186,8 @@ class WatchConfig(Section):
     Attributes:
         log_every_steps: A line is logged every so many steps, and the networks are looked at for a collapse.
         sample_every_steps: A sheet of samples is drawn every so many steps.
-        pixel_workdir: Of networks that enlarge images: the folder of a run on pixels alone, which the sheets show as
-            well; "": none.
+        pixel_workdir: The folder of a run on pixels alone, whose images the sheets of networks that enlarge images show
+            as well; "": none.
         on_collapse: "stop" the run, "rollback" to the newest checkpoint, or "warn" and go on.
         max_singular_value_growth: How many times its least value in the last 20 lines of the log a kernel's largest
             singular value may have.
@@ -288,7 +288,8 @@ class Config(Section):
         """Raises ConfigError with every problem at once.
 
         Args:
-            num_replicas: As in `problems`.
+            num_replicas: Replicas the batch is split over; None: they are not known yet, and what depends on them is
+                not checked.
         """
         problems = self.problems(num_replicas)
         if problems:
@@ -318,7 +319,8 @@ def from_dict(cls: type, values: dict[str, Any]) -> Any:
 
     Args:
         cls: `Config`, a section of it, or a part's class. The parts of a `Config` are found by their `kind`.
-        values: Of the fields; one that is missing keeps its default. Those of a `Config` of version 0.1 are understood.
+        values: The values of the fields, by name; a field that is missing keeps its default. A `Config` of version 0.1
+            is understood.
 
     Raises:
         ConfigError: If a field or a kind is unknown, or a value is of another type than its field.

@@ -27,7 +27,7 @@ class RowRandom(Protocol):
         """Numbers of N(0, 1); each call gives others.
 
         Args:
-            *shape: As of `uniform`.
+            *shape: The shape of the numbers of one row; none: one number for each row.
         """
         ...
 

@@ -37,7 +37,7 @@ class Condition(Protocol):
         Args:
             num_classes: Classes of the data; 0: there are none.
             linear: Creates linear layers that are normalised as the discriminator's are.
-            dtype: Of the layer.
+            dtype: The dtype of the layer.
         """
         ...
 
@@ -45,7 +45,7 @@ class Condition(Protocol):
         """The term that is added to D's loss, and scalars to report by name.
 
         Args:
-            round_: Of the phase.
+            round_: The round of D's phase whose loss the term is added to.
             real: The real images.
             fake: The fakes.
         """
@@ -55,7 +55,7 @@ class Condition(Protocol):
         """The term that is added to G's loss, and scalars to report by name; None: there is none.
 
         Args:
-            round_: Of the phase.
+            round_: The round of G's phase whose loss the term is added to.
             fake: The fakes.
         """
         ...

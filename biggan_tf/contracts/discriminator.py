@@ -111,7 +111,7 @@ class Discriminator(keras.Model):
         Args:
             width: How many values the features of an image are.
             linear: Creates their linear layers, so that they are normalised as the family's own are.
-            dtype: Of the features and of these layers.
+            dtype: The dtype of the features and of these layers.
         """
         condition = self.config.condition.build()
         head = None if condition is None else condition.head(self.config.num_classes, linear, dtype)
@@ -125,7 +125,7 @@ class Discriminator(keras.Model):
         Args:
             features: The features of a batch.
             labels: The class of each row, or a row of weights for the classes each; None without classes.
-            training: As in `call`.
+            training: Whether variables that a call in training moves are moved.
         """
         if self.condition_head is None:
             return {}

@@ -125,7 +125,7 @@ class Generator(keras.Model):
 
         Args:
             first: What `styles` returned.
-            second: Likewise, for other latents of the same classes.
+            second: What `styles` returned for other latents of the same classes.
             cutoff: From 1 to `num_styles` - 1.
 
         Raises:
@@ -149,9 +149,9 @@ class Generator(keras.Model):
 
         Args:
             inputs: The latents z, or (z, embedding) if there are classes.
-            training: As in `synthesise`.
-            truncation: As in `styles`.
-            keys: As in `synthesise`.
+            training: Whether variables that a call in training moves are moved; they are not by default.
+            truncation: How far latents were truncated, or how far styles are to be, see `styles`; None: not at all.
+            keys: The key that decides the noise of each row, in families with noise; None: the same noise in every row.
         """
         z, embedding = self.checked(inputs)
         return self.synthesise(self.styles(z, embedding, truncation, training), keys, training)

@@ -49,7 +49,7 @@ class InferenceGenerator(Protocol):
         Args:
             z: The latents.
             embedding: The embedding of the class of each row; None without classes.
-            truncation: Of each row, with the meaning that `config.truncation_rule` gives it; 1: none.
+            truncation: The truncation of each row, with the meaning that `config.truncation_rule` gives it; 1: none.
             keys: The key that decides the noise of each row, in families with noise; None: the same noise in every
                 row.
         """

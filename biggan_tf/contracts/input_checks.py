@@ -109,7 +109,7 @@ def class_weights(labels: Tensor | Sequence[int], num_classes: int, dtype: DType
     Args:
         labels: The class of each row, which becomes a 1 among zeros; or a row of weights each, which stay as they are.
         num_classes: How many classes there are.
-        dtype: Of the result.
+        dtype: The dtype of the result.
 
     Raises:
         ValueError: If the labels are neither.

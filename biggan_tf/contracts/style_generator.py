@@ -59,7 +59,8 @@ class StyleGenerator(Generator):
 
         Args:
             styles: What `styles_from` or `styles` returned.
-            maps: As many maps, of the same sizes, as `noise_maps` returns. Those of one row are added to all rows.
+            maps: A map for each layer with noise, in the sizes that `noise_maps` returns. A map of one row is added to
+                all rows.
         """
         raise NotImplementedError(f"{type(self).__name__} has no noise. Call synthesise.")
 
@@ -87,8 +88,8 @@ class StyleGenerator(Generator):
         Args:
             z: The latents.
             embedding: The embedding of the class of each row; None without classes.
-            truncation: As in `truncated`; None: 1.
-            cutoff: As in `truncated`.
+            truncation: psi, for each row or for all; None: 1.
+            cutoff: How many of the first layers are truncated, for each row or for all, see `truncated`.
         """
         ws = ops.repeat(self.map(z, embedding)[:, None], self.num_styles, axis=1)
         return ws if truncation is None else self.truncated(ws, truncation, cutoff)

@@ -78,7 +78,7 @@ class Evaluator:
             kept_folder: Where `config.reference_path` names no file, the real images' features are kept beside the data
                 (`reference_statistics.kept_path`), or in this folder where that cannot be written; "": they are
                 computed and not stored.
-            strategy: As in the class.
+            strategy: Its replicas share the work of the extractor; None: one device.
             progress: Whether a bar tells how far the features of the real images are; not by default.
         """
         metrics.check_names(config.metrics)

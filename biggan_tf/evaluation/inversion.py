@@ -47,12 +47,13 @@ class InversionOptions:
         ramp_down: The share of the steps in which it falls to 0 again, as a cosine.
         style_noise: The deviation of the noise that is added to styles at first, in units of the length of w - mean.
         style_noise_until: The share of the steps in which that noise falls to 0.
-        pixel_weight: Of the mean squared difference of pixels, which lie in [-1, 1].
-        feature_weight: Of the squared difference of features scaled to unit length.
+        pixel_weight: The weight of the mean squared difference of pixels, which lie in [-1, 1].
+        feature_weight: The weight of the squared difference of features scaled to unit length.
         search_noise: Whether the noise of the layers is searched for, too, as in the paper; by default it is that of
             `seed`, so that a served model draws the same picture.
-        noise_weight: Of the correlations in that noise, see `noise_maps.correlation`. The paper's suits 256 pixels and
-            more; in small maps even independent numbers are correlated by chance, and 1 is enough at 8 pixels.
+        noise_weight: The weight of the correlations in noise that is searched for, see `noise_maps.correlation`. The
+            paper's suits 256 pixels and more; in small maps even independent numbers are correlated by chance, and 1 is
+            enough at 8 pixels.
         num_drawn: How many styles the mean, where the search begins, and the deviation are taken from.
         seed: Decides the noise on styles, and that of the picture.
     """
@@ -127,7 +128,7 @@ def invert(
     """Searches for the styles of a picture.
 
     Args:
-        sampler: Of the generator; draws the styles whose mean the search begins at.
+        sampler: The sampler of the generator; it draws the styles whose mean the search begins at.
         target: The picture, of the generator's resolution.
         options: How.
         extractor: The network whose features are compared; None: pixels alone are.

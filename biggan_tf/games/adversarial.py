@@ -23,7 +23,7 @@ class SingleFakeGame(TwoPlayerGame):
         """What G minimises, and scalars to report by name.
 
         Args:
-            round_: Of the phase.
+            round_: The round of G's phase whose loss this is.
             fake: Its fakes with D's answers.
         """
 

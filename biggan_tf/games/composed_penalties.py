@@ -98,7 +98,7 @@ class ComposedPenalties:
         """Judges real images, and fakes where the phase needs them, and takes the penalties of one interval.
 
         Args:
-            round_: Of D's phase.
+            round_: The round of D's phase whose loss the penalties belong to.
             real: The real images.
             fake: The fakes; None: the phase does without, see `needs_fakes`.
             near: Fakes of neighbouring latents, for latent consistency; None: it is not taken.

@@ -181,8 +181,8 @@ class R3GANGameConfig(RelativisticConfig):
     """Relativistic pairs with R1 and R2 of one weight, R3GAN's (arXiv:2501.05441).
 
     Attributes:
-        gamma: Of both penalties, at the start. The authors' are 0.05 for CIFAR-10 and 150 for FFHQ at 256.
-        final_gamma: At the end, along half a cosine; None: it stays.
+        gamma: The weight of both penalties at the start. The authors take 0.05 for CIFAR-10 and 150 for FFHQ at 256.
+        final_gamma: The weight at the end, reached along half a cosine; None: it stays.
         schedule_images: After how many images it is reached.
     """
 
@@ -225,16 +225,16 @@ class StyleGAN2GameConfig(AdversarialConfig):
     for each of a phase that comes every k steps, and that phase weighs k n times as much. The authors' n is 1.
 
     Attributes:
-        r1_gamma: Of R1, the penalty on D's gradient at real images; 0: none. Config F takes 10.
+        r1_gamma: The weight gamma of R1, the penalty on D's gradient at real images; 0: none. Config F takes 10.
         r1_every: Every how many steps R1 is taken, with a weight as much larger, see above. 1: in every step, in an
             update of its own nonetheless.
-        path_length_weight: Of the path length regularisation of G; 0: none, as for CIFAR-10.
+        path_length_weight: The weight of the path length regularisation of G; 0: none, as for CIFAR-10.
         path_length_every: Every how many steps it is taken, likewise.
         path_length_decay: The share of a new mean length in the running mean.
         path_length_share: The share of a micro-batch's rows that it is taken on.
         style_mixing: The probability that a micro-batch has mixed styles; 0: none, as for CIFAR-10 and StyleGAN3.
-        blur_sigma: Of the blur (`ops.blur`) that D sees all images with at the beginning, in pixels; 0: none.
-            StyleGAN3-R takes 10, so that D does not look at details that G cannot draw yet.
+        blur_sigma: The sigma, in pixels, of the blur (`ops.blur`) that D sees all images with at the beginning; 0: no
+            blur. StyleGAN3-R takes 10, so that D does not look at details that G cannot draw yet.
         blur_fade_images: After how many real images sigma has fallen to 0, in proportion to them. The authors take
             6,250 for each image of the batch.
     """
@@ -294,9 +294,9 @@ class WassersteinGPConfig(AdversarialConfig):
     Attributes:
         penalty_weight: Lambda of the penalty on the length of D's gradient between real images and fakes.
         penalty_target: The length that the penalty asks for.
-        drift_weight: Of the square of D's answers to real images, which keeps them near 0.
-        class_weight: Of the cross-entropy of the auxiliary classifier (arXiv:1610.09585), for discriminators that have
-            a head "classes". With `model.condition` acgan, which has weights of its own, they have none.
+        drift_weight: The weight of the mean square of D's answers to real images; it keeps these near 0.
+        class_weight: The weight of the cross-entropy of the auxiliary classifier (arXiv:1610.09585), for discriminators
+            that have a head "classes". With `model.condition` acgan, which has weights of its own, they have none.
     """
 
     kind: ClassVar[str] = "wasserstein_gp"

@@ -39,7 +39,7 @@ def mirrored_and_shifted(
         images: The images.
         mirror: Which are mirrored.
         down: Numbers in [0, 1) that decide by how many pixels an image is moved: all from -R/8 to R/8 are as probable.
-        right: Likewise, along the other axis.
+        right: Numbers in [0, 1) that decide in the same way by how many pixels an image is moved to the right.
     """
     images = ops.where(mirror[:, None, None, None], ops.flip(images, axis=2), images)
     _, height, width, _ = images.shape

@@ -14,7 +14,7 @@ def feature_distance(real_features: Features, fake_features: Features) -> Scalar
 
     Args:
         real_features: D's features of real images. They are constants to G.
-        fake_features: Those of fakes.
+        fake_features: D's features of fakes.
     """
     real, fake = (mean_over_replicas(ops.mean(widen(features), axis=0)) for features in (real_features, fake_features))
     return ops.mean(ops.abs(real - fake))

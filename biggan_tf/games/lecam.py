@@ -22,8 +22,8 @@ def lecam_penalty(
     """Computes E[relu(D(x) - a_F)^2] + E[relu(a_R - D(G(z)))^2], as StudioGAN does it (equation 3 has no relu).
 
     Args:
-        real_logits: Of real images.
-        fake_logits: Of fakes.
+        real_logits: D's logits of real images.
+        fake_logits: D's logits of fakes.
         average_real: a_R, the moving average of logits of real images.
         average_fake: a_F, that of fakes.
     """
@@ -39,8 +39,8 @@ class LogitAverages:
         config: Gives their decay, and from how many images on they are averages and the penalty is taken.
 
     Attributes:
-        real: That of real images.
-        fake: That of fakes.
+        real: The moving average of D's mean logit of real images.
+        fake: The moving average of D's mean logit of fakes.
     """
 
     def __init__(self, config: PenaltiesConfig):
@@ -59,8 +59,8 @@ class LogitAverages:
         """Moves the averages to the new logits, and then takes the penalty.
 
         Args:
-            real_logits: Of real images.
-            fake_logits: Of fakes.
+            real_logits: D's logits of real images.
+            fake_logits: D's logits of fakes.
             images_seen: How many real images the discriminator has seen. Up to the start the averages are the latest
                 means, and the penalty is 0. Where the first call comes behind the start, its means are the averages.
         """

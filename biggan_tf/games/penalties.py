@@ -61,7 +61,7 @@ def with_squared_gradient(
     arXiv:1801.04406, equations 9 and 10). Where D couples rows, as by batch norm, see `with_squared_gradients`.
 
     Args:
-        round_: Of the phase whose loss the penalty belongs to.
+        round_: The round of the phase whose loss the penalty belongs to.
         batch: Where the gradient is taken.
         *others: Further images that go through D in the same call.
         change: What is done to each batch in front of D; the gradient passes through it. None: nothing.
@@ -83,10 +83,10 @@ def with_squared_gradients(
     gradient also holds how the other rows' logits depend on its image.
 
     Args:
-        round_: Of the phase whose loss the penalties belong to.
+        round_: The round of the phase whose loss the penalties belong to.
         batches: The images that go through D in one call.
         at: The numbers of those batches at which the gradient is taken.
-        change: As in `with_squared_gradient`.
+        change: What is done to each batch in front of D; the gradient passes through it. None: nothing.
     """
     if not at:
         return round_.discriminate(*(batches if change is None else map(change, batches))), []
@@ -111,10 +111,10 @@ def squared_gradients_between(
     """|dD(m)/dm|^2 at a random point m between each real image and a fake (Gulrajani et al. 2017, arXiv:1704.00028).
 
     Args:
-        round_: Of the phase whose loss the penalty belongs to.
+        round_: The round of the phase whose loss the penalty belongs to.
         real: The real images, whose labels D is given with the points.
-        fake: As many fakes.
-        change: As in `with_squared_gradient`.
+        fake: The fakes, as many as there are real images.
+        change: What is done to each batch in front of D; the gradient passes through it. None: nothing.
     """
     share = round_.random_uniform((1, 1, 1))
     first = ops.convert_to_tensor(real.images)
@@ -130,9 +130,9 @@ def squared_gradients_around(
     """|dD(y)/dy|^2 at a random point y near each real image (DRAGAN, Kodali et al. 2017, arXiv:1705.07215).
 
     Args:
-        round_: Of the phase whose loss the penalty belongs to.
+        round_: The round of the phase whose loss the penalty belongs to.
         real: The real images.
-        change: As in `with_squared_gradient`.
+        change: What is done to each batch in front of D; the gradient passes through it. None: nothing.
     """
     images = ops.convert_to_tensor(real.images)
     values = widen(images)
@@ -166,13 +166,13 @@ def slope_penalty(squared: Float[Tensor, " N"], centre: float) -> Scalar:
 
 
 def path_lengths(round_: Round, styles: Styles) -> Float[Tensor, " N"]:
-    """How much a random change of each image moves its styles: the length of J^T y (arXiv:1912.04958, equation 4).
+    """How much each image changes with its styles: the length of J^T y (arXiv:1912.04958, equation 4).
 
     J is the derivative of the image by the styles, and y an image of N(0, 1) divided by the root of its number of
     pixels. The square of the length is the mean over layers of sum_v (J^T y)_v^2.
 
     Args:
-        round_: Of the phase whose loss the lengths belong to.
+        round_: The round of the phase whose loss the lengths belong to.
         styles: A tuple with one tensor, [N, layers, V].
     """
     import tensorflow as tf

@@ -27,14 +27,14 @@ class RestorationConfig(GameConfig):
         discriminator_steps: Follows from `game`: as many as it has, or 1 without an adversarial weight.
         game: The game that G plays against D.
         l1: The weight of E|y - G(x)|.
-        l2: Of E(y - G(x))^2.
-        features: Of the distance between the feature maps of both images, see `contracts.feature_maps`; 0: the network
-            of the features is not loaded.
-        adversarial: Of G's loss in the game. D's losses are the game's own.
-        final_l1: The weight at the end of the schedule; None, the default, like for the next three: it stays.
-        final_l2: Likewise.
-        final_features: Likewise.
-        final_adversarial: Likewise.
+        l2: The weight of E(y - G(x))^2.
+        features: The weight of the distance between the feature maps of both images, see `contracts.feature_maps`; with
+            0 here and no `final_features` above 0, the network of the features is not loaded.
+        adversarial: The weight of G's loss in the game. D's losses are the game's own.
+        final_l1: The weight `l1` at the end of the schedule; None, the default: it stays.
+        final_l2: The weight `l2` at the end of the schedule; None, the default: it stays.
+        final_features: The weight `features` at the end of the schedule; None, the default: it stays.
+        final_adversarial: The weight `adversarial` at the end of the schedule; None, the default: it stays.
         schedule_images: After how many images seen the final weights are reached.
         warmup_steps: In so many steps at the beginning G is trained on pixels alone (`l1` and `l2`), and D not at all.
             The images of the warm-up do not count as seen.

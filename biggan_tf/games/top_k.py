@@ -17,7 +17,7 @@ def num_kept(config: AdversarialConfig, images_seen: Count | int, logits: Logits
     Args:
         config: Gives gamma, nu and how many images are an epoch.
         images_seen: How many real images the discriminator has seen.
-        logits: Those of the fakes of this replica.
+        logits: D's logits of the fakes of this replica.
     """
     rows = logits.shape[0] * num_replicas()
     epoch = ops.cast(ops.floor_divide(images_seen, config.top_k_epoch_images), "float32")

@@ -36,7 +36,7 @@ class TwoPlayerGame(abc.ABC):
         """What D minimises, apart from the penalties, and scalars to report by name.
 
         Args:
-            round_: Of the phase.
+            round_: The round of D's phase whose loss this is.
             real: The real images.
             fake: The fakes.
         """
@@ -110,7 +110,7 @@ class TwoPlayerGame(abc.ABC):
         """Fresh fakes, as many as real images.
 
         Args:
-            round_: Of the phase.
+            round_: The round of the phase that the fakes are for.
             labels: The class of each fake; None: they are sampled.
             latent_noise: The deviation of noise that is added to the latents; 0: none.
             moves_state: Whether variables that a call in training moves are to be moved; a game may heed it or, as by
@@ -132,7 +132,7 @@ class TwoPlayerGame(abc.ABC):
         """What D is shown of a batch; by default the batch itself.
 
         Args:
-            round_: Of the phase.
+            round_: The round of the phase in which D judges the batch.
             batch: Real images or fakes.
         """
         del round_
@@ -158,7 +158,7 @@ class TwoPlayerGame(abc.ABC):
         with n_D = 1 it is that of arXiv:1912.04958, section 3.1.
 
         Args:
-            round_: Of the phase.
+            round_: The round of D's phase whose loss this is.
             every: The interval k.
         """
         judged = self._judged(round_, every)

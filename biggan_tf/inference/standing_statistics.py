@@ -166,11 +166,11 @@ def measure_and_apply(
     Args:
         generator: Is changed.
         truncation: None: latents that are not truncated.
-        method: As in `measure`, like all that follow.
+        method: What a truncation means, see `latents.truncated_normal`.
         prior: The distribution of latents, truncated or not; None: the one that the generator was trained with.
         num_passes: Forward passes that are averaged.
         batch_size: Images in a pass.
-        frequencies: How often each class is drawn.
+        frequencies: How often each class is drawn, in any unit; None: all are equally likely.
         progress: Whether a bar tells how far it is; not by default.
     """
     statistics = measure(

@@ -71,7 +71,7 @@ class TileByTile:
 
         Args:
             picture: The small picture.
-            seed: As in `bands`.
+            seed: Decides the noise, in families that have any.
         """
         return np.concatenate(list(self.bands(picture, seed)))
 

@@ -19,7 +19,7 @@ class Arguments:
         place: What errors call the network, such as "G_ema".
 
     Attributes:
-        place: The same.
+        place: What errors call the network.
     """
 
     def __init__(self, values: Mapping[Any, Any], place: str) -> None:

@@ -37,7 +37,7 @@ def set_value(variable: keras.Variable, value: np.ndarray) -> None:
 
     Args:
         variable: Was created inside or outside of `deferred_variables`.
-        value: Of the variable's shape.
+        value: The value, of the variable's shape.
     """
     if variable._value is not None:
         variable.assign(value)

@@ -66,7 +66,7 @@ def discriminator_settings(discriminator: Module) -> Settings:
         discriminator: A discriminator of either code.
 
     Raises:
-        WeightsFileError: As in `generator_settings`.
+        WeightsFileError: If it was built with an argument that has no counterpart here; the error names it.
     """
     _require_class(discriminator, "Discriminator")
     given = Arguments(discriminator.arguments(("c_dim", "img_resolution", "img_channels")), discriminator.place)

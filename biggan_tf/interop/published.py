@@ -21,7 +21,7 @@ def load_published(
     Args:
         weights: A .pkl of StyleGAN2, StyleGAN3 or R3GAN, a .safetensors file, a folder of the TF-Hub port, or, under
             any other name, a file of the PyTorch BigGAN, which holds a generator alone.
-        ema: Of a .pkl, whether the generator is the moving average or that being trained.
+        ema: Whether to load the moving average of a .pkl's generator; False: the weights that were being trained.
         with_discriminator: Whether to load the discriminator, too, where there is one.
 
     Returns:

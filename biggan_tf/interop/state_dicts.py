@@ -36,7 +36,7 @@ def from_state_dict(
         settings: The configuration by the names of the public code, such as `resolution`, and `c_dim` and
             `channel_base` of StyleGAN2 or `classes` and `widths` of R3GAN.
         generator: The generator's arrays by the public code's names and in its layouts; None: no generator is built.
-        discriminator: Likewise.
+        discriminator: The discriminator's arrays, named and laid out in the same way; None: no discriminator is built.
         policy: The dtype policy of the networks. Under "float64" they compute in float64.
 
     Returns:

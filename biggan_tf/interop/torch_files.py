@@ -37,7 +37,8 @@ class StateDict:
         tensors: What the pickle says of each tensor, by name.
 
     Attributes:
-        tensors: The same. Each lies inside its storage, and each storage inside the file.
+        tensors: What the pickle says of each tensor, by name. Each tensor lies inside its storage, and each storage
+            inside the file.
         stored_bytes: How many bytes the file has for all of these tensors. Tensors that share a storage can together
             show more than this.
 

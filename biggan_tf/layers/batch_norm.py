@@ -66,7 +66,7 @@ class BatchNorm(keras.layers.Layer):
         Args:
             x: The activations.
             gain: One row for each image, or a single row for all; None means 1.
-            offset: Likewise; None means 0.
+            offset: One row for each image, or a single row for all; None means 0.
             training: Whether to use the moments of the batch, and to move the stored ones.
             truncation: Where between the stored sets of moments each image is, if there are several; None means 1.
         """

@@ -97,7 +97,7 @@ class EqualisedDense(keras.layers.Layer):
         be one of a copy for inference.
 
         Args:
-            factor: Of the result of a linear layer.
+            factor: What the layer's result is multiplied by; above 0 unless the activation is linear.
         """
         self.kernel.assign(self.kernel * (self.gain * factor))
         if self.use_bias:

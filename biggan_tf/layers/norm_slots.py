@@ -55,9 +55,9 @@ def built_slot(
 
     Args:
         norm: The norm.
-        name: Of the layer.
-        shape: Of the activations.
-        classes_shape: Of the classes; None: the slot is called without.
+        name: The name of the layer.
+        shape: The shape of the activations.
+        classes_shape: The shape of the classes; None: the layer is called without classes.
         dtype: The layer's dtype policy.
         offset: Whether a norm of activations has an offset; one in front of a bias needs none.
     """
@@ -80,8 +80,8 @@ def built_division(enabled: bool, kernel_shape: InputShape, dtype: str) -> Kerne
 
     Args:
         enabled: Whether the kernel is divided.
-        kernel_shape: Of the kernel. Where it is divided it must have been created with `autocast=False`, so that a
-            singular value is never taken in half precision.
+        kernel_shape: The shape of the kernel. A kernel that is divided must have been created with `autocast=False`, so
+            that a singular value is never taken in half precision.
         dtype: The compute dtype of the layer.
     """
     if not enabled:

@@ -69,7 +69,7 @@ def batch_normalise(
     Args:
         x: The activations that this replica holds.
         gain: One row for each image, or a single row for all of them, in the `accumulation_dtype` of x.
-        offset: Likewise.
+        offset: One row for each image, or a single row for all of them, in the `accumulation_dtype` of x.
         mean: The mean of each channel, from `batch_moments`.
         variance: The variance of each channel, from `batch_moments`.
         epsilon: Is added to the variance.

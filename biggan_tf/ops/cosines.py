@@ -60,8 +60,8 @@ def gathered(*rows: Float[Tensor, "N _"]) -> list[Float[Tensor, "M _"]]:
     """The rows of all replicas, whose gradients flow back to them.
 
     Args:
-        *rows: Those of this replica. All are exchanged at once, since exchanges that do not depend on each other may
-            wait for one another without end where replicas share few processor cores.
+        *rows: Tensors with the rows of this replica. All are exchanged at once, since exchanges that do not depend on
+            each other may wait for one another without end where replicas share few processor cores.
     """
     sizes = [each.shape[1] for each in rows]
     everyone = rows_of_all_replicas(ops.concatenate(list(rows), axis=1))

@@ -21,7 +21,7 @@ def map_distance(first: Sequence[Tensor], second: Sequence[Tensor]) -> Float[Ten
 
     Args:
         first: The maps of one batch, [N, h, w, C] for each level.
-        second: Those of the other.
+        second: The maps of the other batch, of the same shapes.
     """
     distances = [
         ops.mean(ops.sum(ops.square(_unit(one) - _unit(other)), axis=3), axis=(1, 2))

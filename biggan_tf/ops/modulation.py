@@ -41,7 +41,7 @@ def modulated_convolution(
 
     Args:
         x: The activations.
-        kernel: The same for all images.
+        kernel: The kernel, the same for all images.
         styles: A factor for each input channel of each image.
         demodulate: Whether the outputs are divided so that they have the deviation of the inputs.
         upsample_taps: Doubles the image, with this filter; None: the size stays.

@@ -35,7 +35,7 @@ def normalised_modulated_convolution(
 
     Args:
         x: The activations.
-        kernel: The same for all images, in the dtype that it is stored in or that of `x`.
+        kernel: The kernel, the same for all images, in the dtype that it is stored in or that of `x`.
         styles: A factor for each input channel of each image.
         demodulate: Whether kernel and styles are normalised and the outputs divided, as the module's formulas say;
             without, the image is convolved with g s_i w_iko.

@@ -26,8 +26,8 @@ def plane_normal(
     Args:
         keys: The key of each row.
         plane: Which plane, from 0 to 31; they are independent of one another.
-        height: Of the window.
-        width: Of the window.
+        height: The height of the window.
+        width: The width of the window.
         channels: How many numbers a pixel has.
         offset: The row and the column of the window's first pixel, at least 0; None, the default: the origin.
     """

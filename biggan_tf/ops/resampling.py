@@ -99,8 +99,8 @@ def convolve_upsampled(
 
     Args:
         x: The images before they are doubled.
-        kernel: Of size 3x3 or 1x1.
-        upsampling: The same as for `upsample`.
+        kernel: The kernel, of size 3x3 or 1x1.
+        upsampling: "nearest", "zero_insertion" or "filtered", see `upsample`.
         fused: Whether to convolve at the lower resolution where that is faster. False does what the formula says. It
             has no effect with "filtered", which always applies the kernel at the lower resolution.
     """
@@ -129,10 +129,10 @@ def convolve_pooled(
 
     Args:
         x: The images, of even height and width.
-        kernel: Of size 3x3 or 1x1.
+        kernel: The kernel, of size 3x3 or 1x1.
         fused: Whether to convolve at the lower resolution. False does what the formula says. It has no effect with
             "filtered", which always applies the kernel at the lower resolution.
-        pooling: The same as for `pool`.
+        pooling: "mean" or "filtered", see `pool`.
     """
     if pooling == "filtered":
         return fir_convolution.convolve_downsampled(x, kernel, _TAPS)

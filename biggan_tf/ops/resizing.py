@@ -51,8 +51,8 @@ def resized(images: SmallImages, height: int, width: int, method: str = "bicubic
 
     Args:
         images: The images; height and width must be known while the function is traced.
-        height: Of the result.
-        width: Of the result.
+        height: The height of the result.
+        width: The width of the result.
         method: One of `METHODS`.
     """
     dtype = accumulation_dtype(images.dtype)

@@ -31,8 +31,8 @@ def singular_value(
     Args:
         matrix: The transpose of the paper's W: a column for each output. float32 or float64.
         u: The estimate so far of the singular vector on the side of the outputs.
-        epsilon: The same as for `unit_vector`.
-        additive: The same as for `unit_vector`.
+        epsilon: Keeps the divisions by a vector's length finite, see `unit_vector`.
+        additive: Whether the divisions are by |x| + epsilon in the place of max(|x|, epsilon), see `unit_vector`.
 
     Returns:
         sigma and the new u.

@@ -35,10 +35,11 @@ class Pretrained:
             first needed, by the plan of an export.
 
     Attributes:
-        preset: As given.
-        generator: As given. Its batch norms hold the moments of training but while `generate` draws.
-        discriminator: As given.
-        moments: As given, or what has been measured since.
+        preset: What the preset says.
+        generator: The network with the weights to sample from. Its batch norms hold the moments of training but while
+            `generate` draws.
+        discriminator: The discriminator of the same training; None: there is none.
+        moments: The moments that the generator's batch norms are served with, given or measured when first needed.
 
     Example:
         >>> model = biggan_tf.from_preset("runs/preset")

@@ -70,7 +70,7 @@ def kept_energy(halve: Resampler, frequency: float) -> float:
 
     Args:
         halve: Halves the image.
-        frequency: Of a wave along the rows, in periods per pixel.
+        frequency: The frequency of a wave that changes from row to row, in periods per pixel.
     """
     phases = np.linspace(0.0, np.pi, 8, endpoint=False)[:, None, None, None]
     waves = np.cos(2 * np.pi * frequency * np.arange(_SIZE)[:, None, None] + phases) * np.ones((1, 1, _SIZE, 1))
@@ -99,7 +99,7 @@ def checkerboard(images: Float[np.ndarray, "N H W 3"]) -> float:
     """The power of images at the highest frequency of their pixels, against that just below; 1 without a pattern.
 
     Args:
-        images: Of even height and width.
+        images: Square images of even height.
     """
     x = np.asarray(images, np.float64).mean(axis=-1)
     x = x - x.mean(axis=(1, 2), keepdims=True)

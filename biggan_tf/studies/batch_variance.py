@@ -30,8 +30,9 @@ class _Dependence:
 
     Attributes:
         sizes: B, the rows of a batch.
-        shares: For each of them.
-        instance_norm: The same for a layer of instance norm in the place of batch norm, at the smallest size.
+        shares: The share for each of these sizes.
+        instance_norm: Not a share, but the largest change of a value behind a layer of instance norm when the other
+            row of a batch of two changes.
     """
 
     sizes: tuple[int, ...]
@@ -114,7 +115,7 @@ def _dependence(context: StudyContext, num_draws: int, sizes: tuple[int, ...]) -
 
 
 def _instance_norm_share(random: np.random.Generator, num_draws: int) -> float:
-    """The variance of a row behind instance norm when the other rows of a batch of two change."""
+    """The largest change of a value of a row behind instance norm when the other row of a batch of two changes."""
     layer = GroupNorm(num_groups=0)
     row = random.standard_normal((1, _PIXELS, _PIXELS, 4))
     outputs = []

@@ -31,8 +31,8 @@ class PointClassifier:
     """A frozen classifier of points: the logarithms of the densities of normal clouds, without what all have.
 
     Args:
-        centres: Of the clouds.
-        deviation: Of every cloud.
+        centres: The centre of each cloud.
+        deviation: The standard deviation of every cloud along each axis.
     """
 
     def __init__(self, centres: Float64[np.ndarray, "K 3"], deviation: float):

@@ -49,7 +49,7 @@ def layer_singular_values(log_gains: Float64[np.ndarray, " K"], channels: int = 
 
     Args:
         log_gains: a of each class.
-        channels: Of the convolution.
+        channels: How many input and output channels the convolution has, the same number of both.
     """
     convolution = SNConv2D(channels, 1, use_bias=False)
     x = tf.eye(channels)[:, None, None]

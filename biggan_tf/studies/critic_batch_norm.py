@@ -26,8 +26,9 @@ class _Coupling(NamedTuple):
 
     Attributes:
         own: The root of the mean square of the length of its gradient with respect to the real image itself.
-        fakes: Likewise with respect to all fakes of the call together.
-        reals: Likewise with respect to all other real images of the call together.
+        fakes: The root of the mean square of the length of its gradient with respect to all fakes of the call together.
+        reals: The root of the mean square of the length of its gradient with respect to all other real images of the
+            call together.
     """
 
     own: float

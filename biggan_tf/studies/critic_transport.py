@@ -28,8 +28,8 @@ def optimal_map(fakes: Float[np.ndarray, "N D"], reals: Float[np.ndarray, "N D"]
     """The real point that each fake goes to where the mean distance is the smallest possible one.
 
     Args:
-        fakes: Points.
-        reals: As many points.
+        fakes: The points of the fakes.
+        reals: The real points, as many as there are fakes.
     """
     distances = np.linalg.norm(fakes[:, None] - reals[None], axis=-1)
     rows, columns = scipy.optimize.linear_sum_assignment(distances)

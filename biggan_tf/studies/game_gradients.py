@@ -32,8 +32,8 @@ class GameGradients(NamedTuple):
     """What one step of a game computed.
 
     Attributes:
-        gradients: Those of the phases that are due, by the network: "G" and "D". They are of float32 and of the loss
-            itself, without a loss scale.
+        gradients: The gradients of the phases that are due, lazy ones always among them, by the network: "G" and "D".
+            They are of float32 and of the loss itself, without a loss scale.
         game: Which game was played, e.g. "the run's game hinge".
         images: Which images stood for real ones, e.g. "16 images of data/32".
     """

@@ -18,7 +18,7 @@ def float_images(
     """Images in [-1, 1], all of the first class where there are classes, so that the latents alone make them differ.
 
     Args:
-        sampler: Of the generator; at a truncation, its latents are scaled or its styles moved to their mean.
+        sampler: The sampler of the generator; its truncation acts on the latents that it draws, or on the styles.
         count: How many images.
         z: Their latents; None: those of the sampler.
     """
@@ -38,7 +38,7 @@ def latents_in_ball(random: np.random.Generator, count: int, z_dim: int, radius:
         random: Decides the latents. The same generator gives the same directions for each radius.
         count: How many.
         z_dim: Values of a latent.
-        radius: Of the ball, in units of the root of `z_dim`, which is about the length of a normal latent.
+        radius: The radius of the ball, in units of the root of `z_dim`, which is about the length of a normal latent.
     """
     directions = random.standard_normal((count, z_dim))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)

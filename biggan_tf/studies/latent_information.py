@@ -35,7 +35,7 @@ def level_bounds(
 
     Args:
         z: The latents.
-        features: Of the images.
+        features: The features of each image.
         sizes: How many values of z each level has.
     """
     half = len(z) // 2

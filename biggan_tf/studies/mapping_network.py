@@ -29,9 +29,9 @@ class _Measured(NamedTuple):
 
     Attributes:
         jodi_z: The Jacobian orthogonality deviation index with respect to z.
-        jodi_w: Likewise with respect to w.
+        jodi_w: The Jacobian orthogonality deviation index with respect to w.
         path_z: The perceptual path length in z, on pixels.
-        path_w: Likewise in w.
+        path_w: The perceptual path length in w, on pixels.
     """
 
     jodi_z: float
@@ -44,7 +44,7 @@ def pixel_extractor(resolution: int) -> FeatureExtractor:
     """Features that are the pixels themselves, so that no weights are needed.
 
     Args:
-        resolution: Of the images.
+        resolution: The height and width of the images.
     """
     images = keras.Input((resolution, resolution, 3))
     values = keras.layers.Flatten()(images)

@@ -76,7 +76,7 @@ def noise_maps(sampler: GeneratorSampler, pairs: int) -> Float64[np.ndarray, "M 
     """What the noise changes in images: the differences of two images of one latent, a map for each channel.
 
     Args:
-        sampler: Of a generator with noise.
+        sampler: The sampler of a generator with noise.
         pairs: How many latents.
     """
     numbers = np.arange(pairs)

@@ -34,7 +34,7 @@ class PixelConfig(FamilyConfig):
     Attributes:
         width: Values of a hidden layer.
         depth: Hidden layers of either network.
-        activation: Of the hidden layers, one of `ACTIVATIONS`.
+        activation: The activation of the hidden layers, one of `ACTIVATIONS`.
         gain: What the values of a hidden layer are multiplied by. The root of 2, the default, keeps the length of a
             vector that passes a ReLU and an orthogonal kernel.
         skips: Whether a hidden layer of the same width is added to its input, and the sum divided by the root of 2.

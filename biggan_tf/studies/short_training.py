@@ -41,8 +41,8 @@ def small_config(
         model: The networks.
         game: What they play.
         batch_size: Real images in a micro-batch.
-        learning_rates: Of the generator and of the discriminator.
-        seed: Of everything random in the training.
+        learning_rates: The learning rates of the generator and of the discriminator.
+        seed: The seed of everything random in the training.
     """
     config = Config(name="study", model=model, game=game)
     config.training.batch_size = batch_size

@@ -76,7 +76,7 @@ def outcome(name: str, context: StudyContext, output: str) -> StudyOutcome:
 
     Args:
         name: The study.
-        context: As in `outcomes`.
+        context: What the study is run with. A study that looks at no trained networks is run without the model.
         output: The folder of the files.
     """
     study = registry.load(name)

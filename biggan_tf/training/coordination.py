@@ -61,7 +61,7 @@ def await_workers(addresses: Sequence[str], timeout_s: float) -> None:
     wait for them in TensorFlow for an hour, with no way to shorten that, and deaf to signals.
 
     Args:
-        addresses: Those of the others, as TF_CONFIG has them.
+        addresses: The addresses of the other workers, as TF_CONFIG has them.
         timeout_s: How long to wait for all of them together.
 
     Raises:

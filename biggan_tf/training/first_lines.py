@@ -56,7 +56,7 @@ def lines(
     """The lines.
 
     Args:
-        config: As in `log`, like those that follow.
+        config: The configuration of the run, with the precision decided.
         gan: What is trained.
         cluster: The replicas.
         manifest: What the data holds.

@@ -289,7 +289,7 @@ class GAN(keras.Model):
 
         Args:
             inputs: The latents and the labels, (z, labels); z alone without classes.
-            training: As in `Generator.call`.
+            training: Whether variables that a call in training moves are moved; they are not by default.
         """
         z, labels = inputs if isinstance(inputs, tuple | list) else (inputs, None)
         return self.ema_generator(self.ema_generator.inputs_of(z, labels), training=training)
@@ -379,13 +379,13 @@ class GAN(keras.Model):
 
         Args:
             labels: The class of each picture; None: picture n is of class n, over and over.
-            seed: Of the first picture; the next one has the next seed. 0 by default.
+            seed: The seed of the first picture; the next one has the next seed. 0 by default.
             truncation: Threshold of the latents, or psi of the styles where the family truncates these; None: neither.
             count: How many pictures; None: one for each label, or 8 without labels.
-            standing_passes: Of batch norms, at a truncation that a server takes: how many passes of 64 images are
-                averaged for the moments that they draw with, as an export does it. They are measured when the weights
-                or the truncation are new. 0: the moments of training are taken, which costs nothing and gives other
-                pictures than a server.
+            standing_passes: How many passes of 64 images are averaged for the moments that batch norms draw with at a
+                truncation that a server takes, as an export does it. The moments are measured when the weights or the
+                truncation are new. 0: the moments of training are taken, which costs nothing and gives other pictures
+                than a server.
         """
         model = self.config.model
         if isinstance(self.ema_generator, EnlargingGenerator):

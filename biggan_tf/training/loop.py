@@ -172,14 +172,14 @@ class Run:
         gan: What is trained, in the state from which the run goes on.
         batches: This worker's micro-batches, at the position from which the run goes on.
         checkpoints: Saves `gan` and `batches`.
-        evaluate: As in `train`; None: no metrics are computed.
+        evaluate: Computes metrics of the EMA generator, in the first worker alone; None: no metrics are computed.
         asked_policy: The `model.policy` that the user asked for, such as "auto"; it is stored in checkpoints.
         step: How many steps of the game have been done.
         metrics: The numbers of the latest evaluation; None: there was none.
         meters: What the run has measured since its last line of metrics.jsonl, from `Meters.collected`; None: nothing.
         training_seconds: How long the steps have taken so far.
         owes_evaluation: Whether an evaluation that was due at this step is still to be computed.
-        trackers: As in `train`.
+        trackers: Each opens a further tracker besides TensorBoard's files, in the first worker alone.
     """
 
     def __init__(
@@ -236,8 +236,8 @@ class Run:
             config: The configuration as the user gave it.
             workdir: The folder of the run.
             cluster: The replicas that train.
-            evaluate: As in `train`; None: no metrics are computed.
-            trackers: As in `train`.
+            evaluate: Computes metrics of the EMA generator, in the first worker alone; None: no metrics are computed.
+            trackers: Each opens a further tracker besides TensorBoard's files, in the first worker alone.
 
         Raises:
             DataError: If the data is missing or damaged, or does not fit the configuration.

@@ -95,7 +95,7 @@ class ReplicaRandom:
         """Numbers of N(0, 1); each call gives others.
 
         Args:
-            *shape: As of `uniform`.
+            *shape: The shape of the numbers of one row; none: one number for each row.
         """
         return self._drawn(latents.normal, shape)
 

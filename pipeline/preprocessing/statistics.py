@@ -28,10 +28,10 @@ class SplitStatistics:
         formats: Number of images by their format in the source, e.g. {"JPEG": 99, "PNG": 1}.
         modes: Number of images by their Pillow mode in the source: "L" is greyscale, "CMYK" includes YCCK.
         heights: [least, greatest, sum, sum of squares] of the heights in the source, in pixels.
-        widths: The same of the widths in the source.
-        source_bytes: The same of the sizes of the source's files, in bytes.
+        widths: [least, greatest, sum, sum of squares] of the widths in the source, in pixels.
+        source_bytes: [least, greatest, sum, sum of squares] of the sizes of the source's files, in bytes.
         height_bins: Number of images by height // 64; 32 stands for all that are higher.
-        width_bins: The same of the widths.
+        width_bins: Number of images by width // 64; 32 stands for all that are wider.
         channels: {resolution: [pixels, 3 sums, 3 sums of squares]} of the channels of the stored images.
     """
 

@@ -35,7 +35,7 @@ class _Tree(NamedTuple):
     Attributes:
         images: What may be an image.
         folders: All folders, also those that only a path names; without hidden ones.
-        splits: Of the folders at the top, those that name splits; none: the class folders lie there.
+        splits: The folders at the top that name splits; none: the class folders lie at the top.
     """
 
     images: dict[str, ZipMember]

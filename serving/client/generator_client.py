@@ -45,8 +45,8 @@ class GeneratorClient:
         timeout_s: Seconds that a call may take with all its batches and retries. Until then a request is sent again
             while the server is busy or away; `serving.client.retries` has the rules.
         max_batch: Rows in the largest batch that the server takes; a call of more rows is split.
-        pipeline: Of calls that are split, the number of batches that wait for an answer at a time, in all threads
-            together. A call of one batch is sent at once.
+        pipeline: How many batches of calls that are split wait for an answer at a time, in all threads together. A call
+            of one batch is sent at once.
         token: The token that the server asks for; None: it asks for none. Without `credentials` anybody on the way can
             read it.
 

@@ -92,7 +92,7 @@ def export_preset(source: str, base: str, settings: ExportConfig, progress: bool
 
     Args:
         source: The preset's folder, its name, or its address on a hub.
-        base: As in `export_run`, like what follows.
+        base: Folder of the model, which a server's --model_base_path names. Its versions are subfolders 1, 2, ...
         settings: Precision, truncations and whatever else can be chosen.
         progress: Whether bars tell how far it is; not by default.
 

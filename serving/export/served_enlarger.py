@@ -35,11 +35,12 @@ class ServedEnlarger(tf.Module):
     Args:
         generator: A copy that belongs to this object, with the weights to serve with.
         max_pixels: The most pixels of a picture.
-        tile: As of `TiledEnlarger`.
+        tile: Height and width of a tile with its margins; more where the margins would leave too little of it.
 
     Attributes:
-        enlarge_tile: That of the `TiledEnlarger`. Who loads the SavedModel in a process of its own can call it tile by
-            tile, and so need the memory of one tile and one band of the answer for a picture of any size.
+        enlarge_tile: The function of the `TiledEnlarger` for one tile. Who loads the SavedModel in a process of its own
+            can call it tile by tile, and so need the memory of one tile and one band of the answer for a picture of
+            any size.
         tile_sizes: A function without inputs; its outputs tile, margin and factor are those of a `TileByTile`.
     """
 

@@ -47,7 +47,7 @@ class ServerCore:
         options: The values of the server's flags.
 
     Attributes:
-        options: The same.
+        options: The values of the server's flags.
         metrics: The counters and histograms that Prometheus reads.
         manager: Loads and unloads the versions of the models.
         models: The models that are configured, and their labels.

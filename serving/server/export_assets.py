@@ -18,7 +18,7 @@ def read_asset(path: str, name: str) -> Any:
 
     Args:
         path: The folder of the version.
-        name: Of the file in its `assets`.
+        name: The name of the file in its `assets`.
 
     Raises:
         ValueError: It is no JSON, no file, or larger than 4 MiB.
@@ -33,7 +33,7 @@ def read_text(path: str, name: str) -> str | None:
 
     Args:
         path: The folder of the version.
-        name: Of the file in its `assets`.
+        name: The name of the file in its `assets`.
 
     Raises:
         ValueError: It is no text, no file, or larger than 4 MiB.

@@ -105,7 +105,7 @@ class HttpConnection(HttpToolsProtocol):
         on_lost: Is called with this connection once it is closed.
 
     Attributes:
-        peer: As the argument.
+        peer: Who is at the other end, see `serving.server.peers`.
         phase: What the connection waits for.
         since: When it began to wait for that, on the clock of `time.monotonic`.
     """

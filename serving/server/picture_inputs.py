@@ -25,11 +25,12 @@ def with_readable_pictures(limits: Mapping[str, InputLimit], arrays: dict[str, n
     """The inputs of a request with a PNG in the place of each picture; others stay as they are.
 
     Args:
-        limits: Those of the model, by alias. Of pictures the highest value is the most pixels of a request.
+        limits: The limits of the model's inputs, by alias. The highest value of the pictures' limit is the most pixels
+            of a request.
         arrays: The inputs of the request by alias.
 
     Raises:
-        ServingError: A file is none of these, is damaged, or the pictures have too many pixels together.
+        ServingError: A file is no picture, is damaged, or the pictures have too many pixels together.
     """
     limit, pictures = limits.get(s.IMAGE_BYTES), arrays.get(s.IMAGE_BYTES)
     if limit is None or limit.high is None or pictures is None:

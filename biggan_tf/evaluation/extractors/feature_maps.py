@@ -33,7 +33,7 @@ class FrozenFeatureMaps:
     Args:
         function: Takes images with grey levels as the network was trained on.
         scale: The function takes scale * x + shift of images x in [-1, 1].
-        shift: As `scale`.
+        shift: What is added to scale * x.
         fingerprint: The SHA-256 of its weights.
         least: The smallest height and width that every map has a pixel of.
     """

@@ -29,7 +29,7 @@ class FrozenClassifier:
         size: Their height and width; None: those of the images.
         method: How they are resized, a method of `tf.image.resize`; with antialiasing.
         scale: The function takes scale * x + shift of images x in [-1, 1].
-        shift: As `scale`.
+        shift: What is added to scale * x.
         num_values: How many values its answer to an image has.
         fingerprint: The SHA-256 of its weights.
     """

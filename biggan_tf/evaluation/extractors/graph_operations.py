@@ -16,8 +16,8 @@ def multiply_adds(function: tf.types.experimental.ConcreteFunction, height: int,
     Args:
         function: Takes images [N, H, W, 3] alone and calls no further functions, as one whose variables were made
             constants does.
-        height: Of the image; it decides where the function takes images of any size.
-        width: As `height`.
+        height: The height of the image, in pixels.
+        width: The width of the image, in pixels.
     """
     (images,) = function.inputs
     with tf.Graph().as_default() as graph:

@@ -164,7 +164,7 @@ def require_labels(names: Sequence[str], labels: Int[np.ndarray, " N"], class_na
 
     Args:
         names: Which metrics.
-        labels: Those of the images; negative ones stand for no class.
+        labels: The label of each image; a negative one stands for no class.
         class_names: The names of the real images' classes; (): unknown, and any label is taken for one of theirs.
 
     Raises:

@@ -26,8 +26,8 @@ class ManifoldScores:
     Attributes:
         precision: From 0 to 1: how many samples look real.
         recall: From 0 to 1: how many real images could have been generated.
-        density: As precision, but samples in many balls count more, so that outliers among the real images matter less;
-            may exceed 1.
+        density: The mean number of balls of real images that a sample lies in, divided by k; it may exceed 1. Outliers
+            among the real images matter less to it than to precision.
         coverage: From 0 to 1: how many real images have a sample near them.
     """
 

@@ -73,7 +73,7 @@ def transfer_matrices(kernel: Float[np.ndarray, "H W I O"], num_frequencies: int
     """The matrices by which a convolution on a torus multiplies each frequency; its singular values are theirs.
 
     Args:
-        kernel: Of a convolution with I input and O output channels.
+        kernel: The kernel of a convolution with I input and O output channels.
         num_frequencies: F, the number of frequencies in each direction and the size of the torus in pixels; at least
             the size of the kernel.
 
@@ -112,7 +112,7 @@ def kernel_deviation(kernel: Float[np.ndarray, "I O"] | Float[np.ndarray, "H W I
     """The D of `isometry_deviation` of a dense layer, or of a convolution over all frequencies of any large torus.
 
     Args:
-        kernel: Of the layer; its scale plays no part.
+        kernel: The kernel of the layer; its scale plays no part.
     """
     if kernel.ndim == 2:
         return isometry_deviation(kernel[None])

@@ -31,7 +31,7 @@ def measure(
     The classes come as often as among the real images.
 
     Args:
-        sampler: Of the generator, at any truncation.
+        sampler: The sampler of the generator; each of `truncations` takes the place of its own.
         reference: The real images to compare with.
         extractor: The network whose features are compared; the one that made `reference`.
         truncations: Each is a row of the result.

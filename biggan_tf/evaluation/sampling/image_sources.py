@@ -60,7 +60,7 @@ def load(workdir: str = "", weights: str = "", ema: bool = True, policy: str | N
         workdir: The folder of a run of `biggan_tf.train`.
         weights: A .pth file of the PyTorch BigGAN, a .pkl of StyleGAN2, StyleGAN3 or R3GAN, a .safetensors file, a
             folder of the TF-Hub port, or a preset: its folder, its name or its address on a hub.
-        ema: Of a run or a .pkl, the moving average of the weights; False: the weights being trained.
+        ema: Whether to load the moving average of the weights of a run or a .pkl; False: the weights being trained.
         policy: The dtype policy of a run's generator; None: that of the run.
 
     Raises:

@@ -27,7 +27,7 @@ class SamplingOptions:
         weights: "ema" or "raw", for the protocol.
         frequencies: How often each class is drawn, in any unit; None: all are equally likely.
         cutoff: How many of the first layers' styles are truncated; None: as the family's configuration says.
-        as_served: As in `GeneratorSampler`.
+        as_served: Whether image number n has the latents and the noise that a server draws for the seed `seed` + n.
 
     Example:
         >>> options = SamplingOptions(truncation=0.5, standing_passes=100)

@@ -98,7 +98,7 @@ def interpolation(sampler: GeneratorSampler, labels: Sequence[int], rows: int, c
 
     Args:
         sampler: Draws the latents at both ends.
-        labels: As in `mixing`.
+        labels: The images at the ends are divided evenly among these classes; (): each has a class at random.
         rows: The number of walks.
         columns: The number of images of each walk, both ends included.
     """
@@ -115,7 +115,7 @@ def noise_variation(
 
     Args:
         sampler: Draws the latents.
-        labels: As in `mixing`.
+        labels: The images are divided evenly among these classes; (): each has a class at random.
         names: The classes' names, for the captions.
         rows: The number of images.
         columns: The number of noises of each that are shown; the deviation is that of 32, or of as many as are shown.

@@ -29,13 +29,15 @@ class BigGANConfig(FamilyConfig):
         discriminator_channels: The discriminator's.
         generator_table: The generator's own table in units of ch: the width at 4x4, then each level's output; None: the
             paper's for this resolution.
-        discriminator_table: Likewise each level's output (deep: the stem's first).
+        discriminator_table: The discriminator's own table in units of its ch: the output of each level (deep: of the
+            stem first); None: the variant's for this resolution.
         generator_upsampling: Which levels of an own table double the image; None: all.
         discriminator_downsampling: Which levels of an own table halve the image; None: all but the last (deep: all).
         generator_attention: Resolutions after whose level self-attention follows; by default 64 pixels, where there is
             such a level.
-        discriminator_attention: Likewise.
-        initializer: Of the kernels: orthogonal, or normal with deviation 0.02 (for small images).
+        discriminator_attention: The discriminator's resolutions after whose level self-attention follows; by default 64
+            pixels, where there is such a level.
+        initializer: The initializer of the kernels: orthogonal, or normal with deviation 0.02 (for small images).
         resampling: How images are doubled and halved in the blocks: "published" as the variant does it, or "filtered"
             with the filter (1, 3, 3, 1) of StyleGAN2, which keeps frequencies from appearing as others.
         fused_resampling: Join a change of resolution and its convolution in one operation: the same values, a quarter

@@ -48,7 +48,8 @@ class Variant:
         halvings_of_32_pixels: How many of the discriminator's levels halve the image at a resolution of 32; they are
             the first ones.
         batch_norm_epsilon: Is added to the variance.
-        last_batch_norm_epsilon: The same for the batch norm before the RGB convolution; None takes that of the others.
+        last_batch_norm_epsilon: What the batch norm before the RGB convolution adds to the variance; None: as much as
+            the others.
         unbiased_running_variance: Whether the running variance is n / (n - 1) times that of the batches.
         spectral_norm_epsilon: Keeps the divisions of the power iteration finite.
         additive_epsilon: Whether these divide by |x| + epsilon in training, and not by max(|x|, epsilon).

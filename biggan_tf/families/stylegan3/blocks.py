@@ -25,7 +25,7 @@ class RandomFrequencies(keras.initializers.Initializer):
     """Frequencies in two dimensions that lie within a circle, all equally likely: v / (|v| e^(|v|^2 / 4)) radius.
 
     Args:
-        radius: Of the circle, the cutoff of the signal.
+        radius: The radius of the circle, the cutoff of the signal.
     """
 
     def __init__(self, radius: float):

@@ -27,17 +27,17 @@ class StyleGAN3Config(StyleConfig):
     `channel_base` and `channel_max` are the discriminator's, which is StyleGAN2's.
 
     Attributes:
-        generator_channel_base: As `channel_base`, for the generator, where a layer of cutoff f has half of it divided
-            by f channels; None: `channel_base`.
+        generator_channel_base: Channels times twice the cutoff: a layer of the generator with cutoff f has
+            min(generator_channel_base / (2 f), generator_channel_max) channels; None: `channel_base`.
         generator_channel_max: The most channels of the generator; None: `channel_max`.
         num_layers: Layers of the generator, the conversion to RGB not counted.
         num_critical: How many of the last layers have the cutoff R / 2, the highest frequency of the image's pixels.
         first_cutoff: Cutoff of the first layer's filters, in periods across the image.
         first_stopband: The frequency that the first layer's filters must stop, and all above it, in the same unit.
-        last_stopband_ratio: The same of the last layer, divided by its cutoff.
+        last_stopband_ratio: The frequency that the last layer's filters must stop, divided by the layer's cutoff.
         margin: Pixels around the image that the layers compute in addition, so that its border is not seen.
         output_scale: What the last layer's result is multiplied by.
-        kernel_size: Of the convolutions: 3, or 1 for R.
+        kernel_size: The height and width of the layers' kernels: 3, or 1 for R. The conversion to RGB always has 1.
         filter_taps: The taps of a resampling filter, divided by the factor by which it enlarges or reduces.
         activation_upsampling: How much an image is enlarged for its activation.
         radial_filters: Whether images are reduced with filters that treat all directions alike, as R does; critical

@@ -45,11 +45,11 @@ class LayerPlan(NamedTuple):
         given: The signal in front of it.
         result: The signal behind it.
         is_to_rgb: Whether it is the conversion to RGB.
-        kernel_size: Of its convolution.
+        kernel_size: The height and width of its convolution's kernel.
         up: How much the image is enlarged for the activation.
         down: How much it is reduced behind it.
         up_taps: The filter of the enlargement; None: none.
-        down_taps: That of the reduction; None: none.
+        down_taps: The filter of the reduction; None: none.
         padding: Zeros before and after the enlarged image along both axes; negative: crop.
     """
 

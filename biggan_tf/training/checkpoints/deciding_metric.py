@@ -45,7 +45,7 @@ def cost(values: Mapping[str, float], asked: Sequence[str] = ()) -> float:
 
     Args:
         values: At least one metric by its name.
-        asked: As in `name_and_direction`.
+        asked: The metrics that a configuration asks for, of which the first decides; (): the first of the values does.
     """
     name, lower_is_better = name_and_direction(values, asked)
     return values[name] if lower_is_better else 1.0 / max(values[name], 1e-12)

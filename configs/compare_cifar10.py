@@ -6,10 +6,12 @@ The networks are those that an hour on two cores was enough for (biggan_cifar10.
 all of z in G's first layer, and stylegan2_cifar10_small.py), and an R3GAN of their size. Minutes are those of the
 processor, so that a machine with other work gives each run as much computation as a quiet one.
 
-Expected cost and score: 7 runs of 20 minutes, and about 5 minutes of evaluations with each. On two cores with AVX2
-the Fréchet distance over EfficientNet-Lite0's features was 46.1 for biggan_hinge, 48.2 for contragan_2c, 58.3 for
-biggan_r1, 71.9 for acgan, 108.6 for biggan_wgan_gp and 229.2 for r3gan, which saw 53,312 images where the BigGANs saw
-93,440 to 137,216; one seed each, and stylegan2_ada has not been run. examples/compare_cifar10 has the page.
+Cost: 10 runs of 20 minutes, those of the three best with two seeds, and about 5 minutes of evaluations with each.
+Score, on two cores of an AMD EPYC, Zen 3 (AVX2): the Fréchet distance over EfficientNet-Lite0's features was 46.1 and
+50.5 for biggan_hinge, 48.2 and 50.5 for contragan_2c, 58.3 and 56.4 for biggan_r1, 71.9 for acgan, 108.6 for
+biggan_wgan_gp, 109.0 for stylegan2_ada and 229.2 for r3gan. The last two saw 54,880 and 53,312 images, and the BigGANs
+93,440 to 137,216. R3GAN's augmentation rises over the 20 million images of r3gan_cifar10.py, so that it hardly began
+here. examples/compare_cifar10 has the page.
 """
 
 import dataclasses

@@ -18,6 +18,7 @@ from biggan_tf.evaluation.reports.html_report import HtmlReport
 from biggan_tf.presets.stated_protocol import shortened, stated
 
 PAGE = "comparison.html"
+_IN_FIRST_TABLE = 3  # family, condition and game
 
 
 def write(comparison: ComparisonConfig, runs: Sequence[PlannedRun], measurements: Measurements, output: str) -> None:
@@ -136,24 +137,27 @@ def _add_settings(report: HtmlReport, runs: Sequence[PlannedRun]) -> None:
     of_entries = {run.entry: run for run in runs}
     parts = {name: settings.of_recipe(run.config) for name, run in of_entries.items()}
     columns = list(dict.fromkeys(column for of_one in parts.values() for column in of_one))
+    first, others = (
+        columns[:_IN_FIRST_TABLE],
+        columns[_IN_FIRST_TABLE:],
+    )  # two tables, since one would be too wide to read
+    report.table(["entry", *first], [[name, *(parts[name][column] for column in first)] for name in of_entries])
+    report.text("In brackets stand the numbers that are not a part's defaults.")
     rows = []
     for name, run in of_entries.items():
         training = run.config.training
         rows.append(
             [
                 name,
-                *(parts[name].get(column, "none") for column in columns),
+                *(parts[name].get(column, "none") for column in others),
                 str(training.batch_size),
                 str(run.config.game.discriminator_steps),
                 f"{training.generator.learning_rate:g} / {training.discriminator.learning_rate:g}",
                 *(f"{run.parameters[network] / 1e6:.2f} M" for network in ("generator", "discriminator")),
             ]
         )
-    report.table(["entry", *columns, "batch", "D steps", "learning rates", "size of G", "size of D"], rows)
-    report.text(
-        "In brackets stand the numbers that are not a part's defaults. Learning rates are those of G and D, and sizes "
-        "the numbers of parameters."
-    )
+    report.table(["entry", *others, "batch", "D steps", "learning rates", "size of G", "size of D"], rows)
+    report.text("Learning rates are those of G and D, and sizes the numbers of parameters.")
     report.text("comparison.json has every field of every run, and recipe.py in the folder of a run trains it again.")
 
 

@@ -137,10 +137,8 @@ def _add_settings(report: HtmlReport, runs: Sequence[PlannedRun]) -> None:
     of_entries = {run.entry: run for run in runs}
     parts = {name: settings.of_recipe(run.config) for name, run in of_entries.items()}
     columns = list(dict.fromkeys(column for of_one in parts.values() for column in of_one))
-    first, others = (
-        columns[:_IN_FIRST_TABLE],
-        columns[_IN_FIRST_TABLE:],
-    )  # two tables, since one would be too wide to read
+    # Two tables, since one would be too wide to read.
+    first, others = columns[:_IN_FIRST_TABLE], columns[_IN_FIRST_TABLE:]
     report.table(["entry", *first], [[name, *(parts[name][column] for column in first)] for name in of_entries])
     report.text("In brackets stand the numbers that are not a part's defaults.")
     rows = []

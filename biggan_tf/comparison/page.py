@@ -52,12 +52,9 @@ def write(comparison: ComparisonConfig, runs: Sequence[PlannedRun], measurements
 
 def _budget_sentence(comparison: ComparisonConfig, runs: Sequence[PlannedRun]) -> str:
     budget = comparison.budget
-    if budget.images:
-        length = f"{budget.images:,} real images"
-    elif budget.clock == "processor":
-        length = f"{budget.minutes:g} minutes of training (of the processor, divided by the number of its cores)"
-    else:
-        length = f"{budget.minutes:g} minutes of training"
+    whose = " (of the processor, divided by the number of its cores)" if budget.clock == "processor" else ""
+    minutes = f"{budget.minutes:g} minutes of training{whose}"
+    length = f"{budget.images:,} real images" if budget.images else minutes
     return (
         f"Each of the {len(runs)} runs had {length}, evaluations and the compiling of graphs not counted, on the same "
         "data. All were measured at their end, whatever their best moment was."

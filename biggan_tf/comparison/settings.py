@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 from biggan_tf.config import Config
 from biggan_tf.config.parts import Part
+from biggan_tf.config.run import difference
 
 
 def of_recipe(config: Config) -> dict[str, str]:
@@ -39,18 +38,9 @@ def described(part: Part, left_out: tuple[str, ...] = ()) -> str:
         part: The part.
         left_out: Fields that are told elsewhere.
     """
-    numbers = [f"{name}={_as_text(value)}" for name, value in _not_default(part) if name not in left_out]
+    changed = difference(type(part)(), part)
+    numbers = [f"{name}={_as_text(value)}" for name, (_, value) in changed.items() if name not in left_out]
     return f"{part.kind} ({', '.join(numbers)})" if numbers else part.kind
-
-
-def _not_default(section: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for field in dataclasses.fields(section):
-        value, name = getattr(section, field.name), f"{prefix}{field.name}"
-        default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
-        if dataclasses.is_dataclass(value) and type(value) is type(default):
-            yield from _not_default(value, f"{name}.")
-        elif value != default:
-            yield name, value
 
 
 def _as_text(value: Any) -> str:

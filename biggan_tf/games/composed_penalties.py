@@ -145,15 +145,14 @@ class ComposedPenalties:
     ) -> dict[str, tuple[Scalar | float, Scalar]]:
         """The weight and the value of each penalty on D's slope at other images than those that it judges."""
         config = self.config
-        taken = {}
-        due = [name for name in _BETWEEN if self.takes(name, every)]
-        if fake is not None and due:
+        taken: dict[str, tuple[Scalar | float, Scalar]] = {}
+        if fake is not None and any(self.takes(name, every) for name in _BETWEEN):
             squared = squared_gradients_between(round_, real, fake, change)
-            values = {
-                "gradient_penalty": lambda: slope_penalty(squared, config.gradient_penalty_centre),
-                "max_gradient_penalty": lambda: mean_of_highest(squared, squared, 1),  # max_i |dD(y_i)/dy_i|^2
-            }
-            taken = {name: (getattr(config, name), values[name]()) for name in due}
+            if self.takes("gradient_penalty", every):
+                penalty = slope_penalty(squared, config.gradient_penalty_centre)
+                taken["gradient_penalty"] = (config.gradient_penalty, penalty)
+            if self.takes("max_gradient_penalty", every):  # max_i |dD(y_i)/dy_i|^2
+                taken["max_gradient_penalty"] = (config.max_gradient_penalty, mean_of_highest(squared, squared, 1))
         if self.takes("dragan", every):
             taken["dragan"] = (config.dragan, slope_penalty(squared_gradients_around(round_, real, change), 1.0))
         return taken

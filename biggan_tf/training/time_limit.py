@@ -43,12 +43,13 @@ def ends_process(status: int, after_s: float) -> Iterator[None]:
         after_s: The limit in seconds.
 
     Raises:
-        OSError: If the system has no timer left.
+        OSError: If the system has no timers, or none left.
     """
     if sys.platform != "linux" or ctypes.sizeof(ctypes.c_void_p) != 8:
         yield
         return
-    library = ctypes.CDLL(None, use_errno=True)
+    # Up to glibc 2.33 the timers are in a library of their own; from 2.34 on its name leads to them in the C library.
+    library = ctypes.CDLL("librt.so.1", use_errno=True)
     exit_function = ctypes.cast(library._exit, ctypes.c_void_p)
     event = _Event(value=status, notify=_SIGEV_THREAD, function=exit_function)
     timer = ctypes.c_void_p()

@@ -1,7 +1,5 @@
 """Whatever a run's game and condition are, its export is served: pictures of G and logits of D, each row by itself."""
 
-import contextlib
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,6 +17,7 @@ from serving.export.config import ExportConfig
 from serving.export.export_run import export_run
 from tests.biggan_tf.training.aided_discriminator_test import aided, classifier
 from tests.families.any_game_resumes_test import CONDITIONS, GAMES, batches_from, new_gan, of_condition, run_of, stepped
+from tests.families.matrix_test import eager_functions
 from tests.families.registry import SAMPLING
 from tests.serving import embedded
 
@@ -30,19 +29,10 @@ LABELS, SEEDS, TRUNCATION = np.array([0, 1, 2]), np.array([5, 6, 7]), 0.5
 KINDS = [kind for kind in (*GAMES, *CONDITIONS) if run_of(kind).model.kind in SAMPLING]
 
 
-@contextlib.contextmanager
-def eagerly():
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(False)
-
-
 def train(config, workdir):
     """A checkpoint of two steps, after which all weights have moved."""
     strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
-    with eagerly():
+    with eager_functions():
         gan = new_gan(config, strategy, 1)
         stepped(gan, distribution.Cluster(strategy), batches_from(0), 2)
     summary = checkpoint_files.CheckpointSummary(2, int(gan.images_seen.numpy()), to_dict(config))

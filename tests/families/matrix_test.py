@@ -5,6 +5,7 @@ that large families alone play are among the slow ones. `-m exhaustive` runs all
 conditions: any of them with any family and any game.
 """
 
+import contextlib
 import dataclasses
 import itertools
 from typing import NamedTuple
@@ -76,12 +77,20 @@ def name(case):
     return "-".join(map(str, case))
 
 
-@pytest.fixture
-def eagerly():
+@contextlib.contextmanager
+def eager_functions():
     """Compiling a step takes ten times as long as one step without; conformance_test.py compiles every family's."""
     tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def eagerly():
+    with eager_functions():
+        yield
 
 
 def assert_trains(case):

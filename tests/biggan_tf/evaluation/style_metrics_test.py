@@ -40,7 +40,13 @@ def test_numbers_are_named_after_their_features_and_the_protocol_says_how(result
     assert set(result.metrics) == {f"ppl_w_end_{features}", f"ppl_z_full_{features}", "jodi_w"}
     assert all(np.isfinite(value) and value > 0 for value in result.metrics.values())
     assert result.protocol.paths == PathProtocol(
-        8, 1e-4, "box to 256, no crop", 8, "percentiles 1 to 99", "all directions, forward mode"
+        num_pairs=8,
+        epsilon=1e-4,
+        images="box to 256, no crop",
+        num_jacobians=8,
+        kept="percentiles 1 to 99",
+        jacobians="all directions, forward mode",
+        ways_in_z="great circle that keeps lengths",
     )
 
 

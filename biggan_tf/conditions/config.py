@@ -10,6 +10,7 @@ from biggan_tf.config.parts import ConditionConfig, FamilyConfig, GameConfig
 if TYPE_CHECKING:
     from biggan_tf.conditions.acgan import ACGANCondition
     from biggan_tf.conditions.contragan import ContraGANCondition
+    from biggan_tf.conditions.info_max import InfoMaxCondition
     from biggan_tf.conditions.info_nce import InfoNCECondition
     from biggan_tf.conditions.infogan import InfoGANCondition
     from biggan_tf.conditions.level_information import LevelInformationCondition
@@ -193,6 +194,37 @@ class InfoNCEConfig(ConditionConfig):
         from biggan_tf.conditions.info_nce import InfoNCECondition
 
         return InfoNCECondition(self)
+
+
+@dataclasses.dataclass
+class InfoMaxConfig(ConditionConfig):
+    """InfoNCE between an image and the places of its feature map, which needs no classes (arXiv:2007.04589).
+
+    It compares the images of a micro-batch on all replicas; accumulation does not make that batch larger.
+
+    Attributes:
+        embedding_dim: Values of the embedding of an image, and of that of a place.
+        weight: The weight of the loss of real images, a term of D's loss.
+        generator_weight: The weight of the loss of fakes, a term of G's loss.
+    """
+
+    kind: ClassVar[str] = "info_max"
+    compares_rows: ClassVar[bool] = True
+    free_to_change: ClassVar[tuple[str, ...]] = ("weight", "generator_weight")
+
+    embedding_dim: int = 1024
+    weight: float = 0.2
+    generator_weight: float = 0.2
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        yield from checks.at_least(self, _SECTION, 1, ("embedding_dim",))
+        yield from checks.at_least(self, _SECTION, 0, ("weight", "generator_weight"))
+
+    def build(self) -> "InfoMaxCondition":
+        from biggan_tf.conditions.info_max import InfoMaxCondition
+
+        return InfoMaxCondition(self)
 
 
 @dataclasses.dataclass

@@ -58,6 +58,7 @@ PARTS: dict[str, dict[str, str]] = {
         "acgan": "biggan_tf.conditions.config:ACGANConfig",
         "contragan": "biggan_tf.conditions.config:ContraGANConfig",
         "reacgan": "biggan_tf.conditions.config:ReACGANConfig",
+        "info_max": "biggan_tf.conditions.config:InfoMaxConfig",
         "info_nce": "biggan_tf.conditions.config:InfoNCEConfig",
         "infogan": "biggan_tf.conditions.config:InfoGANConfig",
         "level_information": "biggan_tf.conditions.config:LevelInformationConfig",

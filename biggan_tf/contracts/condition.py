@@ -32,7 +32,7 @@ class Condition(Protocol):
     """
 
     def head(self, num_classes: int, linear: LinearLayer, dtype: DType) -> keras.layers.Layer | None:
-        """A layer that maps (features, labels, training) to answers by name; None: it needs none.
+        """A layer that maps (features, feature_map, labels, training) to answers by name; None: it needs none.
 
         Args:
             num_classes: Classes of the data; 0: there are none.

@@ -12,7 +12,19 @@ from keras import ops
 
 from biggan_tf.config.parts import FamilyConfig
 from biggan_tf.contracts.input_checks import are_weights, check_images, check_labels, class_weights, is_traced
-from biggan_tf.types import ClassWeights, DType, Features, Images, InputShape, Labels, Logits, Scalar, Shape, Tensor
+from biggan_tf.types import (
+    Activations,
+    ClassWeights,
+    DType,
+    Features,
+    Images,
+    InputShape,
+    Labels,
+    Logits,
+    Scalar,
+    Shape,
+    Tensor,
+)
 
 # Creates a linear layer as the family makes its own, from (units, use_bias, name). A family without biases ignores
 # `use_bias`.
@@ -105,31 +117,35 @@ class Discriminator(keras.Model):
         """
         raise NotImplementedError(f"{type(self).__name__} must define call.")
 
-    def build_condition(self, width: int, linear: LinearLayer, dtype: DType) -> None:
+    def build_condition(self, width: int, map_channels: int, linear: LinearLayer, dtype: DType) -> None:
         """Creates the heads that the configuration's condition needs.
 
         Args:
             width: How many values the features of an image are.
+            map_channels: How many channels the feature map has that `condition_heads` is given.
             linear: Creates their linear layers, so that they are normalised as the family's own are.
             dtype: The dtype of the features and of these layers.
         """
         condition = self.config.condition.build()
         head = None if condition is None else condition.head(self.config.num_classes, linear, dtype)
         if head is not None:
-            head.build((None, width))
+            head.build((None, width), (None, None, None, map_channels))
         self.condition_head = head
 
-    def condition_heads(self, features: Features, labels: Tensor | None, training: bool) -> dict[str, Tensor]:
+    def condition_heads(
+        self, features: Features, feature_map: Activations, labels: Tensor | None, training: bool
+    ) -> dict[str, Tensor]:
         """The answers of the condition's heads, by name; empty without one.
 
         Args:
             features: The features of a batch.
+            feature_map: The activations that the last stage before the features was given, which still has places.
             labels: The class of each row, or a row of weights for the classes each; None without classes.
             training: Whether variables that a call in training moves are moved.
         """
         if self.condition_head is None:
             return {}
-        answers: dict[str, Tensor] = self.condition_head(features, labels, training=training)
+        answers: dict[str, Tensor] = self.condition_head(features, feature_map, labels, training=training)
         return answers
 
     def checked(self, inputs: DiscriminatorInputs) -> tuple[Images, Labels | ClassWeights | None]:

@@ -11,11 +11,12 @@ from keras import ops
 from biggan_tf.contracts.discriminator import LinearLayer
 from biggan_tf.contracts.input_checks import class_weights
 from biggan_tf.ops.precision import accumulation_dtype, widen
-from biggan_tf.types import Features, InputShape, Tensor
+from biggan_tf.types import Activations, Features, InputShape, Tensor
 
 # Names of answers.
 CLASS_LOGITS, EMBEDDING, PROXY, CODES = "class_logits", "embedding", "proxy", "codes"
 VIEW_EMBEDDING, FAKE_EMBEDDING = "view_embedding", "fake_embedding"
+IMAGE_EMBEDDING, PLACE_EMBEDDINGS = "image_embedding", "place_embeddings"
 
 
 class ClassHead(keras.layers.Layer):
@@ -31,10 +32,14 @@ class ClassHead(keras.layers.Layer):
         super().__init__(**kwargs)
         self.linear = linear(num_classes, False, "linear")
 
-    def build(self, features_shape: InputShape, labels_shape: InputShape | None = None) -> None:
+    def build(
+        self, features_shape: InputShape, feature_map_shape: InputShape, labels_shape: InputShape | None = None
+    ) -> None:
         self.linear.build(tuple(features_shape))
 
-    def call(self, features: Features, labels: Tensor | None = None, training: bool = False) -> dict[str, Tensor]:
+    def call(
+        self, features: Features, feature_map: Activations, labels: Tensor | None = None, training: bool = False
+    ) -> dict[str, Tensor]:
         return {CLASS_LOGITS: applied(self.linear, features, training)}
 
 
@@ -55,7 +60,9 @@ class ProxyHead(keras.layers.Layer):
         self.num_classes, self.dim = num_classes, dim
         self.linear = linear(dim, True, "linear")
 
-    def build(self, features_shape: InputShape, labels_shape: InputShape | None = None) -> None:
+    def build(
+        self, features_shape: InputShape, feature_map_shape: InputShape, labels_shape: InputShape | None = None
+    ) -> None:
         self.linear.build(tuple(features_shape))
         self.proxies = self.add_weight(
             name="proxies",
@@ -65,7 +72,9 @@ class ProxyHead(keras.layers.Layer):
             autocast=False,
         )
 
-    def call(self, features: Features, labels: Tensor | None = None, training: bool = False) -> dict[str, Tensor]:
+    def call(
+        self, features: Features, feature_map: Activations, labels: Tensor | None = None, training: bool = False
+    ) -> dict[str, Tensor]:
         answers = {EMBEDDING: applied(self.linear, features, training)}
         if labels is not None:
             weights = class_weights(labels, self.num_classes, self.proxies.dtype)
@@ -90,14 +99,49 @@ class TwoEmbeddingsHead(keras.layers.Layer):
         super().__init__(**kwargs)
         self.view, self.fake = linear(dim, True, "view"), linear(dim, True, "fake")
 
-    def build(self, features_shape: InputShape, labels_shape: InputShape | None = None) -> None:
+    def build(
+        self, features_shape: InputShape, feature_map_shape: InputShape, labels_shape: InputShape | None = None
+    ) -> None:
         self.view.build(tuple(features_shape))
         self.fake.build(tuple(features_shape))
 
-    def call(self, features: Features, labels: Tensor | None = None, training: bool = False) -> dict[str, Tensor]:
+    def call(
+        self, features: Features, feature_map: Activations, labels: Tensor | None = None, training: bool = False
+    ) -> dict[str, Tensor]:
         return {
             VIEW_EMBEDDING: applied(self.view, features, training),
             FAKE_EMBEDDING: applied(self.fake, features, training),
+        }
+
+
+class PlacesHead(keras.layers.Layer):
+    """Features to an embedding of the image, and each place of the feature map to one, by a linear layer each.
+
+    Args:
+        dim: Values of an embedding.
+        linear: Creates the linear layers.
+        **kwargs: `name`, `dtype` and the other arguments of a Keras layer.
+    """
+
+    def __init__(self, dim: int, linear: LinearLayer, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.image, self.place = linear(dim, True, "image"), linear(dim, True, "place")
+
+    def build(
+        self, features_shape: InputShape, feature_map_shape: InputShape, labels_shape: InputShape | None = None
+    ) -> None:
+        self.image.build(tuple(features_shape))
+        self.place.build((None, feature_map_shape[-1]))
+
+    def call(
+        self, features: Features, feature_map: Activations, labels: Tensor | None = None, training: bool = False
+    ) -> dict[str, Tensor]:
+        _, height, width, channels = feature_map.shape
+        places = applied(self.place, ops.reshape(feature_map, (-1, channels)), training)
+        return {
+            IMAGE_EMBEDDING: applied(self.image, features, training),
+            PLACE_EMBEDDINGS: ops.reshape(places, (-1, height * width, self.dim)),
         }
 
 
@@ -114,10 +158,14 @@ class CodeHead(keras.layers.Layer):
         super().__init__(**kwargs)
         self.linear = linear(num_outputs, True, "linear")
 
-    def build(self, features_shape: InputShape, labels_shape: InputShape | None = None) -> None:
+    def build(
+        self, features_shape: InputShape, feature_map_shape: InputShape, labels_shape: InputShape | None = None
+    ) -> None:
         self.linear.build(tuple(features_shape))
 
-    def call(self, features: Features, labels: Tensor | None = None, training: bool = False) -> dict[str, Tensor]:
+    def call(
+        self, features: Features, feature_map: Activations, labels: Tensor | None = None, training: bool = False
+    ) -> dict[str, Tensor]:
         return {CODES: applied(self.linear, features, training)}
 
 

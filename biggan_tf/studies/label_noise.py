@@ -129,14 +129,14 @@ def _head(
         classifier = condition.head(
             num_classes, lambda units, bias, name: keras.layers.Dense(units, use_bias=bias, name=name), "float32"
         )
-        classifier.build((None, _FEATURES))
+        classifier.build((None, _FEATURES), (None, 1, 1, _FEATURES))
         layers.append(classifier)
 
     def loss(features: Float[tf.Tensor, "N F"], labels: Int[tf.Tensor, " N"], training: bool) -> Scalar:
         def judge(batch: Batch) -> Judgement:
             given = batch.images[:, 0, 0]
             conditional = batch.labels if classifier is None else None
-            answers = {} if classifier is None else classifier(given)
+            answers = {} if classifier is None else classifier(given, batch.images)
             return Judgement(head.logits(given, conditional, training=training), given, answers)
 
         real, fake = Batch(features[:, None, None], labels), Batch(fakes[:, None, None], fake_labels)

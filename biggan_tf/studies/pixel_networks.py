@@ -179,6 +179,7 @@ class PixelDiscriminator(Discriminator):
         self.last.build((None, config.width))
         self.build_condition(
             config.width,
+            config.width,
             # A guess of codes has no use for a slope of 1: the heads are not normalised.
             lambda units, use_bias, name: SNDense(
                 units, use_bias=use_bias, spectral_norm=SpectralNormOptions(enabled=False), name=name
@@ -195,4 +196,4 @@ class PixelDiscriminator(Discriminator):
         images, labels = self.checked(inputs)
         features = self.features_of(images, training)
         logits = self.last(features, training=training)[:, 0]
-        return Judgement(logits, features, self.condition_heads(features, labels, training))
+        return Judgement(logits, features, self.condition_heads(features, features[:, None, None], labels, training))

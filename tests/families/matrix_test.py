@@ -165,6 +165,7 @@ class ConditionCase(NamedTuple):
 CONDITION_NUMBERS = {
     "contragan": {"embedding_dim": 4},
     "reacgan": {"embedding_dim": 4},
+    "info_max": {"embedding_dim": 4},
     "info_nce": {"embedding_dim": 4},
     "infogan": {"categories": (3,), "normal_codes": 1},
 }
@@ -181,6 +182,7 @@ REPORTED = {
     "acgan": "d_class_real",
     "contragan": "d_contrast",
     "reacgan": "d_data_to_data",
+    "info_max": "d_places",
     "info_nce": "d_views",
     "infogan": "d_information",
     "level_information": "d_information_0",

@@ -100,6 +100,7 @@ class ToyDiscriminator(Discriminator):
             self.classes.build((None,))
         self.build_condition(
             16 * width,
+            width,
             lambda units, use_bias, name: layers.Dense(units, use_bias=use_bias, name=name, dtype=self.variable_dtype),
             self.variable_dtype,
         )
@@ -129,7 +130,7 @@ class ToyDiscriminator(Discriminator):
             logits = self.last(features)[:, 0]
         if labels is not None and self.config.own_classes:
             logits = logits + ops.mean(self.classes(ops.convert_to_tensor(labels)) * features, axis=1)
-        return Judgement(logits, features, self.condition_heads(features, labels, training))
+        return Judgement(logits, features, self.condition_heads(features, x, labels, training))
 
     def _level(self, number, level, x, training):
         if not self.divisions:

@@ -64,6 +64,7 @@ class Discriminator(contract.Discriminator):
         """Creates all layers and variables. The configuration gives every shape, so `input_shape` is not needed."""
         model = self.config
         shape: Shape = (None, model.resolution, model.resolution, 3)
+        map_shape = shape
         self.stem = None
         if model.is_deep:
             first = self.levels[0].in_channels
@@ -74,6 +75,7 @@ class Discriminator(contract.Discriminator):
         self.blocks = []
         for index, level in enumerate(self.levels):
             layers = self._level(index, level)
+            map_shape = shape
             for layer in layers:
                 if isinstance(layer, _BLOCKS):
                     layer.build(shape, classes_shape)
@@ -88,7 +90,7 @@ class Discriminator(contract.Discriminator):
         def linear(units: int, use_bias: bool, name: str) -> keras.layers.Layer:
             return SNDense(units, use_bias, self._spectral_norm, name=name, dtype=wide)
 
-        self.build_condition(num_channels(shape), linear, wide)
+        self.build_condition(num_channels(shape), num_channels(map_shape), linear, wide)
         self.built = True
 
     def _level(self, index: int, level: Level) -> list[keras.layers.Layer]:
@@ -131,14 +133,16 @@ class Discriminator(contract.Discriminator):
         x = ops.cast(images, self.compute_dtype)
         if self.stem is not None:
             x = self.stem(x, training=training)
+        feature_map = x
         for layers in self.blocks:
+            feature_map = x
             for layer in layers:
                 if isinstance(layer, _BLOCKS):
                     x = layer(x, classes, training=training)
                 else:
                     x = layer(x, training=training)
         features = self.head.features(x)
-        heads = self.condition_heads(features, labels, training)
+        heads = self.condition_heads(features, feature_map, labels, training)
         return Judgement(self.head.logits(features, labels, training), features, heads)
 
     def health(self) -> dict[str, Scalar]:

@@ -96,7 +96,7 @@ class Discriminator(contract.Discriminator):
         def linear(units: int, use_bias: bool, name: str) -> keras.layers.Layer:
             return EqualisedDense(units, use_bias=use_bias, name=name, dtype=wide, divides_kernel=divides)
 
-        self.build_condition(model.hidden_units, linear, wide)
+        self.build_condition(model.hidden_units, model.channels(4), linear, wide)
         self.built = True
 
     def _block(self, size: int) -> tuple[GrownConvolution, GrownConvolution]:
@@ -157,12 +157,13 @@ class Discriminator(contract.Discriminator):
             coarser = self.from_rgb[number - 1](ops.cast(images, self.compute_dtype), training=training)
             # x = x + (fromRGB(averaged image) - x) clip(lod - lod of this level, 0, 1)
             x = fade(x, coarser, self.lod - self.config.lod_of(self.config.levels[number]))
+        feature_map = x
         if self.deviation is not None:
             x = self.deviation(x, batches=batches)
         x = widen(self.last_conv(x, training=training))
         features = self.dense(ops.reshape(x, (-1, 16 * self.config.channels(4))), training=training)
         answers = self.last_dense(features, training=training)
-        heads = self.condition_heads(features, labels, training)
+        heads = self.condition_heads(features, feature_map, labels, training)
         if self.config.own_classes:
             heads[CLASSES] = answers[:, 1:]
         return Judgement(answers[:, 0], features, heads)

@@ -111,7 +111,7 @@ class Discriminator(contract.Discriminator):
             # Only activations of this network have biases.
             return PlainLinear(units, name=name, dtype=wide, divides_kernel=divides)
 
-        self.build_condition(channels, linear, wide)
+        self.build_condition(channels, channels, linear, wide)
         self.built = True
 
     def call(self, inputs: DiscriminatorInputs, training: bool = False) -> Judgement:
@@ -131,7 +131,7 @@ class Discriminator(contract.Discriminator):
         features = ops.sum(widen(x) * self._used_basis(), axis=(1, 2))
         record("convolution", features.shape, 16)
         out = self.dense(features, training=training)
-        heads = self.condition_heads(features, labels, training)
+        heads = self.condition_heads(features, x, labels, training)
         if weights is None or self.class_embedding is None:
             return Judgement(out[:, 0], features, heads)
         # logit = <D(x), e(c)>

@@ -115,7 +115,7 @@ class Discriminator(contract.Discriminator):
         def linear(units: int, use_bias: bool, name: str) -> keras.layers.Layer:
             return EqualisedDense(units, use_bias=use_bias, name=name, dtype=wide, divides_kernel=divides)
 
-        self.build_condition(channels, linear, wide)
+        self.build_condition(channels, channels, linear, wide)
         self.built = True
 
     def call(self, inputs: DiscriminatorInputs, training: bool = False, batches: Sequence[int] = ()) -> Judgement:
@@ -127,12 +127,13 @@ class Discriminator(contract.Discriminator):
         x = self.from_rgb(ops.cast(images, self.compute_dtype), training=training)
         for block in self.blocks:
             x = block(x, classes, training=training)
+        feature_map = x
         if self.deviation is not None:
             x = self.deviation(x, batches=batches)
         x = widen(self.last_conv(x, training=training))
         features = self.dense(ops.reshape(x, (-1, 16 * self.config.channels(4))), training=training)
         out = self.last_dense(features, training=training)
-        heads = self.condition_heads(features, labels, training)
+        heads = self.condition_heads(features, feature_map, labels, training)
         if labels is None or not self.config.own_classes:
             return Judgement(out[:, 0], features, heads)
         # logit = <D(x), map(c)> / sqrt(class_dim)

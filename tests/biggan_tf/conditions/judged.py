@@ -25,14 +25,15 @@ def linear(units, use_bias, name):
 
 def head_of(condition, num_classes=NUM_CLASSES):
     head = condition.head(num_classes, linear, "float64")
-    head.build((None, WIDTH))
+    head.build((None, WIDTH), (None, 1, 1, WIDTH))
     return head
 
 
 def judged(head, features, classes):
     """A batch whose judgement has the answers of a head."""
     features = tf.convert_to_tensor(features)
-    judgement = Judgement(features[:, 0], features, head(features, tf.constant(classes)))
+    heads = head(features, features[:, None, None], tf.constant(classes))
+    judgement = Judgement(features[:, 0], features, heads)
     return JudgedBatch(Batch(tf.zeros([len(classes), 4, 4, 3]), tf.constant(classes)), judgement)
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras import ops
 
 from biggan_tf.conditions.contragan import conditional_contrast
+from biggan_tf.conditions.info_max import places_of_images
 from biggan_tf.conditions.info_nce import fakes_among, two_views
 from biggan_tf.conditions.infogan import normal_surprise
 from biggan_tf.conditions.reacgan import data_to_data
@@ -79,6 +80,15 @@ def test_fakes_among_reals_are_the_public_codes(io):
         "infonce/contrad_fake",
         lambda real1, real2, fake: fakes_among(fake, real1, real2, temperature),
         ("real1", "real2", "fake"),
+    )
+
+
+def test_places_of_images_are_the_public_codes(io):
+    assert_equal(
+        io,
+        "infonce/infomax",
+        lambda local_, global_: places_of_images(ops.transpose(local_, (0, 2, 1)), global_[:, :, 0]),
+        ("local_", "global_"),
     )
 
 

@@ -11,6 +11,7 @@ from biggan_tf.conditions.config import (
     ACGANConfig,
     ContraGANConfig,
     InfoGANConfig,
+    InfoMaxConfig,
     InfoNCEConfig,
     LevelInformationConfig,
     ReACGANConfig,
@@ -32,6 +33,11 @@ from tests.families.registry import SAMPLING, smallest
 CONDITIONS = {
     "acgan": (ACGANConfig(), {"d_class_real", "d_class_fake"}, {"g_class"}),
     "contragan": (ContraGANConfig(embedding_dim=4), {"d_contrast"}, {"g_contrast"}),
+    "info_max": (
+        InfoMaxConfig(embedding_dim=4),
+        {"d_places", "d_place_information"},
+        {"g_places", "g_place_information"},
+    ),
     "info_nce": (InfoNCEConfig(embedding_dim=4), {"d_views", "d_fakes_among", "d_view_information"}, set()),
     "infogan": (InfoGANConfig(categories=(3,), normal_codes=1), {"d_information"}, {"g_information"}),
     "level_information": (LevelInformationConfig((8,), (0.5,)), {"d_information_0"}, {"g_information_0"}),
@@ -157,7 +163,8 @@ def test_float64_is_not_rounded_in_a_head(family):
     kernel = np.asarray(network.condition_head.linear.kernel)
     assert kernel.dtype == np.float64
     head = network.condition_head
-    np.testing.assert_array_equal(head(judgement.features)["embedding"], judgement.heads["embedding"])
+    unused_map = np.zeros((4, 1, 1, 1))
+    np.testing.assert_array_equal(head(judgement.features, unused_map)["embedding"], judgement.heads["embedding"])
     assert np.any(np.float32(judgement.heads["embedding"]) != judgement.heads["embedding"])
 
 

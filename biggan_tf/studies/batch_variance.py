@@ -111,10 +111,10 @@ def _dependence(context: StudyContext, num_draws: int, sizes: tuple[int, ...]) -
         ]
         images = np.stack([np.asarray(first_image(tf.constant(z, tf.float32))) for z in batches])
         shares.append(float(np.mean(np.var(images, axis=0, ddof=1))) / between_images)
-    return _Dependence(sizes, np.array(shares), _instance_norm_share(random, num_draws))
+    return _Dependence(sizes, np.array(shares), _instance_norm_change(random, num_draws))
 
 
-def _instance_norm_share(random: np.random.Generator, num_draws: int) -> float:
+def _instance_norm_change(random: np.random.Generator, num_draws: int) -> float:
     """The largest change of a value of a row behind instance norm when the other row of a batch of two changes."""
     layer = GroupNorm(num_groups=0)
     row = random.standard_normal((1, _PIXELS, _PIXELS, 4))

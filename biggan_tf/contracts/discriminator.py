@@ -139,7 +139,7 @@ class Discriminator(keras.Model):
 
         Args:
             features: The features of a batch.
-            feature_map: The activations that the last stage before the features was given, which still has places.
+            feature_map: The activations that enter the last stage before the features: a vector for each place.
             labels: The class of each row, or a row of weights for the classes each; None without classes.
             training: Whether variables that a call in training moves are moved.
         """

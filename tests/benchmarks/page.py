@@ -37,14 +37,15 @@ def page(benchmarks: dict[str, dict]) -> str:
 
 
 def summary(benchmarks: dict[str, dict]) -> str:
-    """The README's table: of each benchmark the lowest and the highest of its ratios. Without any, how to get them."""
+    """The README's table: what each benchmark measures, its lowest and highest ratios. Without any, how to get them."""
     if not any(_ranges(benchmark["rows"]) for benchmark in benchmarks.values()):
         return _NONE
-    lines = ["| benchmark | ratios | measured |", "|---|---|---|"]
+    lines = ["| benchmark | of what | ratios | measured |", "|---|---|---|---|"]
     for name, benchmark in sorted(benchmarks.items()):
         ranges = ", ".join(_ranges(benchmark["rows"]))
         if ranges:
-            lines.append(f"| [{name}](docs/benchmarks.md#{name}) | {ranges} | {benchmark['date']} |")
+            what = benchmark["title"].partition(";")[0]  # the rest says what the columns are
+            lines.append(f"| [{name}](docs/benchmarks.md#{name}) | {what} | {ranges} | {benchmark['date']} |")
     machines = sorted({f"{b['processor']}; {b['versions']}" for b in benchmarks.values() if _ranges(b["rows"])})
     return "\n".join([*lines, "", f"Machine: {' / '.join(machines)}."])
 

@@ -6,6 +6,7 @@ A file holds one benchmark as `tests.benchmarks.run` left it, with the processor
 that were not run again keep what their file says.
 """
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -21,6 +22,7 @@ _HEAD = """# What the benchmarks gave
 `make bench` measures, and `make bench-page` writes this page and the table of the README from what it left in
 `out/bench`. Compare ratios alone: each is of two things that took turns in one run.
 """
+_LONGEST_CELL = 60  # characters
 _NONE = (
     "No results are kept here yet: `make bench` measures, on a machine that does nothing else, and `make bench-page` "
     "then writes them here, with the machine, the versions and the date."
@@ -63,19 +65,51 @@ def _ranges(rows: list[dict]) -> list[str]:
     found = []
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [row[name] for row in rows if isinstance(row.get(name), float)]
-        if values and ("ratio" in name or " / " in name):
+        if values and _is_ratio(name):
             found.append(f"{name} {min(values):.2f} to {max(values):.2f}")
     return found
 
 
+def _is_ratio(name: str) -> bool:
+    return "ratio" in name or " / " in name
+
+
 def _table(rows: list[dict]) -> str:
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    """The rows as a table, ratios before the figures that they are of.
+
+    Columns of long texts become lists below it, since they would make each row high.
+    """
+    every = dict.fromkeys(name for row in rows for name in row)
+    long = [name for name in every if any(len(as_text(row.get(name, ""))) > _LONGEST_CELL for row in rows)]
+    about = {name for row in rows for name in _about(row)}
+    names = sorted(
+        set(every) - set(long), key=lambda name: (name not in about, not _is_ratio(name), [*every].index(name))
+    )
     lines = [
         names,
         ["---"] * len(names),
-        *([as_text(row.get(name, "")).replace("|", "\\|") for name in names] for row in rows),
+        *([_escaped(as_text(row.get(name, ""))) for name in names] for row in rows),
     ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    parts = ["\n".join(f"| {' | '.join(line)} |" for line in lines)]
+    for name in long:
+        items = [f"* {_of(row)}: {_escaped(row[name])}" for row in rows if name in row]
+        parts.append("\n".join([f"{name[0].upper()}{name[1:]}:", "", *items]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _of(row: dict) -> str:
+    """What a row is of, as a text."""
+    return ", ".join(f"{name} {value}" if isinstance(value, int) else value for name, value in _about(row).items())
+
+
+def _about(row: dict) -> dict:
+    """What stands before the first number that was measured."""
+    return dict(itertools.takewhile(lambda item: not isinstance(item[1], float), row.items()))
+
+
+def _escaped(text: str) -> str:
+    """Text in which Markdown sees no column's end and no italics."""
+    return text.replace("|", "\\|").replace("_", "\\_")
 
 
 def main() -> None:

@@ -33,9 +33,18 @@ def test_the_page_has_every_row_of_every_benchmark_with_its_machine_and_day():
     text = page.page(BENCHMARKS)
     assert text.index("## memory") < text.index("## rows")
     assert "A processor; Python 3.11; 2026-11-27." in text
-    assert "| model | exact / plain | seconds | requests ratio |\n| --- | --- | --- | --- |" in text
-    assert "| a\\|b | 1.12 | 0.5 |  |\n| c | 0.875 |  | 2 |" in text
+    # Ratios come first.
+    assert "| model | exact / plain | requests ratio | seconds |\n| --- | --- | --- | --- |" in text
+    assert "| a\\|b | 1.12 |  | 0.5 |\n| c | 0.875 | 2 |  |" in text
     assert "| all | 3 |" in text
+
+
+def test_long_texts_stand_below_the_table():
+    long = "products 64%, " * 8
+    rows = [{"pixels": 32, "work": "a step", "images/s": 4.5, "where it goes": long}, {"pixels": 64, "images/s": 2.5}]
+    text = page.page({"rows": {**BENCHMARKS["rows"], "rows": rows}})
+    assert "| pixels | work | images/s |\n" in text
+    assert f"\n\nWhere it goes:\n\n* pixels 32, a step: {long}\n" in text
 
 
 def test_the_readmes_table_has_the_lowest_and_highest_of_each_ratio():

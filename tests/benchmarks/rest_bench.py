@@ -17,7 +17,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-TITLE = "REST: this tree's port against the baseline's, as ratios of the same run"
+_AGAINST = "the baseline's" if "BASELINE" in os.environ else "itself, since BASELINE names no other tree"
+TITLE = f"REST: this tree's port against {_AGAINST}, as ratios of the same run"
 ROUNDS, SECONDS = 5, 1.5
 _HERE = pathlib.Path(__file__).resolve().parents[2]
 _ROW = {"label": 1, "seed": 7, "truncation": 0.5}

@@ -82,9 +82,8 @@ def _table(rows: list[dict]) -> str:
     every = dict.fromkeys(name for row in rows for name in row)
     long = [name for name in every if any(len(as_text(row.get(name, ""))) > _LONGEST_CELL for row in rows)]
     about = {name for row in rows for name in _about(row)}
-    names = sorted(
-        set(every) - set(long), key=lambda name: (name not in about, not _is_ratio(name), [*every].index(name))
-    )
+    short = [name for name in every if name not in long]
+    names = sorted(short, key=lambda name: (name not in about, not _is_ratio(name)))
     lines = [
         names,
         ["---"] * len(names),

@@ -64,7 +64,6 @@ class Discriminator(contract.Discriminator):
         """Creates all layers and variables. The configuration gives every shape, so `input_shape` is not needed."""
         model = self.config
         shape: Shape = (None, model.resolution, model.resolution, 3)
-        map_shape = shape
         self.stem = None
         if model.is_deep:
             first = self.levels[0].in_channels
@@ -133,7 +132,6 @@ class Discriminator(contract.Discriminator):
         x = ops.cast(images, self.compute_dtype)
         if self.stem is not None:
             x = self.stem(x, training=training)
-        feature_map = x
         for layers in self.blocks:
             feature_map = x
             for layer in layers:

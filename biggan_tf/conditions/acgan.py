@@ -8,7 +8,7 @@ from biggan_tf.conditions.config import ACGANConfig
 from biggan_tf.contracts.condition import JudgedBatch
 from biggan_tf.contracts.discriminator import LinearLayer
 from biggan_tf.contracts.game import Round
-from biggan_tf.layers.condition_heads import CLASS_LOGITS, ClassHead
+from biggan_tf.layers.condition_heads import CLASS_LOGITS, LinearHead
 from biggan_tf.ops.cross_entropy import cross_entropy
 from biggan_tf.types import DType, Scalar, Scalars
 
@@ -23,9 +23,9 @@ class ACGANCondition:
     def __init__(self, config: ACGANConfig):
         self.config = config
 
-    def head(self, num_classes: int, linear: LinearLayer, dtype: DType) -> ClassHead:
+    def head(self, num_classes: int, linear: LinearLayer, dtype: DType) -> LinearHead:
         """A linear layer from features to class logits, without a bias as in StudioGAN."""
-        return ClassHead(num_classes, linear, name="condition_head", dtype=dtype)
+        return LinearHead({CLASS_LOGITS: linear(num_classes, False, "linear")}, name="condition_head", dtype=dtype)
 
     def discriminator_term(self, round_: Round, real: JudgedBatch, fake: JudgedBatch) -> tuple[Scalar, Scalars]:
         """L_D = ... + w_r E[CE(C(x), y)] + w_f E[CE(C(G(z)), y)]."""

@@ -16,7 +16,7 @@ from biggan_tf.contracts.condition import JudgedBatch
 from biggan_tf.contracts.discriminator import LinearLayer
 from biggan_tf.contracts.game import Round
 from biggan_tf.games.consistency import changed
-from biggan_tf.layers.condition_heads import FAKE_EMBEDDING, VIEW_EMBEDDING, TwoEmbeddingsHead
+from biggan_tf.layers.condition_heads import FAKE_EMBEDDING, VIEW_EMBEDDING, LinearHead
 from biggan_tf.ops.cosines import gathered, log_sum_exp_of_chosen, other_rows, unit_rows
 from biggan_tf.ops.replicas import num_replicas
 from biggan_tf.types import DType, Embeddings, Scalar, Scalars
@@ -34,10 +34,12 @@ class InfoNCECondition:
     def __init__(self, config: InfoNCEConfig):
         self.config = config
 
-    def head(self, num_classes: int, linear: LinearLayer, dtype: DType) -> TwoEmbeddingsHead:
+    def head(self, num_classes: int, linear: LinearLayer, dtype: DType) -> LinearHead:
         """Two linear layers, one for each of the losses."""
         del num_classes
-        return TwoEmbeddingsHead(self.config.embedding_dim, linear, name="condition_head", dtype=dtype)
+        dim = self.config.embedding_dim
+        embeddings = {VIEW_EMBEDDING: linear(dim, True, "view"), FAKE_EMBEDDING: linear(dim, True, "fake")}
+        return LinearHead(embeddings, name="condition_head", dtype=dtype)
 
     def discriminator_term(self, round_: Round, real: JudgedBatch, fake: JudgedBatch) -> tuple[Scalar, Scalars]:
         """L_D = ... + weight NT-Xent(x, T(x)) + fake_weight L(G(z); x, T(x)).

@@ -11,7 +11,7 @@ from biggan_tf.conditions.config import InfoGANConfig
 from biggan_tf.contracts.condition import JudgedBatch
 from biggan_tf.contracts.discriminator import LinearLayer
 from biggan_tf.contracts.game import Round
-from biggan_tf.layers.condition_heads import CODES, CodeHead
+from biggan_tf.layers.condition_heads import CODES, LinearHead
 from biggan_tf.ops.precision import widen
 from biggan_tf.types import DType, Latents, Scalar, Scalars, Tensor
 
@@ -32,10 +32,11 @@ class InfoGANCondition:
     def __init__(self, config: InfoGANConfig):
         self.config = config
 
-    def head(self, num_classes: int, linear: LinearLayer, dtype: DType) -> CodeHead:
+    def head(self, num_classes: int, linear: LinearLayer, dtype: DType) -> LinearHead:
         """A linear layer from features to logits of categorical codes, and means and log-variances of normal ones."""
         del num_classes
-        return CodeHead(self.config.num_outputs, linear, name="condition_head", dtype=dtype)
+        codes = linear(self.config.num_outputs, True, "linear")
+        return LinearHead({CODES: codes}, name="condition_head", dtype=dtype)
 
     def codes_to_latents(self, z: Latents) -> Latents:
         """What G is given in the place of z: with one-hot categorical codes, which a second call leaves as they are."""

@@ -10,7 +10,7 @@ from biggan_tf.conditions.infogan import NORMAL_ENTROPY, normal_surprise
 from biggan_tf.contracts.condition import JudgedBatch
 from biggan_tf.contracts.discriminator import LinearLayer
 from biggan_tf.contracts.game import Round
-from biggan_tf.layers.condition_heads import CODES, CodeHead
+from biggan_tf.layers.condition_heads import CODES, LinearHead
 from biggan_tf.types import DType, Scalar, Scalars, Tensor
 
 
@@ -34,10 +34,11 @@ class LevelInformationCondition:
     def __init__(self, config: LevelInformationConfig):
         self.config = config
 
-    def head(self, num_classes: int, linear: LinearLayer, dtype: DType) -> CodeHead:
+    def head(self, num_classes: int, linear: LinearLayer, dtype: DType) -> LinearHead:
         """A linear layer from features to a mean and a log-variance for each value of z."""
         del num_classes
-        return CodeHead(2 * sum(self.config.sizes), linear, name="condition_head", dtype=dtype)
+        codes = linear(2 * sum(self.config.sizes), True, "linear")
+        return LinearHead({CODES: codes}, name="condition_head", dtype=dtype)
 
     def discriminator_term(self, round_: Round, real: JudgedBatch, fake: JudgedBatch) -> tuple[Scalar, Scalars]:
         """L_D = ... - sum_l weight_l L_l(fakes)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -19,28 +20,28 @@ VIEW_EMBEDDING, FAKE_EMBEDDING = "view_embedding", "fake_embedding"
 IMAGE_EMBEDDING, PLACE_EMBEDDINGS = "image_embedding", "place_embeddings"
 
 
-class ClassHead(keras.layers.Layer):
-    """Features to a logit for each class: C(x) = W h(x).
+class LinearHead(keras.layers.Layer):
+    """Features to some answers, each by a linear layer of its own: A(x) = W h(x) + b.
 
     Args:
-        num_classes: How many classes there are.
-        linear: Creates the linear layer.
+        layers: The linear layer of each answer.
         **kwargs: `name`, `dtype` and the other arguments of a Keras layer.
     """
 
-    def __init__(self, num_classes: int, linear: LinearLayer, **kwargs: Any):
+    def __init__(self, layers: Mapping[str, keras.layers.Layer], **kwargs: Any):
         super().__init__(**kwargs)
-        self.linear = linear(num_classes, False, "linear")
+        self.layers = dict(layers)
 
     def build(
         self, features_shape: InputShape, feature_map_shape: InputShape, labels_shape: InputShape | None = None
     ) -> None:
-        self.linear.build(tuple(features_shape))
+        for layer in self.layers.values():
+            layer.build(tuple(features_shape))
 
     def call(
         self, features: Features, feature_map: Activations, labels: Tensor | None = None, training: bool = False
     ) -> dict[str, Tensor]:
-        return {CLASS_LOGITS: applied(self.linear, features, training)}
+        return {answer: applied(layer, features, training) for answer, layer in self.layers.items()}
 
 
 class ProxyHead(keras.layers.Layer):
@@ -86,34 +87,6 @@ class ProxyHead(keras.layers.Layer):
         return [self.proxies]
 
 
-class TwoEmbeddingsHead(keras.layers.Layer):
-    """Features to two embeddings, each by a linear layer of its own.
-
-    Args:
-        dim: Values of an embedding.
-        linear: Creates the linear layers.
-        **kwargs: `name`, `dtype` and the other arguments of a Keras layer.
-    """
-
-    def __init__(self, dim: int, linear: LinearLayer, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.view, self.fake = linear(dim, True, "view"), linear(dim, True, "fake")
-
-    def build(
-        self, features_shape: InputShape, feature_map_shape: InputShape, labels_shape: InputShape | None = None
-    ) -> None:
-        self.view.build(tuple(features_shape))
-        self.fake.build(tuple(features_shape))
-
-    def call(
-        self, features: Features, feature_map: Activations, labels: Tensor | None = None, training: bool = False
-    ) -> dict[str, Tensor]:
-        return {
-            VIEW_EMBEDDING: applied(self.view, features, training),
-            FAKE_EMBEDDING: applied(self.fake, features, training),
-        }
-
-
 class PlacesHead(keras.layers.Layer):
     """Features to an embedding of the image, and each place of the feature map to one, by a linear layer each.
 
@@ -143,30 +116,6 @@ class PlacesHead(keras.layers.Layer):
             IMAGE_EMBEDDING: applied(self.image, features, training),
             PLACE_EMBEDDINGS: ops.reshape(places, (-1, height * width, self.dim)),
         }
-
-
-class CodeHead(keras.layers.Layer):
-    """Features to what a guess of an image's codes needs: Q(x) = W h(x) + b.
-
-    Args:
-        num_outputs: How many numbers that are.
-        linear: Creates the linear layer.
-        **kwargs: `name`, `dtype` and the other arguments of a Keras layer.
-    """
-
-    def __init__(self, num_outputs: int, linear: LinearLayer, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.linear = linear(num_outputs, True, "linear")
-
-    def build(
-        self, features_shape: InputShape, feature_map_shape: InputShape, labels_shape: InputShape | None = None
-    ) -> None:
-        self.linear.build(tuple(features_shape))
-
-    def call(
-        self, features: Features, feature_map: Activations, labels: Tensor | None = None, training: bool = False
-    ) -> dict[str, Tensor]:
-        return {CODES: applied(self.linear, features, training)}
 
 
 def applied(linear: keras.layers.Layer, features: Features, training: bool) -> Float[Tensor, "N O"]:

@@ -18,7 +18,7 @@ from biggan_tf.contracts.game import Batch
 from biggan_tf.games.config import NonSaturatingConfig
 from biggan_tf.games.non_saturating import NonSaturatingGame
 from biggan_tf.layer_options import SpectralNormOptions
-from biggan_tf.layers.condition_heads import ClassHead
+from biggan_tf.layers.condition_heads import LinearHead
 from biggan_tf.layers.projection_head import ProjectionHead
 from biggan_tf.studies import drawing
 from biggan_tf.studies.contract import Study, StudyContext, StudyResult
@@ -124,7 +124,7 @@ def _head(
     head.build((None, 1, 1, _FEATURES))
     layers: list[keras.layers.Layer] = [head]
     condition = ACGANCondition(ACGANConfig())
-    classifier: ClassHead | None = None
+    classifier: LinearHead | None = None
     if kind == "ACGAN":
         classifier = condition.head(
             num_classes, lambda units, bias, name: keras.layers.Dense(units, use_bias=bias, name=name), "float32"

@@ -19,6 +19,7 @@ from biggan_tf.contracts.enlarging_generator import EnlargingGenerator
 from biggan_tf.inference.tiled_enlargement import TILE, TiledEnlarger
 from biggan_tf.types import Tensor
 from serving import signatures as s
+from serving.export.png_in_graph import encode_png
 
 Files: TypeAlias = Shaped[Tensor, " N"]  # the contents of files, as strings of bytes
 _Picture: TypeAlias = UInt8[Tensor, "h w 3"]
@@ -82,7 +83,7 @@ class ServedEnlarger(tf.Module):
         large = tf.cond(
             valid, lambda: self._enlarged(tf.ensure_shape(levels, (None, None, 3)), seed), lambda: tf.identity(levels)
         )
-        return tf.io.encode_png(tf.ensure_shape(large, (None, None, 3))), valid
+        return encode_png(tf.ensure_shape(large, (None, None, 3))), valid
 
     def _enlarged(self, levels: _Picture, seed: tf.Tensor) -> _Picture:
         core, factor = self._enlarger.core, self._enlarger.factor

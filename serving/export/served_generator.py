@@ -16,6 +16,7 @@ from biggan_tf.latents import noise_keys, row_latents
 from biggan_tf.ops.pixels import to_bytes
 from biggan_tf.types import ByteImages, Embeddings, Images, Labels, Latents, Logits, RowKeys, Tensor
 from serving import signatures as s
+from serving.export.png_in_graph import encode_png
 from serving.export.rows import by_row
 from serving.input_limits import InputLimit, limits_for
 
@@ -238,7 +239,7 @@ def _as_png(answer: _Answer) -> _Answer:
 
 
 def _to_png(images: ByteImages) -> tf.Tensor:
-    return tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)
+    return tf.map_fn(encode_png, images, fn_output_signature=tf.string)
 
 
 def _fits(limit: InputLimit, values: Tensor) -> _Valid:

@@ -91,7 +91,7 @@ def _table(rows: list[dict]) -> str:
     ]
     parts = ["\n".join(f"| {' | '.join(line)} |" for line in lines)]
     for name in long:
-        items = [f"* {_of(row)}: {_escaped(row[name])}" for row in rows if name in row]
+        items = [f"* {_of(row)}: {_escaped(row[name])}" for row in rows if row.get(name)]
         parts.append("\n".join([f"{name[0].upper()}{name[1:]}:", "", *items]))
     return "\n\n".join(parts) + "\n"
 

@@ -42,9 +42,11 @@ def test_the_page_has_every_row_of_every_benchmark_with_its_machine_and_day():
 def test_long_texts_stand_below_the_table():
     long = "products 64%, " * 8
     rows = [{"pixels": 32, "work": "a step", "images/s": 4.5, "where it goes": long}, {"pixels": 64, "images/s": 2.5}]
+    rows.append({"pixels": 128, "work": "a step", "images/s": 1.5, "where it goes": ""})
     text = page.page({"rows": {**BENCHMARKS["rows"], "rows": rows}})
     assert "| pixels | work | images/s |\n" in text
     assert f"\n\nWhere it goes:\n\n* pixels 32, a step: {long}\n" in text
+    assert "* pixels 128" not in text
 
 
 def test_the_readmes_table_has_the_lowest_and_highest_of_each_ratio():

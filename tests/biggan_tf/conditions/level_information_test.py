@@ -35,7 +35,7 @@ def test_both_terms_are_numpys():
     head = head_of(condition)
     features = random(6, WIDTH)
     fake = judged(head, features, labels(6))
-    first, second = numpys(features @ np.asarray(head.linear.kernel) + np.asarray(head.linear.bias))
+    first, second = numpys(features @ np.asarray(head.layers["codes"].kernel) + np.asarray(head.layers["codes"].bias))
     for (term, scalars), network in (
         (condition.discriminator_term(LatentRound(), fake, fake), "d"),
         (condition.generator_term(LatentRound(), fake), "g"),

@@ -1,12 +1,12 @@
-"""Writes PNG files (ISO/IEC 15948): photographs twice as fast as libpng's usual settings, and at most 5% larger.
+"""Writes PNG files (ISO/IEC 15948): photographs twice as fast as libpng at level 2, and 1 to 5% larger.
 
 PNG predicts each byte from its neighbours and compresses what is left. libpng tries five predictions for each row, and
 then looks for repeated strings. Here all rows have the same prediction:
 
 * of photographs the mean of the pixels to the left and above. What it leaves repeats little more than single bytes, so
   that zlib looks for runs of equal bytes alone;
-* of drawings, in which at least half of the bytes equal those to their left, the pixel to the left. zlib looks for
-  strings, as often as libpng does at level 2.
+* of drawings, in which at least half of the bytes equal those to their left, the pixel to the left. zlib then
+  looks for strings, as it does for libpng at level 2.
 
 The same pixels give the same bytes wherever zlib, the library that Python uses, has the same version.
 `docs/measurements.md` has the figures.
